@@ -1,0 +1,1 @@
+//! When logins and flows are stopped, and what lets them go on.

@@ -1,0 +1,26 @@
+//! The decisions of the FNO operator.
+//!
+//! This crate decides; it never acts. It has no async runtime, no Kubernetes client, no clock and no randomness: time is an
+//! argument, and what was seen comes in as plain values. So every rule can be tested as a table.
+//!
+//! In reading order:
+//!
+//! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits.
+//! * [`lifecycle`]: what a batch needs next.
+//! * [`mint`]: whether a one-time code may be minted now.
+//! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
+//! * [`job_status`], [`batch_status`]: what is written about jobs and batches.
+//! * [`build`]: the Pod, Secrets and roles of a batch.
+//! * [`work`]: what a runner is given.
+//! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
+
+pub mod batch_status;
+pub mod breaker;
+pub mod build;
+pub mod flow;
+pub mod job_status;
+pub mod lifecycle;
+pub mod mint;
+pub mod plan;
+pub mod sessions;
+pub mod work;

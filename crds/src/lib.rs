@@ -1,0 +1,61 @@
+//! The API of the FNO operator: group `fno.dev`, version `v1alpha1`.
+//!
+//! Three kinds work together:
+//!
+//! * [`FnoProvider`] is one portal as data: accounts, limits, and the flows a browser walks.
+//! * [`FnoJob`] is one thing to do on one circuit. People and the bridge create these.
+//! * [`FnoBatch`] is a group of jobs that share one portal session. Only the operator creates these.
+//!
+//! Who writes what (one writer per field, so nobody needs a lock):
+//!
+//! | field | writer |
+//! |---|---|
+//! | every `spec` | people, the bridge; of a batch: the operator |
+//! | `FnoProvider.status`, `FnoJob.status`, `FnoBatch.status` except `run` | the operator |
+//! | `FnoBatch.status.run` | the runner of that batch |
+//! | `FnoJob.status.approval`, `FnoJob.status.resolution` | a person who holds the verb |
+//! | `FnoJob.status.callback` | the bridge |
+//!
+//! Validation is CEL inside the schema, so the API server, the bridge and the plugin refuse with the same sentence
+//! (`validate_cel` on each kind). Every string and list is bounded: the API server's CEL cost budget demands it.
+
+pub mod batch;
+pub mod condition;
+pub mod duration;
+pub mod flow;
+pub mod job;
+pub mod names;
+pub mod provider;
+pub mod provider_status;
+pub mod reason;
+mod schema;
+
+pub use batch::{FnoBatch, FnoBatchSpec, FnoBatchStatus};
+pub use duration::Duration;
+pub use flow::{Flow, Step, StepType};
+pub use job::{Action, FnoJob, FnoJobSpec, FnoJobStatus, JobPhase};
+pub use provider::{FnoProvider, FnoProviderSpec};
+pub use provider_status::FnoProviderStatus;
+pub use reason::Reason;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+/// The API group of all kinds.
+pub const GROUP: &str = "fno.dev";
+/// The API version of all kinds.
+pub const VERSION: &str = "v1alpha1";
+
+/// The three CRDs in the order they are installed.
+#[must_use]
+pub fn crds() -> [CustomResourceDefinition; 3] {
+    [FnoProvider::crd(), FnoJob::crd(), FnoBatch::crd()]
+}
+
+/// A CRD as the YAML file that is installed.
+///
+/// # Errors
+/// Never for the CRDs of this crate.
+pub fn yaml(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+    Ok(format!("# Generated from crds/src by `make crds`. Do not edit.\n{}", serde_yaml::to_string(crd)?))
+}

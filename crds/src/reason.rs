@@ -1,0 +1,240 @@
+//! Why something is as it is: one enum for status, events, metric labels and log fields, so they cannot disagree.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+/// The one list of reasons. `docs/reasons.md` is generated from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
+pub enum Reason {
+    // Waiting: costs nothing.
+    /// The queue is shorter than a full batch; it leaves when the oldest job has lingered.
+    WaitingForLinger,
+    /// Every session the provider and its accounts allow is in use.
+    WaitingForSession,
+    /// The cluster-wide number of runner Pods is reached.
+    WaitingForRunner,
+    /// `spec.notBefore` is still to come.
+    NotBefore,
+    /// The job or its provider is suspended.
+    Suspended,
+    /// A person must approve the cancellation.
+    AwaitingApproval,
+    /// Too many refused logins: the account's breaker is open.
+    BreakerOpen,
+    /// The same flow step failed on several circuits: the portal looks different than the flow expects.
+    PortalChanged,
+    /// The portal does not answer, or answers with a server error or a maintenance page.
+    PortalUnavailable,
+    /// There is no FnoProvider of that name in the job's namespace.
+    ProviderNotFound,
+    /// The provider exists but cannot be used yet.
+    ProviderNotReady,
+    /// A flow of the provider does not pass the linter.
+    FlowInvalid,
+    /// A referenced Secret, or a key in it, is missing.
+    SecretNotFound,
+    /// The TOTP seed is not base32, or too short.
+    SeedInvalid,
+    /// Cancellations are held back by a person or by unknown outcomes.
+    CancellationsHeld,
+    /// The provider's daily number of cancellations is used up.
+    DailyLimitReached,
+    /// Valkey does not answer, so no code may be minted.
+    ValkeyUnavailable,
+    /// The portal's clock and ours differ by more than half a TOTP period.
+    ClockSkew,
+    /// Cancellations need the evidence store, and it does not answer.
+    EvidenceUnavailable,
+    /// An image of the runner Pod cannot be pulled.
+    ImageUnavailable,
+    /// No node can take the runner Pod.
+    PodUnschedulable,
+    /// The API server refused the runner Pod or its Secrets (quota, admission policy).
+    PodRejected,
+    /// Another job holds an armed claim on the same circuit.
+    CircuitClaimed,
+    /// The last try failed; the next one comes after a pause.
+    RetryBackoff,
+
+    // Tried again, uses up a try.
+    /// A flow step failed.
+    StepFailed,
+    /// The job took longer than its limit.
+    Timeout,
+    /// The browser ended or stopped answering.
+    BrowserCrashed,
+    /// Several rows match the circuit.
+    AmbiguousMatch,
+
+    // Tried again, costs nothing.
+    /// The portal session ended and could not be renewed within the batch.
+    SessionLost,
+    /// The runner Pod ended, or went silent, before the job was done.
+    RunnerLost,
+    /// No login succeeded, so nothing was tried.
+    LoginFailed,
+    /// The portal refused the password or the code.
+    LoginRejected,
+    /// The batch was drained before the job was started.
+    Drained,
+    /// The batch was aborted before the job was done.
+    Aborted,
+
+    // Final.
+    /// The provider has no flow for this action.
+    NoFlow,
+    /// What the portal shows differs from `spec.expect`.
+    ExpectMismatch,
+    /// `spec.deadline` passed before the job was started.
+    DeadlineExceeded,
+    /// Every try allowed by `spec.backoffLimit` failed.
+    TriesExhausted,
+    /// The portal refused explicitly.
+    Refused,
+    /// Another job has already cancelled this circuit.
+    AlreadyClaimed,
+    /// The job cannot be carried out as it is written.
+    InvalidJob,
+
+    // Good ends, decisions and the way there.
+    /// The portal gave an answer.
+    Answered,
+    /// An irreversible step may have happened and nobody can prove it either way.
+    Unproven,
+    /// A person decided.
+    Decided,
+    /// Withdrawn before anything irreversible happened.
+    Withdrawn,
+    /// In a batch.
+    Batched,
+    /// At work.
+    Running,
+    /// Waiting for the runner Pod.
+    Starting,
+    /// Every job of the batch is settled and the session ended in order.
+    Completed,
+    /// Everything needed is there.
+    Available,
+}
+
+/// What follows from a [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display)]
+pub enum ReasonClass {
+    /// The job stays Pending; nothing is used up; it goes on by itself once mended.
+    Waiting,
+    /// Back to Pending after a pause; a try is used up.
+    RetryCounted,
+    /// Back to Pending at once; no try is used up.
+    RetryFree,
+    /// The job is Failed.
+    Final,
+    /// Not a complaint: progress, success, or a person's decision.
+    Normal,
+}
+
+impl Reason {
+    /// What follows from this reason. Total on purpose: a new reason must say what it means.
+    #[must_use]
+    pub const fn class(self) -> ReasonClass {
+        match self {
+            Self::WaitingForLinger
+            | Self::WaitingForSession
+            | Self::WaitingForRunner
+            | Self::NotBefore
+            | Self::Suspended
+            | Self::AwaitingApproval
+            | Self::BreakerOpen
+            | Self::PortalChanged
+            | Self::PortalUnavailable
+            | Self::ProviderNotFound
+            | Self::ProviderNotReady
+            | Self::FlowInvalid
+            | Self::SecretNotFound
+            | Self::SeedInvalid
+            | Self::CancellationsHeld
+            | Self::DailyLimitReached
+            | Self::ValkeyUnavailable
+            | Self::ClockSkew
+            | Self::EvidenceUnavailable
+            | Self::ImageUnavailable
+            | Self::PodUnschedulable
+            | Self::PodRejected
+            | Self::CircuitClaimed
+            | Self::RetryBackoff => ReasonClass::Waiting,
+            Self::StepFailed | Self::Timeout | Self::BrowserCrashed | Self::AmbiguousMatch => ReasonClass::RetryCounted,
+            Self::SessionLost | Self::RunnerLost | Self::LoginFailed | Self::LoginRejected | Self::Drained | Self::Aborted => ReasonClass::RetryFree,
+            Self::NoFlow
+            | Self::ExpectMismatch
+            | Self::DeadlineExceeded
+            | Self::TriesExhausted
+            | Self::Refused
+            | Self::AlreadyClaimed
+            | Self::InvalidJob => ReasonClass::Final,
+            Self::Answered
+            | Self::Unproven
+            | Self::Decided
+            | Self::Withdrawn
+            | Self::Batched
+            | Self::Running
+            | Self::Starting
+            | Self::Completed
+            | Self::Available => ReasonClass::Normal,
+        }
+    }
+
+    /// The word in status, events, metric labels and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// What a person can do about it, one sentence.
+    #[must_use]
+    pub const fn mend(self) -> &'static str {
+        match self {
+            Self::WaitingForLinger => "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now.",
+            Self::WaitingForSession => "Nothing, or raise batching.maxConcurrentBatches, session.maxSessionsPerAccount or the number of accounts.",
+            Self::WaitingForRunner => "Nothing, or raise maxRunners in the chart.",
+            Self::NotBefore => "Nothing: it becomes due at spec.notBefore.",
+            Self::Suspended => "Set suspend to false on the job or its provider.",
+            Self::AwaitingApproval => "Approve it (verb approve on fnojobs).",
+            Self::BreakerOpen => "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known.",
+            Self::PortalChanged => "Compare the named step with its picture, mend the provider's flow, or annotate it with fno.dev/resume.",
+            Self::PortalUnavailable => "Wait for the portal: it is probed from time to time.",
+            Self::ProviderNotFound => "Create the FnoProvider in the job's namespace, or correct spec.provider in a new job.",
+            Self::ProviderNotReady => "See the provider's conditions.",
+            Self::FlowInvalid => "Correct the flow as the provider's Ready condition says.",
+            Self::SecretNotFound => "Create the Secret or the key that the provider's Ready condition names.",
+            Self::SeedInvalid => "Store the TOTP seed as base32 (A-Z, 2-7), at least 16 characters.",
+            Self::CancellationsHeld => "Settle the unknown outcomes, then set suspendCancellations to false or annotate fno.dev/resume.",
+            Self::DailyLimitReached => "Wait for the next day in limits.timeZone, or raise limits.maxCancellationsPerDay.",
+            Self::ValkeyUnavailable => "Bring Valkey back: it goes on by itself.",
+            Self::ClockSkew => "Correct the clock of the cluster's nodes, or wait until the portal's is right.",
+            Self::EvidenceUnavailable => "Bring the evidence store back: it goes on by itself.",
+            Self::ImageUnavailable => "Correct the image or its pull secret in the chart: it goes on by itself.",
+            Self::PodUnschedulable => "Add capacity, or correct the runner's resources, nodeSelector or tolerations.",
+            Self::PodRejected => "See the message: a quota or an admission policy refuses the runner Pod.",
+            Self::CircuitClaimed => "Wait until the other job on this circuit is settled.",
+            Self::RetryBackoff => "Nothing: it is tried again at status.retryAt.",
+            Self::StepFailed => "See the step and the picture in the evidence.",
+            Self::Timeout => "See the slowest step in the evidence.",
+            Self::BrowserCrashed => "Give the browser more memory (runner.resources of the provider).",
+            Self::AmbiguousMatch => "Make the flow's match rule exact, or correct the circuit number.",
+            Self::SessionLost => "Nothing: it is tried again; if it recurs, lower batching.maxJobs or session.maxLifetime.",
+            Self::RunnerLost => "Nothing: it is tried again; see the Pod's end in the batch's events.",
+            Self::LoginFailed => "See the picture of the login in the batch's evidence.",
+            Self::LoginRejected => "Correct the account's Secret.",
+            Self::Drained | Self::Aborted => "Nothing: it is tried again in another batch.",
+            Self::NoFlow => "Add the flow to the provider, then submit a new job.",
+            Self::ExpectMismatch => "Nothing was submitted: check which line is meant, then submit a new job.",
+            Self::DeadlineExceeded => "Submit a new job with a later deadline.",
+            Self::TriesExhausted => "See the last failure in the message and the evidence, then submit a new job with retryOf.",
+            Self::Refused => "See the portal's own words in the message.",
+            Self::AlreadyClaimed => "Look at the job named in the message: it has cancelled this circuit.",
+            Self::InvalidJob => "Correct the job as the message says and submit it anew.",
+            Self::Unproven => "Look on the portal, then resolve the job (verb resolve on fnojobs).",
+            Self::Answered | Self::Decided | Self::Withdrawn | Self::Batched | Self::Running | Self::Starting | Self::Completed | Self::Available => "Nothing.",
+        }
+    }
+}
