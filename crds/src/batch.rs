@@ -24,11 +24,12 @@ use crate::{
     shortname = "fb",
     category = "fno",
     namespaced,
+    cel,
     derive = "PartialEq",
     status = "FnoBatchStatus",
     doc = "Jobs of one provider and account that share one portal session. Created by the operator.",
-    selectable = "spec.provider",
-    selectable = "status.phase",
+    selectable = ".spec.provider",
+    selectable = ".status.phase",
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Progress", type_ = "string", json_path = ".status.progress"),
@@ -39,7 +40,7 @@ use crate::{
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.account", priority = 1),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1),
     printcolumn(name = "Started", type_ = "date", json_path = ".status.startedAt", priority = 1),
-    printcolumn(name = "Finished", type_ = "date", json_path = ".status.finishedAt", priority = 1),
+    printcolumn(name = "Finished", type_ = "date", json_path = ".status.finishedAt", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -99,7 +100,9 @@ pub enum Stop {
 }
 
 /// Where a batch stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr,
+)]
 pub enum BatchPhase {
     /// Jobs are being claimed.
     #[default]

@@ -45,7 +45,6 @@ impl From<std::time::Duration> for Duration {
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // kube prints Go's debug form ("10m0s" parses, "600s" reads better for whole seconds).
         let millis = self.0.as_millis();
         if !millis.is_multiple_of(1000) {
             write!(f, "{millis}ms")
@@ -70,8 +69,8 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed: kube::core::Duration = text.parse().map_err(|error| format!("{text:?} is no duration such as 30s or 10m: {error}"))?;
-        if parsed.is_negative() {
-            return Err(format!("{text:?} is negative; a duration such as 30s or 10m is expected"));
+        if text.is_empty() || parsed.is_negative() {
+            return Err(format!("{text:?} is no length of time; a duration such as 30s or 10m is expected"));
         }
         Ok(Self(parsed.into()))
     }

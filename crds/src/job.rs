@@ -20,13 +20,14 @@ use crate::schema;
     shortname = "fj",
     category = "fno",
     namespaced,
+    cel,
     derive = "PartialEq",
     status = "FnoJobStatus",
     doc = "One thing to do on one circuit of a portal: a validation or a cancellation.",
-    selectable = "spec.provider",
-    selectable = "spec.action",
-    selectable = "status.phase",
-    selectable = "status.batch",
+    selectable = ".spec.provider",
+    selectable = ".spec.action",
+    selectable = ".status.phase",
+    selectable = ".status.batch",
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider"),
     printcolumn(name = "Action", type_ = "string", json_path = ".spec.action"),
     printcolumn(name = "Circuit", type_ = "string", json_path = ".spec.circuitNumber"),
@@ -37,7 +38,7 @@ use crate::schema;
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
     printcolumn(name = "Attempts", type_ = "integer", json_path = ".status.attempts", priority = 1),
-    printcolumn(name = "External-Id", type_ = "string", json_path = ".spec.externalId", priority = 1),
+    printcolumn(name = "External-Id", type_ = "string", json_path = ".spec.externalId", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -154,7 +155,9 @@ pub enum CallbackFormat {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr,
+)]
 pub enum JobPhase {
     /// Waiting; `reason` says for what.
     #[default]

@@ -56,6 +56,6 @@ pub fn crds() -> [CustomResourceDefinition; 3] {
 ///
 /// # Errors
 /// Never for the CRDs of this crate.
-pub fn yaml(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+pub fn yaml(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::ser::Error> {
     Ok(format!("# Generated from crds/src by `make crds`. Do not edit.\n{}", serde_yaml::to_string(crd)?))
 }

@@ -164,13 +164,9 @@ impl Reason {
             | Self::RetryBackoff => ReasonClass::Waiting,
             Self::StepFailed | Self::Timeout | Self::BrowserCrashed | Self::AmbiguousMatch => ReasonClass::RetryCounted,
             Self::SessionLost | Self::RunnerLost | Self::LoginFailed | Self::LoginRejected | Self::Drained | Self::Aborted => ReasonClass::RetryFree,
-            Self::NoFlow
-            | Self::ExpectMismatch
-            | Self::DeadlineExceeded
-            | Self::TriesExhausted
-            | Self::Refused
-            | Self::AlreadyClaimed
-            | Self::InvalidJob => ReasonClass::Final,
+            Self::NoFlow | Self::ExpectMismatch | Self::DeadlineExceeded | Self::TriesExhausted | Self::Refused | Self::AlreadyClaimed | Self::InvalidJob => {
+                ReasonClass::Final
+            }
             Self::Answered
             | Self::Unproven
             | Self::Decided
