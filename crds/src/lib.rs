@@ -52,10 +52,15 @@ pub fn crds() -> [CustomResourceDefinition; 3] {
     [FnoProvider::crd(), FnoJob::crd(), FnoBatch::crd()]
 }
 
-/// A CRD as the YAML file that is installed.
+/// The files generated from the types: path from the root of the repository, and content.
 ///
 /// # Errors
 /// Never for the CRDs of this crate.
-pub fn yaml(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::ser::Error> {
-    Ok(format!("# Generated from crds/src by `make crds`. Do not edit.\n{}", serde_yaml::to_string(crd)?))
+pub fn generated() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
+    let mut files = vec![("docs/reasons.md".to_owned(), reason::document())];
+    for crd in crds() {
+        let text = format!("# Generated from crds/src by `make crds`. Do not edit.\n{}", serde_yaml::to_string(&crd)?);
+        files.push((format!("crds/{}.yaml", crd.spec.names.plural), text));
+    }
+    Ok(files)
 }

@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
 /// The one list of reasons. `docs/reasons.md` is generated from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumMessage, EnumString, IntoStaticStr,
+)]
 pub enum Reason {
     // Waiting: costs nothing.
     /// The queue is shorter than a full batch; it leaves when the oldest job has lingered.
@@ -233,4 +235,26 @@ impl Reason {
             Self::Answered | Self::Decided | Self::Withdrawn | Self::Batched | Self::Running | Self::Starting | Self::Completed | Self::Available => "Nothing.",
         }
     }
+}
+
+/// `docs/reasons.md`: every reason, what it means, what follows and what mends it.
+#[must_use]
+pub fn document() -> String {
+    let mut page = String::from(
+        "<!-- Generated from crds/src/reason.rs by `make crds`. Do not edit. -->\n# Reasons\n\n\
+         The same word stands in `status.reason`, conditions, events, metric labels and log fields.\n\n\
+         | reason | means | what follows | what to do |\n|---|---|---|---|\n",
+    );
+    for reason in Reason::iter() {
+        let follows = match reason.class() {
+            ReasonClass::Waiting => "waits, costs nothing, goes on by itself once mended",
+            ReasonClass::RetryCounted => "tried again after a pause (30 s, doubling to 10 min), uses up a try",
+            ReasonClass::RetryFree => "tried again, uses up nothing",
+            ReasonClass::Final => "final: the job is Failed",
+            ReasonClass::Normal => "-",
+        };
+        let means = reason.get_documentation().unwrap_or_default();
+        page.push_str(&format!("| `{reason}` | {means} | {follows} | {} |\n", reason.mend()));
+    }
+    page
 }

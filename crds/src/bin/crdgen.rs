@@ -1,12 +1,12 @@
-//! Writes the CRDs as YAML: `crdgen DIR` makes `DIR/<plural>.yaml`.
+//! Writes what is generated from the types: `crdgen ROOT` makes `ROOT/crds/<plural>.yaml` and `ROOT/docs/reasons.md`.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let dir = PathBuf::from(env::args_os().nth(1).ok_or("usage: crdgen DIR")?);
-    for crd in fno_crds::crds() {
-        let path = dir.join(format!("{}.yaml", crd.spec.names.plural));
-        fs::write(&path, fno_crds::yaml(&crd)?)?;
+    let root = PathBuf::from(env::args_os().nth(1).ok_or("usage: crdgen ROOT")?);
+    for (path, text) in fno_crds::generated()? {
+        let path = root.join(path);
+        fs::write(&path, text)?;
         println!("{}", path.display());
     }
     Ok(())
