@@ -1,0 +1,123 @@
+//! Submit jobs and wait for their end, by watching.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use fno_crds::{FnoBatch, FnoJob, JobPhase, batch::BatchPhase};
+use futures::StreamExt as _;
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::PostParams,
+    runtime::watcher::{self, Event, watcher},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// A validation of a circuit, with changes of its spec.
+///
+/// # Panics
+/// On changes that make no FnoJob: a mistake in the scenario.
+#[must_use]
+pub fn validation(name: &str, provider: &str, circuit: &str, changes: Value) -> FnoJob {
+    let mut spec = json!({"provider": provider, "action": "Validation", "circuitNumber": circuit});
+    if let (Some(spec), Value::Object(changes)) = (spec.as_object_mut(), changes) {
+        spec.extend(changes);
+    }
+    let job = json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": name}, "spec": spec});
+    serde_json::from_value(job).expect("a scenario's job is a FnoJob")
+}
+
+/// Creates jobs, sixteen at a time.
+///
+/// # Errors
+/// The API server refuses one.
+pub async fn submit(api: &Api<FnoJob>, jobs: Vec<FnoJob>) -> Result<()> {
+    let params = PostParams::default();
+    let mut created = futures::stream::iter(jobs.iter().map(|job| api.create(&params, job))).buffer_unordered(16);
+    while let Some(result) = created.next().await {
+        result?;
+    }
+    Ok(())
+}
+
+/// Watches all objects until `done` says so about them, and returns them by name.
+///
+/// # Errors
+/// Not within `within`; the error shows what `tell` says about each object.
+pub async fn wait_until<K, D, T>(api: &Api<K>, within: Duration, tell: T, mut done: D) -> Result<BTreeMap<String, K>>
+where
+    K: Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+    D: FnMut(&BTreeMap<String, K>) -> bool,
+    T: Fn(&K) -> String,
+{
+    let mut seen = BTreeMap::new();
+    let watched = async {
+        let mut stream = std::pin::pin!(watcher(api.clone(), watcher::Config::default()));
+        let mut listed = false;
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(Event::Init) => seen.clear(),
+                Ok(Event::InitApply(object) | Event::Apply(object)) => drop(seen.insert(object.name_any(), object)),
+                Ok(Event::Delete(object)) => drop(seen.remove(&object.name_any())),
+                Ok(Event::InitDone) => listed = true,
+                // The watch repairs itself; the time limit ends a cluster that is gone.
+                Err(_) => {}
+            }
+            if listed && done(&seen) {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(within, watched).await.is_err() {
+        let states: Vec<String> = seen.iter().map(|(name, object)| format!("  {name}: {}", tell(object))).collect();
+        bail!("not reached within {} s:\n{}", within.as_secs(), states.join("\n"));
+    }
+    Ok(seen)
+}
+
+/// A job's state in a line.
+#[must_use]
+pub fn tell(job: &FnoJob) -> String {
+    let status = job.status.clone().unwrap_or_default();
+    format!("{:?} {:?} {:?} {}", job.phase(), status.outcome, status.reason, status.message.unwrap_or_default())
+}
+
+/// Waits until every job that exists is finished.
+///
+/// # Errors
+/// Not within the time; the error lists the jobs.
+pub async fn all_finished(api: &Api<FnoJob>, within: Duration) -> Result<BTreeMap<String, FnoJob>> {
+    wait_until(api, within, tell, |jobs| !jobs.is_empty() && jobs.values().all(|job| job.phase().is_finished())).await.context("jobs are not finished")
+}
+
+/// Waits until one job shows a reason.
+///
+/// # Errors
+/// Not within the time.
+pub async fn shows(api: &Api<FnoJob>, name: &str, reason: fno_crds::Reason, within: Duration) -> Result<FnoJob> {
+    let shows = |job: &FnoJob| job.status.as_ref().is_some_and(|s| s.reason == Some(reason));
+    let mut jobs = wait_until(api, within, tell, |jobs| jobs.get(name).is_some_and(shows)).await.with_context(|| format!("{name} does not show {reason}"))?;
+    jobs.remove(name).context("the job is gone")
+}
+
+/// Waits until no batch is at work and no runner Pod is left.
+///
+/// # Errors
+/// Not within the time; the error lists the batches.
+pub async fn batches_ended(api: &Api<FnoBatch>, within: Duration) -> Result<BTreeMap<String, FnoBatch>> {
+    let tell = |batch: &FnoBatch| format!("{:?} {:?}", batch.phase(), batch.status.as_ref().and_then(|s| s.message.clone()));
+    wait_until(api, within, tell, |batches| batches.values().all(|b| b.phase().is_finished())).await.context("batches are still at work")
+}
+
+/// Whether a job got the portal's answer.
+#[must_use]
+pub fn outcome(job: &FnoJob) -> Option<&str> {
+    let status = job.status.as_ref()?;
+    (status.phase == Some(JobPhase::Succeeded)).then_some(status.outcome.as_deref()).flatten()
+}
+
+/// Batches that ended in order.
+#[must_use]
+pub fn completed(batches: &BTreeMap<String, FnoBatch>) -> usize {
+    batches.values().filter(|b| b.phase() == BatchPhase::Completed).count()
+}

@@ -1,0 +1,168 @@
+//! The journal and the switches of a namespace's demo portals, reached through the API server's service proxy:
+//! works on every cluster a kubeconfig reaches, without routes and port-forwards.
+
+use anyhow::{Context, Result};
+use fno_demo_portals::journal::{EndCause, Entry, Event, Phase, Verdict};
+use kube::Client;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// The portals of one namespace.
+#[derive(Clone)]
+pub struct Portals {
+    client: Client,
+    base: String,
+}
+
+impl Portals {
+    /// The portals deployed in `namespace`.
+    #[must_use]
+    pub fn of(client: Client, namespace: &str) -> Self {
+        Self { client, base: format!("/api/v1/namespaces/{namespace}/services/http:portals:80/proxy") }
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Result<String> {
+        let body = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.base)).header("content-type", "application/json");
+        self.client.request_text(request.body(body)?).await.with_context(|| format!("the portals' control port: {method} {path}"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        Ok(serde_json::from_str(&self.send("GET", path, None).await?)?)
+    }
+
+    /// Whether the control port answers.
+    pub async fn is_alive(&self) -> bool {
+        self.send("GET", "/livez", None).await.is_ok()
+    }
+
+    /// Everything that was done to the portals, in order.
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn journal(&self) -> Result<Vec<Entry>> {
+        self.get("/journal").await
+    }
+
+    /// Circuits as the portal's data has them, with the outcome a validation must find.
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn circuits(&self, portal: &str, count: usize) -> Result<Vec<Circuit>> {
+        let page: Page = self.get(&format!("/circuits?portal={portal}&limit={count}")).await?;
+        Ok(page.items)
+    }
+
+    /// Numbers that look real and are not there.
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn absent(&self, portal: &str, count: usize) -> Result<Vec<String>> {
+        let absent: Vec<Circuit> = self.get(&format!("/circuits/absent?portal={portal}&limit={count}")).await?;
+        Ok(absent.into_iter().take(count).map(|c| c.circuit).collect())
+    }
+
+    /// Changes settings of a portal while it runs.
+    ///
+    /// # Errors
+    /// The control port refuses them.
+    pub async fn set(&self, portal: &str, mut settings: Value) -> Result<()> {
+        settings["portal"] = json!(portal);
+        self.send("PATCH", "/settings", Some(settings)).await.map(drop)
+    }
+
+    /// Creates an account, or replaces it.
+    ///
+    /// # Errors
+    /// The control port refuses it.
+    pub async fn account(&self, account: Value) -> Result<()> {
+        self.send("POST", "/accounts", Some(account)).await.map(drop)
+    }
+
+    /// Ends every session of an account now.
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn expire(&self, portal: &str, username: &str) -> Result<()> {
+        self.send("POST", "/sessions/expire", Some(json!({"portal": portal, "username": username}))).await.map(drop)
+    }
+
+    /// Somebody else uses a step of the account (the current one if none is given).
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn use_step(&self, portal: &str, username: &str, step: Option<u64>) -> Result<()> {
+        self.send("POST", "/steps/use", Some(json!({"portal": portal, "username": username, "step": step}))).await.map(drop)
+    }
+}
+
+/// A circuit as the portal's data has it.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Circuit {
+    /// Its number.
+    #[serde(rename = "circuitNumber")]
+    pub circuit: String,
+    /// The outcome a validation must find.
+    #[serde(rename = "expectedOutcome")]
+    pub outcome: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Page {
+    items: Vec<Circuit>,
+}
+
+/// Questions a scenario asks the journal.
+pub trait Judge {
+    /// Logins that opened a session.
+    fn logins(&self) -> usize;
+    /// Time steps of accepted codes, in order.
+    fn steps(&self) -> Vec<u64>;
+    /// Refused passwords and codes.
+    fn refused(&self) -> Vec<Verdict>;
+    /// Circuits looked up, in order.
+    fn lookups(&self) -> Vec<String>;
+    /// Sessions that ended by logging out.
+    fn logouts(&self) -> usize;
+    /// Whether an account was locked.
+    fn locked(&self) -> bool;
+}
+
+impl Judge for [Entry] {
+    fn logins(&self) -> usize {
+        self.iter().filter(|e| e.session.is_some() && matches!(e.event, Event::Login { verdict: Verdict::Accepted, .. })).count()
+    }
+
+    fn steps(&self) -> Vec<u64> {
+        let step = |e: &Entry| match e.event {
+            Event::Login { phase: Phase::Code, step, verdict: Verdict::Accepted } => step,
+            _ => None,
+        };
+        self.iter().filter_map(step).collect()
+    }
+
+    fn refused(&self) -> Vec<Verdict> {
+        let refused = |e: &Entry| match e.event {
+            Event::Login { verdict, .. } if verdict != Verdict::Accepted => Some(verdict),
+            _ => None,
+        };
+        self.iter().filter_map(refused).collect()
+    }
+
+    fn lookups(&self) -> Vec<String> {
+        let circuit = |e: &Entry| match &e.event {
+            Event::Lookup { circuit } => Some(circuit.clone()),
+            _ => None,
+        };
+        self.iter().filter_map(circuit).collect()
+    }
+
+    fn logouts(&self) -> usize {
+        self.iter().filter(|e| matches!(e.event, Event::SessionEnd { cause: EndCause::Logout })).count()
+    }
+
+    fn locked(&self) -> bool {
+        self.iter().any(|e| matches!(e.event, Event::AccountLocked { .. }))
+    }
+}

@@ -1,0 +1,87 @@
+//! What all scenarios share is taken away: Valkey, the operator.
+
+use anyhow::{Result, ensure};
+use fno_crds::Reason;
+use fno_e2e::{
+    ground::{RELEASE, SYSTEM, kubectl},
+    jobs,
+    portals::Judge,
+};
+use serde_json::json;
+
+use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, outcomes_are_right, validations};
+
+/// Talks to the operator's Valkey inside its Pod; the password never leaves it.
+pub async fn valkey(command: &[&str]) -> Result<String> {
+    let pod = format!("{RELEASE}-valkey-0");
+    let script = r#"REDISCLI_AUTH=$(cat /var/run/fno/valkey/password) exec valkey-cli "$@""#;
+    let mut args = vec!["exec", "--namespace", SYSTEM, &pod, "--", "sh", "-c", script, "valkey-cli"];
+    args.extend(command);
+    kubectl(&args).await
+}
+
+async fn scale_valkey(replicas: u8) -> Result<()> {
+    let name = format!("statefulset/{RELEASE}-valkey");
+    kubectl(&["scale", "--namespace", SYSTEM, &name, &format!("--replicas={replicas}")]).await?;
+    let jsonpath =
+        if replicas == 0 { "--for=jsonpath={.status.replicas}=0".to_owned() } else { format!("--for=jsonpath={{.status.readyReplicas}}={replicas}") };
+    kubectl(&["wait", "--namespace", SYSTEM, &name, &jsonpath, "--timeout=120s"]).await.map(drop)
+}
+
+#[tokio::test]
+async fn without_valkey_no_code_is_minted_and_work_goes_on_when_it_is_back() -> Result<()> {
+    let _alone = alone().await;
+    let arena = arena("valkey").await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let circuits = circuits(&arena, "octotel", 3).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    scale_valkey(0).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let shown = jobs::shows(&arena.jobs(), "octotel-000", Reason::ValkeyUnavailable, LONG).await;
+    let journal = arena.portals.journal().await;
+    // Mended whatever was found: the other scenarios need it.
+    scale_valkey(1).await?;
+    shown?;
+    ensure!(journal?.steps().is_empty(), "a code was minted without Valkey");
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    codes_were_never_refused(&arena.portals.journal().await?)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn a_flushed_valkey_lets_no_step_be_used_again() -> Result<()> {
+    let _alone = alone().await;
+    let arena = arena("flush").await?;
+    arena.provider("octotel", |spec| spec["batching"] = json!({"maxJobs": 1, "linger": "0s"})).await?;
+    let circuits = circuits(&arena, "octotel", 3).await?;
+    for (n, job) in validations("octotel", &circuits, &json!({})).into_iter().enumerate() {
+        jobs::submit(&arena.jobs(), vec![job]).await?;
+        jobs::all_finished(&arena.jobs(), LONG).await?;
+        valkey(&["FLUSHALL"]).await?;
+        let logins = arena.portals.journal().await?.logins();
+        ensure!(logins == n + 1, "{logins} logins after {} jobs", n + 1);
+    }
+    codes_were_never_refused(&arena.portals.journal().await?)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
+    let _alone = alone().await;
+    let arena = arena("restart").await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let circuits = circuits(&arena, "octotel", 20).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let begun = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
+    jobs::wait_until(&arena.batches(), LONG, |b| format!("{:?}", b.phase()), |batches| batches.values().any(begun)).await?;
+    kubectl(&["delete", "pod", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/component=operator", "--wait=false"]).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    let journal = arena.portals.journal().await?;
+    codes_were_never_refused(&journal)?;
+    ensure!((batches.len(), journal.logins()) == (1, 1), "{} batches, {} logins", batches.len(), journal.logins());
+    close(arena, []).await
+}

@@ -1,0 +1,83 @@
+//! The main job.
+
+use anyhow::{Context, Result, ensure};
+use fno_e2e::{jobs, portals::Judge};
+use serde_json::json;
+
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, validations};
+
+#[tokio::test]
+async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("fifty").await?;
+    arena.provider("octotel", |_| {}).await?;
+    let circuits = circuits(&arena, "octotel", 50).await?;
+    // Created while the provider is suspended, then released: all fifty are there when planning begins.
+    arena.patch_provider("octotel", json!({"spec": {"suspend": true}})).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    let journal = arena.portals.journal().await?;
+
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    each_looked_up_once(&journal, &circuits)?;
+    codes_were_never_refused(&journal)?;
+    ensure!(batches.len() == 1, "{} batches", batches.len());
+    ensure!((journal.logins(), journal.logouts()) == (1, 1), "{} logins, {} logouts", journal.logins(), journal.logouts());
+    let (_, batch) = batches.first_key_value().context("a batch")?;
+    let status = batch.status.clone().context("status")?;
+    ensure!(status.grants.len() == 1, "{} grants", status.grants.len());
+    ensure!((status.progress.as_deref(), status.logins) == (Some("50/50"), Some(1)), "{:?} {:?}", status.progress, status.logins);
+    ensure!(status.evidence.is_some(), "the runner's log is not kept");
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn four_providers_work_at_once_and_higher_priority_goes_first() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("four").await?;
+    let mut truth = Vec::new();
+    for provider in ["octotel", "openserve", "mfn", "evotel"] {
+        arena.provider(provider, |spec| spec["suspend"] = json!(true)).await?;
+        let circuits = circuits(&arena, provider, 10).await?;
+        let mut jobs = validations(provider, &circuits, &json!({}));
+        // Later in the list, more urgent.
+        for (n, job) in jobs.iter_mut().enumerate() {
+            job.spec.priority = i32::try_from(n)?;
+        }
+        jobs::submit(&arena.jobs(), jobs).await?;
+        truth.push((provider, circuits));
+    }
+    for (provider, _) in &truth {
+        arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
+    }
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    for (provider, circuits) in &truth {
+        outcomes_are_right(&finished, provider, circuits)?;
+    }
+    for batch in batches.values() {
+        let order: Vec<&str> = batch.spec.jobs.iter().map(|j| j.name.as_str()).collect();
+        ensure!(order.is_sorted_by(|a, b| a > b), "not by priority: {order:?}");
+        ensure!(order.iter().all(|name| name.starts_with(&batch.spec.provider)), "providers are mixed: {order:?}");
+    }
+    let journal = arena.portals.journal().await?;
+    codes_were_never_refused(&journal)?;
+    ensure!(journal.logins() == batches.len(), "{} logins in {} batches", journal.logins(), batches.len());
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn three_jobs_alone_leave_after_the_linger() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("linger").await?;
+    arena.provider("evotel", |spec| spec["batching"] = json!({"linger": "3s"})).await?;
+    let circuits = circuits(&arena, "evotel", 3).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    outcomes_are_right(&finished, "evotel", &circuits)?;
+    ensure!(batches.len() == 1, "three jobs made {} batches", batches.len());
+    close(arena, []).await
+}

@@ -1,0 +1,93 @@
+//! Logins that the portal refuses, and steps that are not ours to use.
+
+use anyhow::{Context, Result, ensure};
+use fno_crds::{Reason, provider_status::BreakerState};
+use fno_e2e::{Arena, jobs, portals::Judge};
+use serde_json::json;
+
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, outcomes_are_right, validations};
+
+/// The Secret of the octotel sample's account, one key replaced.
+async fn spoil(arena: &Arena, key: &str, value: &str) -> Result<()> {
+    let patch = json!({"stringData": {key: value}});
+    let api = arena.api::<k8s_openapi::api::core::v1::Secret>();
+    api.patch("octotel-bot", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(&patch)).await.map(drop)?;
+    Ok(())
+}
+
+async fn value(arena: &Arena, key: &str) -> Result<String> {
+    let secret = arena.api::<k8s_openapi::api::core::v1::Secret>().get("octotel-bot").await?;
+    Ok(String::from_utf8(secret.data.and_then(|mut d| d.remove(key)).context("key")?.0)?)
+}
+
+async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
+    let arena = arena(name).await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let right = value(&arena, key).await?;
+    spoil(&arena, key, wrong).await?;
+    let circuits = circuits(&arena, "octotel", 3).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
+    let provider = arena.providers().get("octotel").await?;
+    let account = provider.status.context("status")?.accounts.first().cloned().context("account")?;
+    ensure!(account.breaker.as_ref().is_some_and(|b| b.state == BreakerState::Open && b.open_until.is_none()), "{:?}", account.breaker);
+    let journal = arena.portals.journal().await?;
+    ensure!(journal.refused().len() == 2, "two refused entries open the breaker, found {:?}", journal.refused());
+    ensure!(!journal.locked(), "the portal locked the account");
+
+    // Mended: it goes on by itself.
+    spoil(&arena, key, &right).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    let journal = arena.portals.journal().await?;
+    ensure!(journal.refused().len() == 2 && !journal.locked(), "{:?}", journal.refused());
+    close(arena, [right]).await
+}
+
+#[tokio::test]
+async fn a_wrong_seed_opens_the_breaker_after_two_codes_and_mending_it_closes_it() -> Result<()> {
+    let _beside = beside().await;
+    breaker_case("seed", "totp", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").await
+}
+
+#[tokio::test]
+async fn a_wrong_password_opens_the_breaker_after_two_tries_and_mending_it_closes_it() -> Result<()> {
+    let _beside = beside().await;
+    breaker_case("password", "password", "not-the-password").await
+}
+
+#[tokio::test]
+async fn a_step_that_someone_else_used_is_left_out() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("someone").await?;
+    let provider = arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    // Another user of the account records the steps of this minute where all users record them.
+    let tracking = "e2e-someone";
+    arena
+        .patch_provider(
+            "octotel",
+            json!({"spec": {"accounts": provider.spec.accounts.iter().map(|a| {
+        let mut account = serde_json::to_value(a).unwrap_or_default();
+        account["totp"]["trackingId"] = json!(tracking);
+        account
+    }).collect::<Vec<_>>()}}),
+        )
+        .await?;
+    let now = jiff::Timestamp::now().as_second() / 30;
+    let taken: Vec<i64> = (now..now + 4).collect();
+    for step in &taken {
+        let answer = crate::disturbances::valkey(&["SET", &format!("totp:used:{tracking}:{step}"), "someone", "EX", "600"]).await?;
+        ensure!(answer.contains("OK"), "{answer}");
+        arena.portals.use_step("octotel", "octotel-bot-1", Some(u64::try_from(*step)?)).await?;
+    }
+    let circuits = circuits(&arena, "octotel", 3).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    let journal = arena.portals.journal().await?;
+    codes_were_never_refused(&journal)?;
+    ensure!(journal.steps().iter().all(|s| !taken.contains(&(*s).cast_signed())), "a taken step was used: {:?}", journal.steps());
+    close(arena, []).await
+}

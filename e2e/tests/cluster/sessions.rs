@@ -1,0 +1,89 @@
+//! Many jobs, few sessions.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use fno_e2e::{jobs, portals::Judge};
+use serde_json::json;
+
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, validations};
+
+#[tokio::test]
+async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("many").await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let circuits = circuits(&arena, "octotel", 120).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    let journal = arena.portals.journal().await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    each_looked_up_once(&journal, &circuits)?;
+    codes_were_never_refused(&journal)?;
+    let sizes: Vec<usize> = batches.values().map(|b| b.spec.jobs.len()).collect();
+    ensure!(sizes == [40, 40, 40], "120 jobs are three balanced batches, found {sizes:?}");
+    ensure!(journal.logins() == 3, "{} logins", journal.logins());
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("overlap").await?;
+    // Slow pages, so that a session lasts longer than the steps between the logins.
+    arena.portals.set("octotel", json!({"latencyMs": 250, "maxSessions": 3})).await?;
+    arena
+        .provider("octotel", |spec| {
+            spec["suspend"] = json!(true);
+            spec["session"]["maxSessionsPerAccount"] = json!(3);
+            spec["batching"]["objective"] = json!("MinMakespan");
+        })
+        .await?;
+    let circuits = circuits(&arena, "octotel", 150).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    let begun = Instant::now();
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let wall = begun.elapsed().as_secs_f64();
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    let journal = arena.portals.journal().await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    each_looked_up_once(&journal, &circuits)?;
+    codes_were_never_refused(&journal)?;
+    ensure!(batches.len() == 3, "{} batches", batches.len());
+    let span = |b: &fno_crds::FnoBatch| b.status.as_ref().and_then(|s| Some((s.started_at.as_ref()?.0, s.finished_at.as_ref()?.0)));
+    let spans: Vec<_> = batches.values().filter_map(span).collect();
+    let last_start = spans.iter().map(|s| s.0).max();
+    let first_end = spans.iter().map(|s| s.1).min();
+    ensure!(last_start < first_end, "the sessions do not overlap: {spans:?}");
+    let results = || batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()).flat_map(|r| &r.results);
+    let job = results().map(|r| r.seconds).sum::<f64>() / 150.0;
+    let login = batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_seconds).sum::<f64>() / 3.0;
+    // L + NJ/k + T(k-1)/2
+    let formula = login + 150.0 * job / 3.0 + 30.0;
+    println!("150 jobs, 3 sessions: {wall:.0} s; the formula says {formula:.0} s (L {login:.1} s, J {job:.2} s, T 30 s)");
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn a_session_that_expires_in_mid_batch_costs_one_more_login_and_nothing_else() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("expiry").await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    arena.portals.set("octotel", json!({"expireAfterLookups": 7})).await?;
+    let circuits = arena.portals.circuits("octotel", 12).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    let journal = arena.portals.journal().await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    each_looked_up_once(&journal, &circuits)?;
+    codes_were_never_refused(&journal)?;
+    ensure!((batches.len(), journal.logins()) == (1, 2), "{} batches, {} logins", batches.len(), journal.logins());
+    let tried_again = finished.values().filter(|j| j.status.as_ref().and_then(|s| s.attempts).unwrap_or(1) > 1).count();
+    ensure!(tried_again == 0, "{tried_again} jobs lost a try");
+    close(arena, []).await
+}

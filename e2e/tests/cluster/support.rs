@@ -1,0 +1,91 @@
+//! What every scenario begins and ends with.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Result, ensure};
+use fno_crds::FnoJob;
+use fno_demo_portals::journal::Entry;
+use fno_e2e::{
+    Arena, Ground, jobs, leaks,
+    portals::{Circuit, Judge},
+};
+use serde_json::json;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static CALM: RwLock<()> = RwLock::const_new(());
+
+/// Long enough for anything a scenario waits for on a slow machine; only a failure ever takes this long.
+pub const LONG: Duration = Duration::from_secs(420);
+
+/// Beside other scenarios.
+pub async fn beside() -> RwLockReadGuard<'static, ()> {
+    CALM.read().await
+}
+
+/// While no other scenario runs.
+pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+    CALM.write().await
+}
+
+/// A namespace of the scenario's own, with portals that answer quickly.
+pub async fn arena(name: &str) -> Result<Arena> {
+    let arena = Arena::new(&Ground::connect().await?, &format!("e2e-{name}")).await?;
+    for portal in ["octotel", "openserve", "mfn", "evotel"] {
+        arena.portals.set(portal, json!({"latencyMs": 10, "latencyJitterMs": 10, "renderDelayMs": 30})).await?;
+    }
+    Ok(arena)
+}
+
+/// Circuits of every state, a tenth of them absent.
+pub async fn circuits(arena: &Arena, portal: &str, count: usize) -> Result<Vec<Circuit>> {
+    let absent = arena.portals.absent(portal, count / 10).await?;
+    let mut circuits = arena.portals.circuits(portal, count - absent.len()).await?;
+    circuits.extend(absent.into_iter().map(|circuit| Circuit { circuit, outcome: "NotFound".to_owned() }));
+    ensure!(circuits.len() == count, "the portal has only {} circuits", circuits.len());
+    Ok(circuits)
+}
+
+/// A validation for each circuit, named by its place.
+pub fn validations(provider: &str, circuits: &[Circuit], changes: &serde_json::Value) -> Vec<FnoJob> {
+    let named = circuits.iter().enumerate();
+    named.map(|(n, c)| jobs::validation(&format!("{provider}-{n:03}"), provider, &c.circuit, changes.clone())).collect()
+}
+
+/// Every job says what the portal's data says.
+pub fn outcomes_are_right(jobs: &std::collections::BTreeMap<String, FnoJob>, provider: &str, circuits: &[Circuit]) -> Result<()> {
+    for (n, circuit) in circuits.iter().enumerate() {
+        let name = format!("{provider}-{n:03}");
+        let job = &jobs[&name];
+        ensure!(jobs::outcome(job) == Some(circuit.outcome.as_str()), "{name} ({}): expected {}, found {}", circuit.circuit, circuit.outcome, jobs::tell(job));
+        ensure!(job.status.as_ref().is_some_and(|s| s.evidence.is_some()), "{name} has no evidence");
+    }
+    Ok(())
+}
+
+/// Each circuit that exists was looked up exactly once, and no other.
+pub fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
+    let mut found = journal.lookups();
+    found.sort_unstable();
+    let mut expected: Vec<String> = circuits.iter().filter(|c| c.outcome != "NotFound").map(|c| c.circuit.clone()).collect();
+    expected.sort_unstable();
+    ensure!(found == expected, "{} look-ups of {} circuits", found.len(), expected.len());
+    Ok(())
+}
+
+/// Accepted steps only grow, no code was refused.
+pub fn codes_were_never_refused(journal: &[Entry]) -> Result<()> {
+    let steps = journal.steps();
+    ensure!(steps.is_sorted_by(|a, b| a < b), "steps are not strictly increasing: {steps:?}");
+    ensure!(journal.refused().is_empty(), "refused: {:?}", journal.refused());
+    Ok(())
+}
+
+/// The end of a scenario: no secret leaked, Pods and Secrets of batches are gone.
+pub async fn close(arena: Arena, more_secrets: impl IntoIterator<Item = String>) -> Result<()> {
+    arena.swept(LONG).await?;
+    let mut secrets: BTreeSet<String> = leaks::values(&arena.ground, &arena.namespace).await?;
+    secrets.extend(more_secrets);
+    let found = leaks::search(&arena.ground, &secrets).await?;
+    ensure!(found.is_empty(), "secrets show in: {found:?}");
+    arena.close().await
+}
