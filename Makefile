@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit scenarios bench crds chart lint tools images cluster-up cluster-down deploy undeploy push clean
+.PHONY: help demo test unit scenarios bench crds config lint tools images cluster-up cluster-down deploy undeploy push clean
 
 ENV := e2e/cluster/env
 # Each step says what it is and how long it took.
@@ -22,9 +22,11 @@ test: ## Everything that must hold: lint, unit tests, scenarios on a real cluste
 	@$(STEP) "3/3 scenarios" $(MAKE) --no-print-directory scenarios
 
 ##@ Parts of the test
-lint: ## Format, clippy, generated files, licences (cargo deny, if installed)
+lint: tools ## Format, clippy, generated files, licences (cargo deny, if installed)
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	@e2e/with-tools helm lint --strict --quiet charts/fno-operator
+	@e2e/with-tools e2e/render /dev/stdout | diff -u config/default/fno-operator.yaml - || { echo "config/default differs from the chart: run \`make config\` and commit the result"; exit 1; }
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"; fi
 
 unit: tools ## Unit and property tests, and the flow engine with a real Firefox
@@ -39,7 +41,9 @@ bench: cluster-up images deploy ## Measure: batched against unbatched, overhead,
 ##@ Generated files
 crds: ## Write crds/*.yaml, the chart's copy of them and docs/reasons.md from the types
 	cargo run --quiet --locked -p fno-crds --bin crdgen .
-	mkdir -p charts/fno-operator/files/crds && cp crds/*.yaml charts/fno-operator/files/crds/
+
+config: tools ## Write config/default (for kustomize) from the chart
+	@e2e/with-tools e2e/render config/default/fno-operator.yaml
 
 ##@ Cluster
 tools: ## Build the cluster's programs that are not in the cache

@@ -222,6 +222,9 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub secret: Option<String>,
+    /// When leave was given. From here on the login has its deadline: the time before was spent waiting for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<MicroTime>,
 }
 
 /// How far a login is.

@@ -104,7 +104,7 @@ pub struct AccountBreaker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub credentials_version: Option<String>,
-    /// The batch and login counted last (`batch/n`), so that one failure is counted once.
+    /// The failures counted last (`batch/n`, newest first, separated by spaces), so that each is counted once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 300))]
     pub counted: Option<String>,
@@ -138,7 +138,7 @@ pub struct FlowBreaker {
     /// When the portal is probed again (`PortalUnavailable` only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Time>,
-    /// The batch counted last, so that one batch is counted once.
+    /// The batches counted last (newest first, separated by spaces), so that each is counted once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub counted: Option<String>,

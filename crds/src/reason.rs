@@ -16,6 +16,8 @@ pub enum Reason {
     WaitingForSession,
     /// The cluster-wide number of runner Pods is reached.
     WaitingForRunner,
+    /// The next TOTP step of the account has to begin: each gives one code, once.
+    WaitingForCode,
     /// `spec.notBefore` is still to come.
     NotBefore,
     /// The job or its provider is suspended.
@@ -143,6 +145,7 @@ impl Reason {
             Self::WaitingForLinger
             | Self::WaitingForSession
             | Self::WaitingForRunner
+            | Self::WaitingForCode
             | Self::NotBefore
             | Self::Suspended
             | Self::AwaitingApproval
@@ -194,6 +197,7 @@ impl Reason {
             Self::WaitingForLinger => "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now.",
             Self::WaitingForSession => "Nothing, or raise batching.maxConcurrentBatches, session.maxSessionsPerAccount or the number of accounts.",
             Self::WaitingForRunner => "Nothing, or raise maxRunners in the chart.",
+            Self::WaitingForCode => "Nothing: at most one login per TOTP period and account; more accounts log in faster.",
             Self::NotBefore => "Nothing: it becomes due at spec.notBefore.",
             Self::Suspended => "Set suspend to false on the job or its provider.",
             Self::AwaitingApproval => "Approve it (verb approve on fnojobs).",

@@ -1,0 +1,78 @@
+{{- define "fno.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "fno.fullname" -}}
+{{- $name := include "fno.name" . }}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "fno.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+app.kubernetes.io/name: {{ include "fno.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: fno-operator
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* What selects the Pods of a component: (list . "operator"). Never changes, or an upgrade fails. */}}
+{{- define "fno.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ include "fno.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "fno.serviceAccount" -}}
+{{- default (include "fno.fullname" .) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- /* An image that is built with the operator's, unless given: (list . "runner" .Values.runner.image). A digest in the tag is the operator's alone. */}}
+{{- define "fno.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := $root.Values.image -}}
+{{- index . 2 | default (printf "%s/%s:%s" (dir $image.repository) (index . 1) (default $root.Chart.AppVersion $image.tag | splitList "@" | first)) }}
+{{- end }}
+
+{{- define "fno.s3" -}}
+{{- if hasPrefix "s3://" .Values.evidence.url }}true{{ end }}
+{{- end }}
+
+{{- define "fno.valkey.secret" -}}
+{{- if .Values.valkey.external.url }}{{ .Values.valkey.external.secret }}
+{{- else }}{{ default (printf "%s-valkey" (include "fno.fullname" .)) .Values.valkey.auth.existingSecret }}
+{{- end }}
+{{- end }}
+
+{{- /* OpenShift gives each namespace its users and groups and refuses others. */}}
+{{- define "fno.openshift" -}}
+{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}true{{ end }}
+{{- end }}
+
+{{- define "fno.podSecurityContext" -}}
+runAsNonRoot: true
+{{- if not (include "fno.openshift" .) }}
+{{- with .Values.podSecurity.runAsUser }}
+runAsUser: {{ int64 . }}
+{{- end }}
+{{- with .Values.podSecurity.fsGroup }}
+fsGroup: {{ int64 . }}
+# A large volume is not walked through at every start.
+fsGroupChangePolicy: OnRootMismatch
+{{- end }}
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "fno.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
