@@ -1,0 +1,133 @@
+//! The four portals and the origins they are served from.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One demo portal. On the wire: the provider's name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Portal {
+    /// Single-page list with a side panel and a modal; login on another origin, with a one-time code.
+    Octotel,
+    /// Single-page application with deep links; login on another origin.
+    Openserve,
+    /// Server-rendered pages with a client-side data table.
+    #[serde(alias = "metrofibre")]
+    Mfn,
+    /// Classic server-rendered pages with a grid and a date picker.
+    Evotel,
+}
+
+impl Portal {
+    /// All of them, in the order of their ports.
+    pub const ALL: [Self; 4] = [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel];
+
+    /// The name on the wire: `octotel`, `openserve`, `mfn`, `evotel`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Octotel => "octotel",
+            Self::Openserve => "openserve",
+            Self::Mfn => "mfn",
+            Self::Evotel => "evotel",
+        }
+    }
+
+    /// The origin a user starts from.
+    #[must_use]
+    pub const fn home(self) -> Origin {
+        match self {
+            Self::Octotel => Origin::Octotel,
+            Self::Openserve => Origin::Openserve,
+            Self::Mfn => Origin::Metrofibre,
+            Self::Evotel => Origin::Evotel,
+        }
+    }
+
+    /// The origin that asks for the password.
+    #[must_use]
+    pub const fn login(self) -> Origin {
+        match self {
+            Self::Octotel => Origin::OctotelLogin,
+            Self::Openserve => Origin::OpenserveLogin,
+            Self::Mfn => Origin::Metrofibre,
+            Self::Evotel => Origin::Evotel,
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One web origin: its own port locally, its own Service in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The Octotel portal.
+    Octotel,
+    /// Octotel's hosted login.
+    OctotelLogin,
+    /// The Openserve portal.
+    Openserve,
+    /// Openserve's identity provider.
+    OpenserveLogin,
+    /// The MetroFibre portal, login included.
+    Metrofibre,
+    /// The Evotel portal, login included.
+    Evotel,
+}
+
+impl Origin {
+    /// All of them; the position is the offset from the port base.
+    pub const ALL: [Self; 6] = [Self::Octotel, Self::OctotelLogin, Self::Openserve, Self::OpenserveLogin, Self::Metrofibre, Self::Evotel];
+
+    /// The name used in settings, which is also the Service's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Octotel => "octotel",
+            Self::OctotelLogin => "octotel-login",
+            Self::Openserve => "openserve",
+            Self::OpenserveLogin => "openserve-login",
+            Self::Metrofibre => "metrofibre",
+            Self::Evotel => "evotel",
+        }
+    }
+
+    /// The portal it belongs to.
+    #[must_use]
+    pub const fn portal(self) -> Portal {
+        match self {
+            Self::Octotel | Self::OctotelLogin => Portal::Octotel,
+            Self::Openserve | Self::OpenserveLogin => Portal::Openserve,
+            Self::Metrofibre => Portal::Mfn,
+            Self::Evotel => Portal::Evotel,
+        }
+    }
+
+    /// Offset of its port from the port base.
+    #[must_use]
+    pub const fn offset(self) -> u16 {
+        self as u16
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|origin| origin.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("origin {text:?} is unknown; allowed: {names}")
+        })
+    }
+}
