@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use fno_crds::Reason;
 use fno_e2e::{
-    ground::{RELEASE, SYSTEM, kubectl},
+    Ground,
+    ground::{RELEASE, SYSTEM, kubectl, run},
     jobs,
     portals::Judge,
 };
@@ -83,5 +84,27 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     let journal = arena.portals.journal().await?;
     codes_were_never_refused(&journal)?;
     ensure!((batches.len(), journal.logins()) == (1, 1), "{} batches, {} logins", batches.len(), journal.logins());
+    close(arena, []).await
+}
+
+/// Changes one value of the release and waits until the operator runs with it.
+async fn set_value(value: &str) -> Result<()> {
+    let args = ["upgrade", RELEASE, "charts/fno-operator", "--namespace", SYSTEM, "--reuse-values", "--wait", "--timeout", "3m", "--set", value];
+    run("helm", &args, None).await.map(drop)
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
+    let _alone = alone().await;
+    let arena = arena("image").await?;
+    set_value("runner.image=localhost/fno/runner:not-there").await?;
+    arena.provider("evotel", |_| {}).await?;
+    let circuits = circuits(&arena, "evotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    let shown = jobs::shows(&arena.jobs(), "evotel-000", Reason::ImageUnavailable, LONG).await;
+    set_value(&format!("runner.image={}", Ground::image("runner")?)).await?;
+    shown?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "evotel", &circuits)?;
     close(arena, []).await
 }
