@@ -1,1 +1,154 @@
-//! To be written.
+//! What is written about a batch: everything that follows from what was seen, in one function. It never touches `run`.
+
+use fno_crds::{
+    FnoBatchStatus, JobPhase, Reason,
+    batch::{BatchPhase, JobResult, LoginState},
+    condition::{self, Status, types},
+    reason::ReasonClass,
+};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::{
+    lifecycle::{PodState, Seen},
+    plan::Blocked,
+    text::at_most,
+};
+
+/// How often mere progress is written at most. More than a person can follow costs only the API server.
+pub const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Counts over the jobs of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Settled for this try, in whatever way.
+    pub settled: i32,
+    /// With an answer.
+    pub completed: i32,
+    /// Whose try failed.
+    pub failed: i32,
+    /// With an unknown outcome.
+    pub unknown: i32,
+}
+
+/// Counts results.
+#[must_use]
+pub fn count(results: &[JobResult]) -> Counts {
+    let mut counts = Counts::default();
+    for result in results {
+        let failed = result.phase == JobPhase::Failed || (result.phase == JobPhase::Pending && result.reason.class() == ReasonClass::RetryCounted);
+        counts.completed += i32::from(result.phase == JobPhase::Succeeded);
+        counts.unknown += i32::from(result.phase == JobPhase::OutcomeUnknown);
+        counts.failed += i32::from(failed);
+        counts.settled += i32::from(failed || result.phase != JobPhase::Pending);
+    }
+    counts
+}
+
+/// The status that follows from what was seen, on top of `status` (the stored one, with what an act has changed in it). `shown` is what is waited for.
+#[must_use]
+pub fn derive(seen: &Seen<'_>, mut status: FnoBatchStatus, shown: Option<&Blocked>) -> FnoBatchStatus {
+    let (now, generation) = (seen.now, seen.batch.metadata.generation);
+    if status.phase.unwrap_or_default().is_finished() {
+        return status;
+    }
+    let run = seen.run();
+    let logged_in = run.and_then(|run| run.logins).unwrap_or(0);
+
+    status.observed_generation = generation;
+    status.cancellations_held = seen.switches.suspend_cancellations;
+    for job in seen.jobs.iter().filter(|job| job.withdrawn) {
+        if !status.withdrawn.contains(&job.uid) {
+            status.withdrawn.push(job.uid.clone());
+        }
+    }
+    tally(&mut status, run.map(|run| run.results.as_slice()).unwrap_or_default());
+    status.logins = Some(logged_in).filter(|n| *n > 0).or(status.logins);
+    if status.phase == Some(BatchPhase::Assigned) && logged_in > 0 {
+        status.phase = Some(BatchPhase::InProgress);
+        status.started_at = Some(Time(now));
+    }
+
+    let phase = status.phase.unwrap_or_default();
+    let normal = Blocked { reason: if phase == BatchPhase::InProgress { Reason::Running } else { Reason::Starting }, message: String::new() };
+    let why = shown.unwrap_or(&normal);
+    say(&mut status, why);
+
+    let running = Blocked { reason: Reason::Running, message: String::new() };
+    let pod_ready = matches!(seen.pod, PodState::Running { .. });
+    set(&mut status, now, generation, types::POD_READY, Status::from(pod_ready), if pod_ready { &running } else { why });
+    let in_session = run.and_then(|run| run.login.as_ref()).is_some_and(|login| login.state == LoginState::LoggedIn);
+    set(&mut status, now, generation, types::LOGGED_IN, Status::from(in_session), if in_session { &running } else { why });
+    set(&mut status, now, generation, types::SUCCEEDED, Status::Unknown, why);
+    status
+}
+
+/// The status at the end. `finished` says whether everything else is done, too; the fence comes before that.
+#[must_use]
+pub fn end(seen: &Seen<'_>, mut status: FnoBatchStatus, phase: BatchPhase, why: &Blocked, finished: bool) -> FnoBatchStatus {
+    let (now, generation) = (seen.now, seen.batch.metadata.generation);
+    let results = status.run.as_ref().map(|run| run.results.clone()).unwrap_or_default();
+    tally(&mut status, &results);
+    status.logins = status.run.as_ref().and_then(|run| run.logins).or(status.logins);
+    status.phase = Some(phase);
+    status.observed_generation = generation;
+    say(&mut status, why);
+    set(&mut status, now, generation, types::POD_READY, Status::False, why);
+    set(&mut status, now, generation, types::LOGGED_IN, Status::False, why);
+    set(&mut status, now, generation, types::SUCCEEDED, Status::from(phase == BatchPhase::Completed), why);
+    if finished {
+        status.finished_at = Some(Time(now));
+    }
+    status
+}
+
+/// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and a few seconds; it goes with the next write anyway.
+#[must_use]
+pub fn is_due(old: &FnoBatchStatus, new: &FnoBatchStatus, written: Option<Timestamp>, now: Timestamp) -> bool {
+    if old == new {
+        return false;
+    }
+    if essence(old) != essence(new) {
+        return true;
+    }
+    let settled = |status: &FnoBatchStatus| status.jobs_completed.unwrap_or(0) + status.jobs_failed.unwrap_or(0);
+    let tenth = (new.jobs_total.unwrap_or(0) / 10).max(1);
+    let enough = settled(new) - settled(old) >= tenth || old.message != new.message;
+    enough && written.is_none_or(|at| now.duration_since(at) >= PROGRESS_EVERY)
+}
+
+/// Everything that is not mere progress.
+fn essence(status: &FnoBatchStatus) -> FnoBatchStatus {
+    let mut essence = FnoBatchStatus { progress: None, jobs_completed: None, jobs_failed: None, message: None, run: None, observed_generation: None, ..status.clone() };
+    for condition in &mut essence.conditions {
+        condition.message.clear();
+        condition.observed_generation = None;
+    }
+    essence
+}
+
+fn tally(status: &mut FnoBatchStatus, results: &[JobResult]) {
+    let Ok(total) = i32::try_from(status.claimed.len()) else { return };
+    if total == 0 {
+        return;
+    }
+    let counts = count(results);
+    status.jobs_total = Some(total);
+    status.jobs_completed = Some(counts.completed);
+    status.jobs_failed = Some(counts.failed);
+    status.jobs_unknown = Some(counts.unknown).filter(|n| *n > 0);
+    status.progress = Some(format!("{}/{total}", counts.settled));
+}
+
+fn say(status: &mut FnoBatchStatus, why: &Blocked) {
+    status.reason = Some(why.reason);
+    status.message = Some(at_most(&why.message, 2000)).filter(|m| !m.is_empty());
+}
+
+fn set(status: &mut FnoBatchStatus, now: Timestamp, generation: Option<i64>, type_: &str, value: Status, why: &Blocked) {
+    condition::set(&mut status.conditions, now, generation, type_, value, why.reason, &at_most(&why.message, 2000));
+}
+
+#[cfg(test)]
+#[path = "batch_status_tests.rs"]
+mod tests;

@@ -6,21 +6,28 @@
 //! In reading order:
 //!
 //! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits.
+//! * [`sessions`]: into how many sessions waiting work is split; [`measure`]: how long a job and a login take.
+//! * [`claim`]: whether a batch gets a job it has invited.
 //! * [`lifecycle`]: what a batch needs next.
 //! * [`mint`]: whether a one-time code may be minted now.
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
-//! * [`job_status`], [`batch_status`]: what is written about jobs and batches.
+//! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
 //! * [`build`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
+//! * [`text`]: texts with a bound.
 //! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
 
 pub mod batch_status;
 pub mod breaker;
 pub mod build;
+pub mod claim;
 pub mod flow;
 pub mod job_status;
 pub mod lifecycle;
+pub mod measure;
 pub mod mint;
 pub mod plan;
+pub mod provider_status;
 pub mod sessions;
+pub mod text;
 pub mod work;

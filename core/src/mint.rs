@@ -1,1 +1,179 @@
-//! Whether a one-time code may be minted now: an ordered chain of named checks, the first violation decides.
+//! Whether a login may begin, and whether a one-time code may be minted for it now: two ordered chains of named checks, the first
+//! violation decides.
+//!
+//! A chain only says that the guards may be tried. The guards themselves are writes, in this order (a crash between them burns a
+//! step, it never uses one twice):
+//!
+//! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
+//! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
+//! 3. compare-and-set of the grant to `Reserved` with the step;
+//! 4. the chain is asked once more: [`Verdict::Deliver`] = the Secret is created, never over an existing one.
+//!
+//! A guard whose answer was lost counts as taken by somebody: a doubtful step is a burnt step. Read again and ask the chain again.
+
+mod checks;
+mod login;
+pub mod step;
+#[cfg(test)]
+mod tests;
+
+use fno_crds::batch::{BatchPhase, Stop};
+use jiff::{SignedDuration, Timestamp};
+
+pub use login::{Leave, LoginRequest, may_login};
+
+use crate::plan::{Blocked, Gate};
+
+/// When to ask again about something that announces no time of its own (a clock, Valkey, another login). Most changes wake earlier, through a watch.
+const RECHECK: SignedDuration = SignedDuration::from_secs(5);
+
+/// What is known when a batch awaits a code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The batch's phase.
+    pub phase: BatchPhase,
+    /// The batch's `spec.stop`.
+    pub stop: Stop,
+    /// The provider's `spec.suspend`.
+    pub provider_suspended: bool,
+    /// The account's breaker.
+    pub gate: &'a Gate,
+    /// `totp.period`, seconds.
+    pub period: i64,
+    /// `totp.minRemainingSeconds`. Cut to `period - 1`, because a whole period is never left.
+    pub min_remaining: i64,
+    /// `status.accounts[].lastStep`.
+    pub last_step: Option<i64>,
+    /// The step of a guard whose answer never came.
+    pub doubtful: Option<i64>,
+    /// The step of this very login's grant when it is `Reserved`: both guards have passed, the Secret may be missing.
+    pub reserved: Option<i64>,
+    /// `status.clockOffset`, seconds.
+    pub clock_offset: Option<f64>,
+    /// What Valkey is known to say.
+    pub valkey: Valkey,
+}
+
+/// What Valkey is known to say about a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Valkey {
+    /// Not asked yet.
+    Unknown,
+    /// It does not answer.
+    Unreachable,
+    /// Nobody has used the step.
+    Free {
+        /// The step asked about.
+        step: i64,
+    },
+    /// Somebody has, perhaps outside this cluster.
+    Taken {
+        /// The step asked about.
+        step: i64,
+    },
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Pass the guards 1 to 3 with this step, then ask again.
+    Mint {
+        /// The time step.
+        step: i64,
+    },
+    /// This step is burnt for this very login already and still good: create the Secret, no guard.
+    Deliver {
+        /// The time step.
+        step: i64,
+    },
+    /// Ask again at `until`, or when something changes.
+    NotYet {
+        /// When.
+        until: Timestamp,
+        /// What is waited for.
+        blocked: Blocked,
+    },
+    /// No code for this login: the grant is refused and the batch ends.
+    Never {
+        /// Why.
+        blocked: Blocked,
+    },
+}
+
+/// Decides. A table of the checks in their order is the constant `CHAIN` of this module's source.
+#[must_use]
+pub fn mint(request: &Request<'_>) -> Verdict {
+    CHAIN.iter().find_map(|check| check(request)).unwrap_or_else(|| Verdict::Mint { step: candidate(request) })
+}
+
+/// `None` = passed.
+type Check = fn(&Request<'_>) -> Option<Verdict>;
+
+/// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
+const CHAIN: [Check; 7] = [batch_may_log_in, breaker_allows, clocks_agree, reserved_step_is_still_good, valkey_answers, last_step_is_not_in_the_future, step_has_begun];
+
+fn batch_may_log_in(request: &Request<'_>) -> Option<Verdict> {
+    checks::batch(request.phase, request.stop, request.provider_suspended).map(|blocked| Verdict::Never { blocked })
+}
+
+fn breaker_allows(request: &Request<'_>) -> Option<Verdict> {
+    checks::breaker(request.gate).map(|blocked| Verdict::Never { blocked })
+}
+
+fn clocks_agree(request: &Request<'_>) -> Option<Verdict> {
+    checks::clocks(request.clock_offset, request.period).map(|blocked| not_yet(request.now, blocked))
+}
+
+/// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered
+/// as long as it is good, and `lastStep` still covers it (a provider restored from an old backup does not).
+fn reserved_step_is_still_good(request: &Request<'_>) -> Option<Verdict> {
+    let step = request.reserved?;
+    let covered = request.last_step.is_some_and(|last| last >= step);
+    let current = step == step::at(request.now, request.period) && step == earliest_with_time_left(request);
+    (covered && current).then_some(Verdict::Deliver { step })
+}
+
+fn valkey_answers(request: &Request<'_>) -> Option<Verdict> {
+    checks::valkey(request.valkey == Valkey::Unreachable).map(|blocked| not_yet(request.now, blocked))
+}
+
+/// A step is minted after it began, so a last step beyond the next one means that some clock went back.
+fn last_step_is_not_in_the_future(request: &Request<'_>) -> Option<Verdict> {
+    let last = request.last_step?;
+    let ahead = last.saturating_sub(step::at(request.now, request.period));
+    (ahead > 1).then(|| {
+        let seconds = ahead.saturating_mul(request.period);
+        not_yet(request.now, checks::clock_skew(format!("The last code was minted for a step about {seconds} s in the future: the clock of this node, or of the one before it, is wrong.")))
+    })
+}
+
+fn step_has_begun(request: &Request<'_>) -> Option<Verdict> {
+    let step = candidate(request);
+    let begins = step::begins(step, request.period);
+    (begins > request.now).then(|| Verdict::NotYet { until: begins, blocked: checks::waiting_for_code(begins) })
+}
+
+fn not_yet(now: Timestamp, blocked: Blocked) -> Verdict {
+    Verdict::NotYet { until: checks::later(now, RECHECK), blocked }
+}
+
+/// The first step with enough time left that nobody can have used: after `lastStep`, after whatever is doubtful, after what Valkey calls taken.
+fn candidate(request: &Request<'_>) -> i64 {
+    let taken = match request.valkey {
+        Valkey::Taken { step } => Some(step),
+        Valkey::Unknown | Valkey::Unreachable | Valkey::Free { .. } => None,
+    };
+    let used = [request.last_step, request.doubtful, request.reserved, taken].into_iter().flatten().max();
+    let earliest = earliest_with_time_left(request);
+    used.map_or(earliest, |used| earliest.max(used.saturating_add(1)))
+}
+
+/// The current step, or the next one when too little of this one is left.
+fn earliest_with_time_left(request: &Request<'_>) -> i64 {
+    let current = step::at(request.now, request.period);
+    let left = step::ends(current, request.period).duration_since(request.now);
+    let wanted = request.min_remaining.clamp(0, (request.period - 1).max(0));
+    if left < SignedDuration::from_secs(wanted) { current + 1 } else { current }
+}

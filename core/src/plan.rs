@@ -1,12 +1,51 @@
 //! Which jobs leave now, in which batches, and for every other job the reason it waits.
+//!
+//! One pass over the world, the same result for the same world:
+//!
+//! 1. `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn.
+//! 2. `queue`: the ready jobs of a provider in order. A queue leaves as a whole once it is full, has lingered, is flushed, or a
+//!    deadline presses.
+//! 3. `slots`: the sessions the provider and its accounts could open, soonest login first; [`crate::sessions`] says how many pay.
+//! 4. `runners`: the cluster's free runner Pods are shared among providers.
+//! 5. `deal`: jobs are dealt to sessions so that all end together.
+//!
+//! What does not leave waits with the limit that stopped it (`sentences`).
+//!
+//! **Order.** Jobs leave by priority (higher first), then deadline (sooner first, none last), then age, then name; the action plays no
+//! part, so that no stream of validations starves a cancellation of the same priority. Within a batch, validations of one priority
+//! run before its cancellations, because an unknown outcome ends the cancellations of a batch.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod deal;
+mod departure;
+mod eligibility;
+mod live;
+mod name;
+mod pending;
+mod queue;
+mod report;
+mod runners;
+mod sentences;
+mod slots;
 
-use fno_crds::{
-    FnoBatchSpec, FnoProviderSpec, Reason,
-    job::Action,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
+
+use fno_crds::{FnoBatchSpec, FnoProviderSpec, Reason, job::Action};
 use jiff::Timestamp;
+
+use self::{
+    departure::Departure,
+    eligibility::{Rules, Stand},
+    live::Live,
+    name::Names,
+    queue::{Closing, Queue},
+    report::Report,
+};
+use crate::measure;
+
+pub use pending::pending;
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +82,7 @@ pub struct JobView {
     pub priority: i32,
     /// Age decides last.
     pub created_at: Timestamp,
-    /// When this operator first saw the job ready to go; linger counts from here.
+    /// When this operator first saw the job ready to go; linger counts from here (see [`Plan::is_ready`]), but never from before `notBefore` or `retryAt`.
     pub eligible_since: Timestamp,
     /// `spec.notBefore`.
     pub not_before: Option<Timestamp>,
@@ -121,7 +160,7 @@ pub struct BatchView {
     pub provider: String,
     /// `spec.account`.
     pub account: String,
-    /// UIDs of the invited jobs. While the batch is not finished they are not invited again.
+    /// UIDs of the invited jobs. While the batch is not finished they are not invited again: leave out those it has lost or settled for this try.
     pub jobs: Vec<String>,
     /// Its account session is, or may still be, alive: not finished, or finished but its Pod is not gone.
     pub holds_session: bool,
@@ -140,7 +179,7 @@ pub struct World<'a> {
     pub providers: &'a [ProviderView],
     /// Every Pending job.
     pub jobs: &'a [JobView],
-    /// Every batch that is not finished, or still holds a session.
+    /// Every batch. One that is finished and holds nothing counts only by its name: a name is not used twice.
     pub batches: &'a [BatchView],
     /// Runner Pods in the whole cluster at most.
     pub max_runners: usize,
@@ -166,6 +205,72 @@ pub struct Plan {
     pub fail: BTreeMap<Key, Blocked>,
     /// Jobs to withdraw.
     pub withdraw: Vec<Key>,
-    /// When to plan again even if nothing changes.
+    /// When to plan again even if nothing changes. Breakers are not in it: whoever computes the gates knows when they open.
     pub wake_at: Option<Timestamp>,
+}
+
+impl Plan {
+    /// Whether the job was ready to go and only lingers, or lacks a session or a runner.
+    ///
+    /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and leaves it alone otherwise.
+    #[must_use]
+    pub fn is_ready(&self, job: &Key) -> bool {
+        self.waits.get(job).is_some_and(|b| matches!(b.reason, Reason::WaitingForLinger | Reason::WaitingForSession | Reason::WaitingForRunner))
+    }
+}
+
+impl ProviderView {
+    /// Seconds per job, measured or assumed.
+    fn job_seconds(&self, action: Action) -> f64 {
+        measure::usable(self.job_seconds.get(&action).copied()).unwrap_or_else(|| measure::unmeasured_job(action))
+    }
+
+    /// Seconds per login, measured or assumed.
+    fn login_seconds(&self) -> f64 {
+        measure::usable(self.login_seconds).unwrap_or(measure::UNMEASURED_LOGIN)
+    }
+}
+
+/// Decides what leaves now.
+#[must_use]
+pub fn plan(world: &World<'_>) -> Plan {
+    let live = Live::of(world.batches);
+    let mut report = Report::new(world.now);
+    let mut departures = Vec::new();
+    for queue in sort_into_queues(world, &live, &mut report) {
+        match queue.closing(world.now) {
+            Closing::Leaves => departures.push(Departure::new(queue, &live, world.now)),
+            Closing::Lingers { until, wake_at } => {
+                report.wake(wake_at);
+                let blocked = sentences::lingers(&queue.provider.spec.batching, until);
+                report.wait_all(&queue.jobs, &blocked);
+            }
+        }
+    }
+    let claims: Vec<runners::Claim<'_>> = departures.iter().map(Departure::claim).collect();
+    let granted = runners::share(world.now, world.max_runners.saturating_sub(live.runners), &claims);
+    let mut names = Names::of(world.batches);
+    for (departure, granted) in departures.into_iter().zip(granted) {
+        departure.go(granted, world.max_runners, &mut names, &mut report);
+    }
+    report.into_plan()
+}
+
+/// The ready jobs by provider, in the order of the providers' names. Jobs that are not ready are answered right here.
+fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report) -> Vec<Queue<'a>> {
+    let mut providers: Vec<(Rules<'a>, Vec<&'a JobView>)> = world.providers.iter().map(|provider| (Rules::of(provider), Vec::new())).collect();
+    providers.sort_unstable_by_key(|(rules, _)| &rules.provider.key);
+    let index: HashMap<(&str, &str), usize> =
+        providers.iter().enumerate().map(|(i, (rules, _))| ((rules.provider.key.namespace.as_str(), rules.provider.key.name.as_str()), i)).collect();
+    for job in world.jobs {
+        let provider = index.get(&(job.key.namespace.as_str(), job.provider.as_str())).copied();
+        let rules = provider.map(|i| &providers[i].0);
+        match eligibility::stand(job, rules, live.inviter(job), world.now) {
+            Stand::Ready => provider.into_iter().for_each(|i| providers[i].1.push(job)),
+            Stand::Waits(blocked) => report.wait(job, blocked),
+            Stand::Fails(blocked) => report.fail(job, blocked),
+            Stand::Withdrawn => report.withdraw(job),
+        }
+    }
+    providers.into_iter().filter(|(_, ready)| !ready.is_empty()).map(|(rules, ready)| Queue::new(rules.provider, ready)).collect()
 }

@@ -1,1 +1,59 @@
-//! To be written.
+//! The Pod, Secrets and roles of a batch, as plain values. Nothing here talks to a cluster; every object is owned by its batch.
+
+mod access;
+mod evidence_claim;
+mod pod;
+mod secrets;
+mod settings;
+
+pub use access::{Access, access};
+pub use evidence_claim::evidence_claim;
+pub use pod::{PATH_CA, PATH_EVIDENCE_S3, PodInput, pod};
+pub use secrets::{totp_secret, work_secret};
+pub use settings::{EvidenceClaim, EvidenceS3, EvidenceSettings, RunnerSettings};
+
+use std::collections::BTreeMap;
+
+use fno_crds::{FnoBatch, GROUP, VERSION, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+/// The reference that makes an object vanish with its batch. Without `blockOwnerDeletion`: setting that needs a right on
+/// `fnobatches/finalizers` on clusters that check it (OpenShift), and buys nothing here.
+#[must_use]
+pub fn owner(batch: &FnoBatch) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{GROUP}/{VERSION}"),
+        kind: "FnoBatch".to_owned(),
+        name: batch.metadata.name.clone().unwrap_or_default(),
+        uid: batch.metadata.uid.clone().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+/// Whether `meta` belongs to this very batch and not to a namesake.
+#[must_use]
+pub fn is_owned(meta: &ObjectMeta, batch: &FnoBatch) -> bool {
+    meta.owner_references.iter().flatten().any(|owner| owner.kind == "FnoBatch" && Some(&owner.uid) == batch.metadata.uid.as_ref())
+}
+
+fn labels(batch: &FnoBatch) -> BTreeMap<String, String> {
+    [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_PROVIDER, batch.spec.provider.as_str()),
+        (names::LABEL_ACCOUNT, batch.spec.account.as_str()),
+        (names::LABEL_BATCH, batch.metadata.name.as_deref().unwrap_or_default()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn metadata(batch: &FnoBatch, name: String) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: batch.metadata.namespace.clone(),
+        labels: Some(labels(batch)),
+        owner_references: Some(vec![owner(batch)]),
+        ..ObjectMeta::default()
+    }
+}

@@ -1,0 +1,278 @@
+//! The runner Pod: one batch, one browser, one session.
+
+use std::time::Duration;
+
+use fno_crds::{
+    FnoBatch, FnoProviderSpec,
+    names::{self, CONTAINER_BROWSER, CONTAINER_RUNNER, PATH_CREDENTIALS, PATH_WORK},
+};
+use k8s_openapi::{
+    api::core::v1::{
+        Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
+        ObjectFieldSelector, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, ProjectedVolumeSource, ResourceRequirements, SeccompProfile,
+        SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+};
+
+use super::{EvidenceSettings, RunnerSettings, metadata};
+
+/// Folder in the browser's container with `ca.crt`, when the provider names a CA bundle. The browser image's policy installs certificates from there.
+pub const PATH_CA: &str = "/var/run/fno/ca";
+/// Folder in the runner's container with the object store's `access_key_id` and `secret_access_key`.
+pub const PATH_EVIDENCE_S3: &str = "/var/run/fno/evidence-s3";
+const PATH_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The least the API server issues: a token is worth little for long.
+const TOKEN_SECONDS: i64 = 600;
+/// Readable for the container's user through its group, for nobody else on the volume.
+const SECRET_MODE: i32 = 0o440;
+
+/// What a Pod is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PodInput<'a> {
+    /// The batch it works on.
+    pub batch: &'a FnoBatch,
+    /// Number of the Pod, from 1.
+    pub attempt: i32,
+    /// The batch's provider.
+    pub provider: &'a FnoProviderSpec,
+    /// Secret with the account's username and password.
+    pub credentials_secret: &'a str,
+    /// How runner Pods are made.
+    pub settings: &'a RunnerSettings,
+    /// Where evidence goes.
+    pub evidence: &'a EvidenceSettings,
+    /// How long a job's flow may take.
+    pub job_deadline: Duration,
+    /// `info`, `debug`, …
+    pub log_level: &'a str,
+}
+
+/// The Pod of an attempt.
+#[must_use]
+pub fn pod(input: &PodInput<'_>) -> Pod {
+    let PodInput { batch, attempt, provider, credentials_secret, settings, evidence, .. } = *input;
+    let name = batch.metadata.name.as_deref().unwrap_or_default();
+    let mut meta = metadata(batch, names::pod(name, attempt));
+    let ours = meta.labels.take().unwrap_or_default();
+    let component = (names::LABEL_COMPONENT.to_owned(), CONTAINER_RUNNER.to_owned());
+    // Ours last: the operator finds its Pods by them.
+    meta.labels = Some(settings.labels.clone().into_iter().chain(provider.runner.labels.clone()).chain(ours).chain([component]).collect());
+
+    let or = |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
+    let over = &provider.runner;
+    Pod {
+        metadata: meta,
+        spec: Some(PodSpec {
+            restart_policy: Some("Never".to_owned()),
+            service_account_name: Some(names::runner_account(name)),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            termination_grace_period_seconds: Some(grace_seconds(provider)),
+            priority_class_name: over.priority_class_name.clone().or_else(|| settings.priority_class_name.clone()),
+            node_selector: Some(if over.node_selector.is_empty() { settings.node_selector.clone() } else { over.node_selector.clone() }).filter(|m| !m.is_empty()),
+            tolerations: Some(if over.tolerations.is_empty() { settings.tolerations.clone() } else { over.tolerations.clone() }).filter(|t| !t.is_empty()),
+            image_pull_secrets: Some(or(&over.image_pull_secrets, &settings.image_pull_secrets)).filter(|s| !s.is_empty()),
+            security_context: Some(PodSecurityContext {
+                run_as_non_root: Some(true),
+                run_as_user: settings.run_as_user,
+                fs_group: settings.fs_group,
+                // Walking through a large evidence volume at each start would take minutes.
+                fs_group_change_policy: settings.fs_group.map(|_| "OnRootMismatch".to_owned()),
+                seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+                ..PodSecurityContext::default()
+            }),
+            init_containers: Some(vec![browser(provider, settings)]),
+            containers: vec![runner(input)],
+            volumes: Some(volumes(name, provider, credentials_secret, settings, evidence)),
+            ..PodSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// Time for the logout flow when the Pod is told to go: two pages as slow as the provider allows, and a little.
+fn grace_seconds(provider: &FnoProviderSpec) -> i64 {
+    let page = i64::try_from(provider.browser.page_load_timeout.std().as_secs()).unwrap_or(i64::MAX);
+    page.saturating_mul(2).saturating_add(30).clamp(30, 600)
+}
+
+/// A native sidecar: it starts first and ends last, and does not keep the Pod from completing. No startup probe: its one-second grain would delay the
+/// runner, which waits for the port by itself. No token, no Secret: a web page runs in it.
+fn browser(provider: &FnoProviderSpec, settings: &RunnerSettings) -> Container {
+    let mut mounts = vec![mount("browser-tmp", "/tmp", false), mount("shm", "/dev/shm", false)];
+    if provider.runner.ca_bundle_ref.is_some() {
+        mounts.push(mount("ca", PATH_CA, true));
+    }
+    Container {
+        name: CONTAINER_BROWSER.to_owned(),
+        restart_policy: Some("Always".to_owned()),
+        env: Some(vec![value("HOME", "/tmp"), value("TMPDIR", "/tmp")]),
+        volume_mounts: Some(mounts),
+        ..container(&settings.browser_image, provider.runner.browser_resources.as_ref().unwrap_or(&settings.browser_resources), settings)
+    }
+}
+
+fn runner(input: &PodInput<'_>) -> Container {
+    let PodInput { batch, provider, settings, evidence, job_deadline, log_level, .. } = *input;
+    let mut env = vec![
+        value("HOME", "/tmp"),
+        value("TMPDIR", "/tmp"),
+        field("FNO_NAMESPACE", "metadata.namespace"),
+        value("FNO_BATCH", batch.metadata.name.as_deref().unwrap_or_default()),
+        field("FNO_POD_NAME", "metadata.name"),
+        field("FNO_POD_UID", "metadata.uid"),
+        value("FNO_EVIDENCE_URL", &evidence.url),
+        value("FNO_WEBDRIVER_URL", names::WEBDRIVER_URL),
+        value("FNO_JOB_DEADLINE", &fno_crds::Duration::from(job_deadline).to_string()),
+        value("FNO_LOG_LEVEL", log_level),
+    ];
+    env.extend(evidence.s3.endpoint.as_ref().map(|endpoint| value("FNO_EVIDENCE_S3_ENDPOINT", endpoint)));
+    env.extend(evidence.s3.region.as_ref().map(|region| value("FNO_EVIDENCE_S3_REGION", region)));
+    let store = evidence.folder().map_or_else(|| mount("evidence", PATH_EVIDENCE_S3, true), |folder| mount("evidence", folder, false));
+    Container {
+        name: CONTAINER_RUNNER.to_owned(),
+        args: Some(vec!["run".to_owned()]),
+        env: Some(env),
+        volume_mounts: Some(vec![
+            mount("runner-tmp", "/tmp", false),
+            mount("work", PATH_WORK, true),
+            mount("credentials", PATH_CREDENTIALS, true),
+            mount("token", PATH_TOKEN, true),
+            store,
+        ]),
+        ..container(&settings.image, provider.runner.resources.as_ref().unwrap_or(&settings.resources), settings)
+    }
+}
+
+fn container(image: &str, resources: &ResourceRequirements, settings: &RunnerSettings) -> Container {
+    Container {
+        image: Some(image.to_owned()),
+        image_pull_policy: Some(settings.image_pull_policy.clone()),
+        resources: Some(resources.clone()),
+        // What is printed last is the Pod's message when it ends badly.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+fn volumes(batch: &str, provider: &FnoProviderSpec, credentials_secret: &str, settings: &RunnerSettings, evidence: &EvidenceSettings) -> Vec<Volume> {
+    let mut volumes = vec![
+        empty("runner-tmp", None, &settings.tmp_size),
+        empty("browser-tmp", None, &settings.tmp_size),
+        empty("shm", Some("Memory"), &settings.shm_size),
+        secret("work", &names::work_secret(batch), &[names::KEY_WORK]),
+        // Two keys by name: the TOTP seed may lie in the same Secret and never enters the Pod.
+        secret("credentials", credentials_secret, &[names::KEY_USERNAME, names::KEY_PASSWORD]),
+        token(),
+    ];
+    volumes.push(if evidence.folder().is_some() {
+        Volume {
+            name: "evidence".to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource { claim_name: evidence.claim.name.clone(), read_only: None }),
+            ..Volume::default()
+        }
+    } else {
+        secret("evidence", &evidence.s3.secret, &["access_key_id", "secret_access_key"])
+    });
+    if let Some(bundle) = &provider.runner.ca_bundle_ref {
+        volumes.push(Volume {
+            name: "ca".to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(bundle.name.clone()),
+                items: Some(vec![KeyToPath { key: bundle.key.clone(), path: "ca.crt".to_owned(), mode: None }]),
+                optional: bundle.optional,
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        });
+    }
+    volumes
+}
+
+fn token() -> Volume {
+    let projection = VolumeProjection::default;
+    Volume {
+        name: "token".to_owned(),
+        projected: Some(ProjectedVolumeSource {
+            default_mode: None,
+            sources: Some(vec![
+                VolumeProjection {
+                    service_account_token: Some(ServiceAccountTokenProjection {
+                        expiration_seconds: Some(TOKEN_SECONDS),
+                        path: "token".to_owned(),
+                        audience: None,
+                    }),
+                    ..projection()
+                },
+                VolumeProjection {
+                    config_map: Some(ConfigMapProjection {
+                        name: "kube-root-ca.crt".to_owned(),
+                        items: Some(vec![KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), mode: None }]),
+                        optional: None,
+                    }),
+                    ..projection()
+                },
+                VolumeProjection {
+                    downward_api: Some(DownwardAPIProjection {
+                        items: Some(vec![DownwardAPIVolumeFile {
+                            path: "namespace".to_owned(),
+                            field_ref: Some(field_ref("metadata.namespace")),
+                            ..DownwardAPIVolumeFile::default()
+                        }]),
+                    }),
+                    ..projection()
+                },
+            ]),
+        }),
+        ..Volume::default()
+    }
+}
+
+fn empty(name: &str, medium: Option<&str>, size: &Quantity) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource { medium: medium.map(ToOwned::to_owned), size_limit: Some(size.clone()) }),
+        ..Volume::default()
+    }
+}
+
+fn secret(name: &str, of: &str, keys: &[&str]) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(of.to_owned()),
+            default_mode: Some(SECRET_MODE),
+            items: Some(keys.iter().map(|key| KeyToPath { key: (*key).to_owned(), path: (*key).to_owned(), mode: None }).collect()),
+            optional: None,
+        }),
+        ..Volume::default()
+    }
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), read_only: read_only.then_some(true), ..VolumeMount::default() }
+}
+
+fn value(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+fn field_ref(path: &str) -> ObjectFieldSelector {
+    ObjectFieldSelector { api_version: None, field_path: path.to_owned() }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(EnvVarSource { field_ref: Some(field_ref(path)), ..EnvVarSource::default() }) }
+}
+
+#[cfg(test)]
+#[path = "pod_tests.rs"]
+mod tests;

@@ -1,0 +1,185 @@
+//! Whether a batch gets a job it has invited. The claim itself is `FnoJob.status.batch`, written by compare-and-set from Pending.
+
+use std::fmt;
+
+use fno_crds::{FnoJob, JobPhase};
+use jiff::Timestamp;
+
+/// A job as just read from the API server (not from a watch's cache: a stale one could only lose the compare-and-set, but costs a write).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// `metadata.uid`.
+    pub uid: &'a str,
+    /// `metadata.resourceVersion`: what the write compares against.
+    pub resource_version: &'a str,
+    /// `status.phase`; absent is Pending.
+    pub phase: JobPhase,
+    /// `status.batch`.
+    pub batch: Option<&'a str>,
+    /// `spec.suspend`.
+    pub suspend: bool,
+    /// `spec.cancelRequested`, or the job is being deleted.
+    pub cancel_requested: bool,
+    /// `spec.deadline`.
+    pub deadline: Option<Timestamp>,
+    /// `status.retryAt`: in the future when the job was tried and handed back since it was invited.
+    pub retry_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a FnoJob> for Seen<'a> {
+    fn from(job: &'a FnoJob) -> Self {
+        let status = job.status.as_ref();
+        Self {
+            uid: job.metadata.uid.as_deref().unwrap_or_default(),
+            resource_version: job.metadata.resource_version.as_deref().unwrap_or_default(),
+            phase: job.phase(),
+            batch: status.and_then(|s| s.batch.as_deref()),
+            suspend: job.spec.suspend,
+            cancel_requested: job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some(),
+            deadline: job.spec.deadline.as_ref().map(|time| time.0),
+            retry_at: status.and_then(|s| s.retry_at.as_ref()).map(|time| time.0),
+        }
+    }
+}
+
+/// What to do about one invited job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Write phase Batched and `status.batch`, guarded by this resourceVersion. A conflict means: read again, decide again.
+    Take {
+        /// The version the decision rests on.
+        resource_version: String,
+    },
+    /// An earlier pass has claimed it (its answer may have been lost). Nothing to write.
+    Ours,
+    /// The batch goes without it.
+    Lost(Lost),
+}
+
+/// Why a batch goes without a job it has invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It is deleted.
+    Gone,
+    /// Another job bears its name now.
+    Replaced,
+    /// Another batch has it.
+    Elsewhere(String),
+    /// It has ended, or its outcome is unknown.
+    Settled(JobPhase),
+    /// Somebody withdraws it.
+    CancelRequested,
+    /// Its deadline has passed.
+    DeadlinePassed,
+    /// Somebody suspended it.
+    Suspended,
+    /// It was tried meanwhile, and the pause before its next try is not over.
+    NotDue(Timestamp),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the job is deleted"),
+            Self::Replaced => f.write_str("another job bears its name now"),
+            Self::Elsewhere(batch) => write!(f, "batch {batch} has it"),
+            Self::Settled(phase) => write!(f, "the job is {phase}"),
+            Self::CancelRequested => f.write_str("its withdrawal is requested"),
+            Self::DeadlinePassed => f.write_str("its deadline has passed"),
+            Self::Suspended => f.write_str("it is suspended"),
+            Self::NotDue(at) => write!(f, "its next try is not due before {at}"),
+        }
+    }
+}
+
+/// Decides for the job invited under `uid` by `batch`. `seen` is the job that bears the name now, if any.
+#[must_use]
+pub fn claim(now: Timestamp, uid: &str, batch: &str, seen: Option<&Seen<'_>>) -> Claim {
+    let Some(job) = seen else { return Claim::Lost(Lost::Gone) };
+    if job.uid != uid {
+        return Claim::Lost(Lost::Replaced);
+    }
+    match job.phase {
+        JobPhase::Pending => {}
+        JobPhase::Batched => {
+            return match job.batch {
+                Some(holder) if holder == batch => Claim::Ours,
+                holder => Claim::Lost(Lost::Elsewhere(holder.unwrap_or_default().to_owned())),
+            };
+        }
+        phase @ (JobPhase::Succeeded | JobPhase::Failed | JobPhase::OutcomeUnknown | JobPhase::Resolved | JobPhase::Cancelled) => {
+            return Claim::Lost(Lost::Settled(phase));
+        }
+    }
+    if job.cancel_requested {
+        return Claim::Lost(Lost::CancelRequested);
+    }
+    if job.deadline.is_some_and(|deadline| now >= deadline) {
+        return Claim::Lost(Lost::DeadlinePassed);
+    }
+    if job.suspend {
+        return Claim::Lost(Lost::Suspended);
+    }
+    if let Some(at) = job.retry_at.filter(|at| now < *at) {
+        return Claim::Lost(Lost::NotDue(at));
+    }
+    Claim::Take { resource_version: job.resource_version.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("a time within range")
+    }
+
+    fn pending() -> Seen<'static> {
+        Seen {
+            uid: "u1",
+            resource_version: "42",
+            phase: JobPhase::Pending,
+            batch: None,
+            suspend: false,
+            cancel_requested: false,
+            deadline: Some(at(100)),
+            retry_at: Some(at(0)),
+        }
+    }
+
+    #[test]
+    fn a_pending_job_is_taken_against_the_version_that_was_read() {
+        assert_eq!(claim(at(0), "u1", "b", Some(&pending())), Claim::Take { resource_version: "42".to_owned() });
+        let handed_back = Seen { batch: Some("old"), ..pending() };
+        assert!(matches!(claim(at(0), "u1", "b", Some(&handed_back)), Claim::Take { .. }), "the phase decides, not what is left of an earlier batch");
+    }
+
+    #[test]
+    fn a_claim_whose_answer_was_lost_is_found_again() {
+        let ours = Seen { phase: JobPhase::Batched, batch: Some("b"), suspend: true, cancel_requested: true, ..pending() };
+        assert_eq!(claim(at(500), "u1", "b", Some(&ours)), Claim::Ours, "whatever has happened since");
+    }
+
+    #[test]
+    fn each_way_to_lose_a_job_says_why() {
+        let cases = [
+            (None, Lost::Gone),
+            (Some(Seen { uid: "u2", ..pending() }), Lost::Replaced),
+            (Some(Seen { phase: JobPhase::Batched, batch: Some("other"), ..pending() }), Lost::Elsewhere("other".to_owned())),
+            (Some(Seen { phase: JobPhase::Batched, batch: None, ..pending() }), Lost::Elsewhere(String::new())),
+            (Some(Seen { phase: JobPhase::Succeeded, batch: Some("b"), ..pending() }), Lost::Settled(JobPhase::Succeeded)),
+            (Some(Seen { phase: JobPhase::Failed, ..pending() }), Lost::Settled(JobPhase::Failed)),
+            (Some(Seen { phase: JobPhase::OutcomeUnknown, ..pending() }), Lost::Settled(JobPhase::OutcomeUnknown)),
+            (Some(Seen { phase: JobPhase::Resolved, ..pending() }), Lost::Settled(JobPhase::Resolved)),
+            (Some(Seen { phase: JobPhase::Cancelled, ..pending() }), Lost::Settled(JobPhase::Cancelled)),
+            (Some(Seen { cancel_requested: true, ..pending() }), Lost::CancelRequested),
+            (Some(Seen { deadline: Some(at(0)), ..pending() }), Lost::DeadlinePassed),
+            (Some(Seen { suspend: true, ..pending() }), Lost::Suspended),
+            (Some(Seen { retry_at: Some(at(30)), ..pending() }), Lost::NotDue(at(30))),
+        ];
+        for (seen, why) in cases {
+            assert!(!why.to_string().is_empty());
+            assert_eq!(claim(at(0), "u1", "b", seen.as_ref()), Claim::Lost(why));
+        }
+    }
+}

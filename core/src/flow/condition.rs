@@ -1,0 +1,256 @@
+//! Conditions: CEL over what the flow knows and what the page shows.
+//!
+//! Looking at a page takes a browser and time, working out a condition takes neither. So a condition tells its questions first,
+//! the runner gets the answers, then the condition is worked out in one go.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use cel::{Context, ExecutionError, Program, extractors::This, parser::Expression};
+use serde_json::{Map, Value};
+
+use super::{
+    condition_tree::{Tree, prepare},
+    scope::{Missing, Scope, find},
+    selector::{Chain, SelectorError},
+    text::shorten,
+};
+
+/// Something only the page can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PageQuestion {
+    /// `exists(sel)`: is there a displayed element?
+    Exists(Chain),
+    /// `text(sel)`: what does the first displayed element say? An empty text if there is none.
+    Text(Chain),
+    /// `count(sel)`: how many displayed elements are there?
+    Count(Chain),
+}
+
+/// What the page told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    exists: BTreeMap<String, bool>,
+    texts: BTreeMap<String, String>,
+    counts: BTreeMap<String, i64>,
+}
+
+impl Answers {
+    /// Answers [`PageQuestion::Exists`].
+    pub fn exists(&mut self, selector: &Chain, answer: bool) {
+        self.exists.insert(selector.to_string(), answer);
+    }
+
+    /// Answers [`PageQuestion::Text`].
+    pub fn text(&mut self, selector: &Chain, answer: impl Into<String>) {
+        self.texts.insert(selector.to_string(), answer.into());
+    }
+
+    /// Answers [`PageQuestion::Count`].
+    pub fn count(&mut self, selector: &Chain, answer: usize) {
+        self.counts.insert(selector.to_string(), i64::try_from(answer).unwrap_or(i64::MAX));
+    }
+
+    /// What stands for the question in the tree that is worked out.
+    fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
+        match question {
+            PageQuestion::Exists(chain) => self.exists.get(&chain.to_string()).map(|yes| cel::Value::Bool(*yes)),
+            PageQuestion::Text(chain) => self.texts.get(&chain.to_string()).map(|text| text.as_str().into()),
+            PageQuestion::Count(chain) => self.counts.get(&chain.to_string()).map(|n| cel::Value::Int(*n)),
+        }
+    }
+}
+
+/// Why a condition could not be read or worked out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConditionError {
+    /// It is no CEL.
+    #[error("not a condition: {0}")]
+    Syntax(String),
+    /// Longer, or deeper nested, than is sensible.
+    #[error("the condition is too large: {0}")]
+    TooLarge(&'static str),
+    /// A function there is not.
+    #[error("there is no function {name}(); there are {known}", known = super::condition_tree::FUNCTIONS.join(", "))]
+    Function {
+        /// Its name.
+        name: String,
+    },
+    /// `exists`, `text` or `count` with something else than one text in quotes.
+    #[error("{0}() needs one selector in quotes, as in {0}('#id')")]
+    Argument(String),
+    /// The selector in it is none.
+    #[error("{0}")]
+    Selector(SelectorError),
+    /// A name that is not defined.
+    #[error("{0}")]
+    Undefined(Missing),
+    /// It gives something else than true or false.
+    #[error("the condition gives {0}, not true or false")]
+    NotBool(String),
+    /// The page was not asked.
+    #[error("{0} was not answered")]
+    Unanswered(String),
+    /// It cannot be worked out.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// A condition that has been read and checked.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    source: String,
+    tree: Expression,
+    questions: Vec<PageQuestion>,
+    names: BTreeSet<String>,
+}
+
+/// Characters of a condition at most; the API's own bound for the longest (`spec.proof`).
+const MAX_CHARS: usize = 2000;
+/// Brackets, or choices (`?`), within each other at most.
+const MAX_NESTING: usize = 24;
+/// Parser and interpreter work themselves down the stack: without optimisation 40 KiB for every operator, 200 KiB for every
+/// bracket, more than a thread of a runtime has. Only what is touched is ever taken.
+const STACK: usize = 64 << 20;
+
+impl Condition {
+    /// # Errors
+    /// [`ConditionError`]: no CEL, too large, an unknown function, a page question whose selector is not a literal.
+    pub fn parse(source: &str) -> Result<Self, ConditionError> {
+        check_size(source)?;
+        let Tree { expression, questions, names } = on_large_stack(|| {
+            let program = Program::compile(source).map_err(|errors| ConditionError::Syntax(describe(&errors)))?;
+            prepare(program.expression())
+        })?;
+        Ok(Self { source: source.to_owned(), tree: expression, questions, names })
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What the page must be asked first; each once.
+    #[must_use]
+    pub fn questions(&self) -> &[PageQuestion] {
+        &self.questions
+    }
+
+    /// The dotted names it uses: `fields.service.status`.
+    #[must_use]
+    pub const fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// Works it out.
+    ///
+    /// # Errors
+    /// [`ConditionError`]: an undefined name, an unanswered question, a result that is not true or false.
+    pub fn eval(&self, scope: &Scope, answers: &Answers) -> Result<bool, ConditionError> {
+        self.eval_with(scope, &[], answers)
+    }
+
+    /// The same with more names: `row` for the match of a table, `intent` for a provider's proof.
+    ///
+    /// # Errors
+    /// As [`Condition::eval`].
+    pub fn eval_with(&self, scope: &Scope, more: &[(&str, &Value)], answers: &Answers) -> Result<bool, ConditionError> {
+        let mut variables = scope.variables();
+        variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));
+        let mut context = Context::default();
+        context.add_function("lowerAscii", |This(text): This<std::sync::Arc<String>>| text.to_ascii_lowercase());
+        context.add_function("upperAscii", |This(text): This<std::sync::Arc<String>>| text.to_ascii_uppercase());
+        context.add_function("trim", |This(text): This<std::sync::Arc<String>>| text.trim().to_owned());
+        for (name, value) in &variables {
+            context.add_variable_from_value(name.as_str(), to_cel(value));
+        }
+        for (i, question) in self.questions.iter().enumerate() {
+            let answer = answers.to(question).ok_or_else(|| ConditionError::Unanswered(super::condition_tree::written(question)))?;
+            context.add_variable_from_value(super::condition_tree::answer_name(i), answer);
+        }
+        on_large_stack(|| match cel::Value::resolve(&self.tree, &context) {
+            Ok(cel::Value::Bool(holds)) => Ok(holds),
+            Ok(other) => Err(ConditionError::NotBool(kind(&other))),
+            Err(error) => Err(self.explain(error, &variables)),
+        })
+    }
+
+    fn explain(&self, error: ExecutionError, variables: &Map<String, Value>) -> ConditionError {
+        match error {
+            ExecutionError::NoSuchKey(key) | ExecutionError::UndeclaredReference(key) => {
+                let missing = self.names.iter().filter_map(|name| find(variables, name).err());
+                ConditionError::Undefined(
+                    { missing }
+                        .find(|missing| missing.name.rsplit('.').next() == Some(key.as_str()))
+                        .unwrap_or_else(|| Missing { name: (*key).clone(), known: Vec::new() }),
+                )
+            }
+            ExecutionError::NoSuchOverload => {
+                ConditionError::Value("its parts do not fit together, such as a text where a number, a list or an object is needed".to_owned())
+            }
+            other => ConditionError::Value(shorten(&other.to_string(), 200)),
+        }
+    }
+}
+
+fn check_size(source: &str) -> Result<(), ConditionError> {
+    if source.chars().count() > MAX_CHARS {
+        return Err(ConditionError::TooLarge("at most 2000 characters"));
+    }
+    let (mut depth, mut choices) = (0_usize, 0);
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '?' => choices += 1,
+            _ => {}
+        }
+        // Choices side by side count too: telling them apart takes a parser.
+        if depth > MAX_NESTING || choices > MAX_NESTING {
+            return Err(ConditionError::TooLarge("at most 24 brackets within each other, and 24 times ?"));
+        }
+    }
+    Ok(())
+}
+
+/// Runs it in a thread of its own, which also keeps a panic of the parser from the caller. Takes some 30 µs.
+fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, ConditionError> + Send) -> Result<T, ConditionError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| ConditionError::Value(format!("no thread to read it: {error}")))?;
+        thread.join().unwrap_or_else(|_| Err(ConditionError::Syntax("the parser gave up".to_owned())))
+    })
+}
+
+fn describe(errors: &cel::ParseErrors) -> String {
+    errors.errors.first().map_or_else(
+        || "it cannot be read".to_owned(),
+        |first| {
+            // The parser counts lines from 1; 0 means it does not know.
+            let at = if first.pos.0 > 0 { format!(" (at character {})", first.pos.1 + 1) } else { String::new() };
+            format!("{}{at}", shorten(&first.msg, 200))
+        },
+    )
+}
+
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(yes) => cel::Value::Bool(*yes),
+        // All whole numbers are of one type, so that `count == 3` holds whatever wrote the 3.
+        Value::Number(n) => n.as_i64().map_or_else(|| cel::Value::Float(n.as_f64().unwrap_or(f64::NAN)), cel::Value::Int),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), to_cel(value))).collect::<HashMap<_, _>>().into(),
+    }
+}
+
+fn kind(value: &cel::Value) -> String {
+    match value {
+        cel::Value::String(text) => format!("the text {:?}", shorten(text, 60)),
+        other => format!("a value of type {}", other.type_of()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

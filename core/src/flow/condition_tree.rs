@@ -1,0 +1,254 @@
+//! The syntax tree of a condition: what it asks and names, and the stricter form in which it is worked out.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use cel::{
+    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators},
+    parser::Expression,
+};
+
+use super::{
+    condition::{ConditionError, PageQuestion},
+    selector::Chain,
+};
+
+/// The functions there are, besides CEL's operators and its macros `all`, `exists`, `exists_one`, `filter` and `map`.
+pub(super) const FUNCTIONS: [&str; 18] = [
+    "contains",
+    "count",
+    "double",
+    "endsWith",
+    "exists",
+    "has",
+    "int",
+    "lowerAscii",
+    "matches",
+    "max",
+    "min",
+    "size",
+    "startsWith",
+    "string",
+    "text",
+    "trim",
+    "uint",
+    "upperAscii",
+];
+
+/// How many arguments a function or operator takes, the value it is called on included. None: there is no such function.
+fn function_takes(name: &str) -> Option<RangeInclusive<usize>> {
+    Some(match name {
+        "double" | "int" | "lowerAscii" | "size" | "string" | "trim" | "uint" | "upperAscii" => 1..=1,
+        "contains" | "endsWith" | "matches" | "startsWith" => 2..=2,
+        "max" | "min" => 1..=10,
+        operators::LOGICAL_NOT | operators::NEGATE | operators::NOT_STRICTLY_FALSE => 1..=1,
+        operators::CONDITIONAL => 3..=3,
+        operators::LOGICAL_AND
+        | operators::LOGICAL_OR
+        | operators::SUBSTRACT
+        | operators::ADD
+        | operators::MULTIPLY
+        | operators::DIVIDE
+        | operators::MODULO
+        | operators::EQUALS
+        | operators::NOT_EQUALS
+        | operators::GREATER_EQUALS
+        | operators::LESS_EQUALS
+        | operators::GREATER
+        | operators::LESS
+        | operators::INDEX
+        | operators::IN => 2..=2,
+        _ => return None,
+    })
+}
+
+/// Loops within loops at most: a list may have hundreds of entries.
+const MAX_LOOPS: usize = 2;
+/// Operators within operators at most: deeper trees are read by no person.
+const MAX_DEPTH: usize = 40;
+
+/// A condition taken apart.
+pub(super) struct Tree {
+    pub expression: Expression,
+    pub questions: Vec<PageQuestion>,
+    pub names: BTreeSet<String>,
+}
+
+/// Checks the tree and rewrites it where the interpreter is more lenient than is safe here:
+///
+/// * a part of something that is no object (`fields.status.foo` with a text) is an error, not `false`;
+/// * `has(a.b.c)` is false, not an error, if `a.b` is missing;
+/// * questions to the page become names.
+pub(super) fn prepare(expression: &Expression) -> Result<Tree, ConditionError> {
+    let mut walk = Walk { questions: Vec::new(), names: BTreeSet::new(), bound: Vec::new(), loops: 0, depth: 0 };
+    let expression = walk.rewrite(expression)?;
+    Ok(Tree { expression, questions: walk.questions, names: walk.names })
+}
+
+/// The name under which the answer to the n-th question is bound. No one can write it.
+pub(super) fn answer_name(i: usize) -> String {
+    format!("@answer{i}")
+}
+
+/// As it stands in the condition.
+pub(super) fn written(question: &PageQuestion) -> String {
+    match question {
+        PageQuestion::Exists(chain) => format!("exists('{chain}')"),
+        PageQuestion::Text(chain) => format!("text('{chain}')"),
+        PageQuestion::Count(chain) => format!("count('{chain}')"),
+    }
+}
+
+struct Walk {
+    questions: Vec<PageQuestion>,
+    names: BTreeSet<String>,
+    /// Names a macro binds: the `x` of `list.exists(x, …)`.
+    bound: Vec<String>,
+    loops: usize,
+    depth: usize,
+}
+
+impl Walk {
+    fn rewrite(&mut self, node: &IdedExpr) -> Result<IdedExpr, ConditionError> {
+        let parts = dotted(node);
+        let deep = parts.as_ref().map_or(1, Vec::len);
+        self.depth += deep;
+        if self.depth > MAX_DEPTH {
+            return Err(ConditionError::TooLarge("at most 40 operators within each other"));
+        }
+        let rewritten = match parts {
+            Some(parts) => {
+                self.name(&parts);
+                followed(&parts)
+            }
+            None => IdedExpr { id: node.id, expr: self.inner(node)? },
+        };
+        self.depth -= deep;
+        Ok(rewritten)
+    }
+
+    fn inner(&mut self, node: &IdedExpr) -> Result<Expr, ConditionError> {
+        Ok(match &node.expr {
+            Expr::Unspecified => return Err(ConditionError::Syntax("a part of it is empty".to_owned())),
+            Expr::Struct(_) => return Err(ConditionError::Syntax("messages cannot be made here".to_owned())),
+            Expr::Literal(_) | Expr::Ident(_) => node.expr.clone(),
+            Expr::Select(select) if select.test => self.test(select)?,
+            Expr::Select(select) => index(self.rewrite(&select.operand)?, &select.field),
+            Expr::Call(call) => self.call(call)?,
+            Expr::List(list) => {
+                let mut list = list.clone();
+                list.elements = list.elements.iter().map(|element| self.rewrite(element)).collect::<Result<_, _>>()?;
+                Expr::List(list)
+            }
+            Expr::Map(map) => {
+                let mut map = map.clone();
+                for entry in &mut map.entries {
+                    let EntryExpr::MapEntry(entry) = &mut entry.expr else {
+                        return Err(ConditionError::Syntax("messages cannot be made here".to_owned()));
+                    };
+                    entry.key = self.rewrite(&entry.key)?;
+                    entry.value = self.rewrite(&entry.value)?;
+                }
+                Expr::Map(map)
+            }
+            Expr::Comprehension(comprehension) => Expr::Comprehension(Box::new(self.comprehension(comprehension)?)),
+        })
+    }
+
+    fn comprehension(&mut self, old: &ComprehensionExpr) -> Result<ComprehensionExpr, ConditionError> {
+        let mut new = old.clone();
+        new.iter_range = self.rewrite(&old.iter_range)?;
+        new.accu_init = self.rewrite(&old.accu_init)?;
+        self.loops += 1;
+        if self.loops > MAX_LOOPS {
+            return Err(ConditionError::TooLarge("at most two loops within each other"));
+        }
+        let outside = self.bound.len();
+        self.bound.extend([&old.iter_var, &old.accu_var].into_iter().chain(&old.iter_var2).cloned());
+        new.loop_cond = self.rewrite(&old.loop_cond)?;
+        new.loop_step = self.rewrite(&old.loop_step)?;
+        new.result = self.rewrite(&old.result)?;
+        self.bound.truncate(outside);
+        self.loops -= 1;
+        Ok(new)
+    }
+
+    fn call(&mut self, call: &CallExpr) -> Result<Expr, ConditionError> {
+        let name = call.func_name.as_str();
+        if call.target.is_none() && matches!(name, "exists" | "text" | "count") {
+            return self.question(name, &call.args).map(Expr::Ident);
+        }
+        // The interpreter takes arguments by place and panics if there are fewer.
+        let given = call.args.len() + usize::from(call.target.is_some());
+        match function_takes(name) {
+            None => return Err(ConditionError::Function { name: name.to_owned() }),
+            Some(takes) if !takes.contains(&given) => return Err(ConditionError::Syntax(format!("{name}() has the wrong number of arguments"))),
+            Some(_) => {}
+        }
+        let mut call = call.clone();
+        call.target = call.target.map(|target| self.rewrite(&target).map(Box::new)).transpose()?;
+        call.args = call.args.iter().map(|arg| self.rewrite(arg)).collect::<Result<_, _>>()?;
+        Ok(Expr::Call(call))
+    }
+
+    fn question(&mut self, function: &str, args: &[IdedExpr]) -> Result<String, ConditionError> {
+        let [IdedExpr { expr: Expr::Literal(LiteralValue::String(selector)), .. }] = args else {
+            return Err(ConditionError::Argument(function.to_owned()));
+        };
+        let chain = Chain::parse_text(selector.inner()).map_err(ConditionError::Selector)?;
+        let question = match function {
+            "exists" => PageQuestion::Exists(chain),
+            "text" => PageQuestion::Text(chain),
+            _ => PageQuestion::Count(chain),
+        };
+        let place = self.questions.iter().position(|asked| *asked == question).unwrap_or_else(|| {
+            self.questions.push(question);
+            self.questions.len() - 1
+        });
+        Ok(answer_name(place))
+    }
+
+    /// `has(a.b.c)` as `has(a.b) && has(a.b.c)`.
+    fn test(&mut self, select: &SelectExpr) -> Result<Expr, ConditionError> {
+        let test = |operand, field: &str| Expr::Select(SelectExpr { operand: Box::new(operand), field: field.to_owned(), test: true });
+        let Some(mut parts) = dotted(&select.operand) else {
+            return Ok(test(self.rewrite(&select.operand)?, &select.field));
+        };
+        parts.push(select.field.clone());
+        self.name(&parts);
+        let tests = (1..parts.len()).map(|i| test(followed(&parts[..i]), &parts[i]));
+        Ok(tests.reduce(|all, next| operator(operators::LOGICAL_AND, [all, next])).unwrap_or_default())
+    }
+
+    fn name(&mut self, parts: &[String]) {
+        if !parts.first().is_none_or(|root| self.bound.contains(root)) {
+            self.names.insert(parts.join("."));
+        }
+    }
+}
+
+/// The parts of `a.b.c`.
+fn dotted(node: &IdedExpr) -> Option<Vec<String>> {
+    match &node.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) if !select.test => {
+            let mut parts = dotted(&select.operand)?;
+            parts.push(select.field.clone());
+            Some(parts)
+        }
+        _ => None,
+    }
+}
+
+/// The other way round, strictly.
+fn followed(parts: &[String]) -> IdedExpr {
+    let root = IdedExpr { id: 0, expr: Expr::Ident(parts.first().cloned().unwrap_or_default()) };
+    parts.iter().skip(1).fold(root, |operand, part| IdedExpr { id: 0, expr: index(operand, part) })
+}
+
+fn index(operand: IdedExpr, field: &str) -> Expr {
+    operator(operators::INDEX, [operand.expr, Expr::Literal(LiteralValue::String(field.into()))])
+}
+
+fn operator(name: &str, args: [Expr; 2]) -> Expr {
+    Expr::Call(CallExpr { func_name: name.to_owned(), target: None, args: args.map(|expr| IdedExpr { id: 0, expr }).to_vec() })
+}

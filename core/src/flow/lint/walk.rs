@@ -1,0 +1,261 @@
+//! Goes through the flows as they will run: what is known at each step, what comes after what, which subflow runs where.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use fno_crds::{
+    flow::{Flow, Step, StepType},
+    provider::FnoProviderSpec,
+};
+
+use super::{
+    Report, commit,
+    names::{self, Known},
+    shape::Shape,
+    step,
+};
+use crate::flow::{condition::Condition, kind::FlowKind, outcome, step_name::step_name, template::Template};
+
+/// Subflows within subflows at most.
+const MAX_DEPTH: usize = 3;
+/// Steps walked at most, those of a subflow every time it is run. Far above any sensible flow: it bounds the linter's own time.
+const MAX_STEPS: usize = 2000;
+
+/// The walk through one provider.
+pub(super) struct Walk<'a> {
+    spec: &'a FnoProviderSpec,
+    report: Report,
+    /// Steps and flows that were checked by themselves.
+    checked: HashSet<String>,
+    used: BTreeSet<&'a str>,
+    walked: usize,
+    entry: Entry,
+}
+
+/// What is known about the flow being walked, subflows included.
+#[derive(Default)]
+struct Entry {
+    /// None: a subflow that no flow runs.
+    kind: Option<FlowKind>,
+    fields: BTreeMap<String, Shape>,
+    commit: commit::Progress,
+    uses_secret: bool,
+    uses_totp: bool,
+    asks: bool,
+}
+
+/// Where the walk is.
+struct Place<'a> {
+    path: String,
+    item: Option<Shape>,
+    /// The subflows being run, outermost first.
+    stack: Vec<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks through everything.
+    pub fn over(spec: &'a FnoProviderSpec) -> Report {
+        let mut walk = Self { spec, report: Report::default(), checked: HashSet::new(), used: BTreeSet::new(), walked: 0, entry: Entry::default() };
+        let mut extracted = BTreeMap::new();
+        for kind in FlowKind::ALL {
+            if let Some(flow) = kind.of(&spec.flows) {
+                walk.run_entry(kind, flow);
+                if kind == FlowKind::Validation {
+                    extracted.clone_from(&walk.entry.fields);
+                }
+            }
+        }
+        for (name, flow) in &spec.flows.subflows {
+            if !walk.used.contains(name.as_str()) {
+                let path = format!("flows.subflows.{name}");
+                walk.report.warning(&path, "no flow runs this subflow");
+                walk.entry = Entry::default();
+                walk.flow(flow, &Place { path, item: None, stack: vec![name] });
+            }
+        }
+        walk.proof(&extracted);
+        walk.report
+    }
+
+    fn run_entry(&mut self, kind: FlowKind, flow: &'a Flow) {
+        self.entry = Entry { kind: Some(kind), ..Entry::default() };
+        let path = format!("flows.{}", kind.as_str());
+        let ends = self.flow(flow, &Place { path: path.clone(), item: None, stack: Vec::new() });
+        match kind {
+            FlowKind::Login => self.login(&path),
+            FlowKind::SessionProbe if !self.entry.asks => {
+                self.report.warning(&path, "the probe asks nothing: without an assert, a waitForElement or an outcome every session seems to live");
+            }
+            _ => {}
+        }
+        if kind.is_for_job() && !ends {
+            let sentence = "the last step must be an outcome without when, for all that the outcomes before it do not match";
+            self.report.error(format!("{path}.steps[{}]", flow.steps.len().saturating_sub(1)), sentence);
+        }
+        if kind == FlowKind::Cancellation {
+            self.entry.commit.finish(&path, &mut self.report);
+        }
+    }
+
+    fn login(&mut self, path: &str) {
+        if !self.entry.uses_secret {
+            self.report.error(path, "the login flow types no user name and no password: use {{ secret.username }} and {{ secret.password }} in change steps");
+        }
+        match (self.entry.uses_totp, self.spec.accounts.iter().filter(|account| account.totp.is_some()).count()) {
+            (true, 0) => self.report.warning(path, "the login flow types {{ totp }}, but no account has totp"),
+            (false, 1..) => self.report.warning(path, "an account has totp, but the login flow never types {{ totp }}"),
+            _ => {}
+        }
+    }
+
+    /// Walks a flow. True if it always ends the whole run: an outcome without `when` is sure to be reached.
+    fn flow(&mut self, flow: &'a Flow, place: &Place<'a>) -> bool {
+        if self.checked.insert(place.path.clone()) {
+            self.step_names(flow, &place.path);
+        }
+        let (mut ends, mut unreachable) = (false, false);
+        for (i, step) in flow.steps.iter().enumerate() {
+            let path = format!("{}.steps[{i}]", place.path);
+            self.walked += 1;
+            if self.walked > MAX_STEPS {
+                self.report.error("flows", "the flows run more than 2000 steps, subflows included: that is too many");
+                return true;
+            }
+            // Only the first such step is told, but all are looked at, so that everything is known at once.
+            if ends && !std::mem::replace(&mut unreachable, true) {
+                self.report.error(&path, "this step is never reached: the one before it always ends the flow");
+            }
+            ends |= self.step(step, &path, place);
+        }
+        ends
+    }
+
+    fn step_names(&mut self, flow: &Flow, path: &str) {
+        let mut places = BTreeMap::new();
+        for (i, step) in flow.steps.iter().enumerate() {
+            if let Some(first) = places.insert(step_name(i, step), i) {
+                self.report.error(format!("{path}.steps[{i}].name"), format!("steps[{first}] is called {} too", step_name(i, step)));
+            }
+        }
+    }
+
+    fn step(&mut self, step: &'a Step, path: &str, place: &Place<'a>) -> bool {
+        if self.checked.insert(path.to_owned()) {
+            step::check(step, path, self.spec, &mut self.report);
+            if let Some(commit) = &step.commit {
+                commit::check(step, commit, path, &mut self.report);
+            }
+        }
+        self.secrets(step, path);
+        if let Some(kind) = self.entry.kind {
+            names::check(step, path, &Known::new(kind, &self.entry.fields, place.item.as_ref()), &mut self.report);
+        }
+        match self.entry.kind {
+            Some(FlowKind::Cancellation) => self.entry.commit.step(step, !place.stack.is_empty(), path, &mut self.report),
+            _ if step.commit.is_some() => self.report.error(format!("{path}.commit"), "commit belongs into the cancellation flow only"),
+            _ => {}
+        }
+        match step.type_ {
+            StepType::Extract => self.extract(step),
+            StepType::Outcome => return self.outcome(step, path),
+            StepType::RunFlow | StepType::ForEach => return self.subflow(step, path, place),
+            StepType::Assert | StepType::WaitForElement => self.entry.asks = true,
+            _ => {}
+        }
+        false
+    }
+
+    fn extract(&mut self, step: &Step) {
+        let (Some(field), shape) = (&step.field, Shape::extracted(step)) else { return };
+        let known = self.entry.fields.entry(field.clone()).or_insert_with(|| shape.clone());
+        if *known != shape {
+            // Two ways through the flow read it differently.
+            *known = Shape::Any;
+        }
+    }
+
+    fn outcome(&mut self, step: &Step, path: &str) -> bool {
+        self.entry.asks = true;
+        let closed = self.entry.kind.and_then(|kind| outcome::closed_codes(kind).map(|codes| (kind, codes)));
+        if let (Some(code), Some((kind, codes))) = (&step.code, closed)
+            && !codes.contains(&code.as_str())
+        {
+            self.report.error(format!("{path}.code"), format!("{code} is no outcome of the {} flow: it has {}", kind.as_str(), codes.join(", ")));
+        }
+        step.when.is_none()
+    }
+
+    fn subflow(&mut self, step: &'a Step, path: &str, place: &Place<'a>) -> bool {
+        let Some(name) = step.flow.as_deref() else { return false };
+        let at = format!("{path}.flow");
+        let Some((name, flow)) = self.spec.flows.subflows.get_key_value(name) else {
+            let known = self.spec.flows.subflows.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let there = if known.is_empty() { "there are none".to_owned() } else { format!("there are {known}") };
+            self.report.error(at, format!("there is no subflow {name}; {there}"));
+            return false;
+        };
+        self.used.insert(name);
+        if place.stack.contains(&name.as_str()) {
+            self.report.error(at, format!("subflow {name} runs itself: {} -> {name}", place.stack.join(" -> ")));
+            return false;
+        }
+        if place.stack.len() == MAX_DEPTH {
+            self.report.error(at, format!("subflows may run each other three deep: {} -> {name} is one more", place.stack.join(" -> ")));
+            return false;
+        }
+        let is_loop = step.type_ == StepType::ForEach;
+        let item = if is_loop { self.item(step, path) } else { place.item.clone() };
+        let stack = place.stack.iter().copied().chain([name.as_str()]).collect();
+        let ends = self.flow(flow, &Place { path: format!("flows.subflows.{name}"), item, stack });
+        // A loop may have nothing to go through.
+        ends && !is_loop && step.when.is_none()
+    }
+
+    /// What a `forEach` goes through.
+    fn item(&mut self, step: &Step, path: &str) -> Option<Shape> {
+        let items = step.items.as_deref()?;
+        match (self.entry.kind, self.entry.fields.get(items)) {
+            (None, _) | (_, Some(Shape::Any)) => Some(Shape::Any),
+            (_, Some(Shape::List(item))) => Some((**item).clone()),
+            (_, Some(_)) => {
+                self.report.error(format!("{path}.items"), format!("{items} is not a list: extract it from List, or from Table with cardinality Many"));
+                Some(Shape::Any)
+            }
+            (_, None) => {
+                self.report.error(format!("{path}.items"), format!("{items} is not extracted by an earlier step"));
+                Some(Shape::Any)
+            }
+        }
+    }
+
+    fn secrets(&mut self, step: &Step, path: &str) {
+        let Some(template) = step.value.as_deref().filter(|_| step.type_ == StepType::Change).and_then(|value| Template::parse(value).ok()) else { return };
+        self.entry.uses_secret |= template.uses_secret();
+        self.entry.uses_totp |= template.uses_totp();
+        if template.uses_totp() && self.entry.kind.is_some_and(|kind| kind != FlowKind::Login) {
+            self.report.error(format!("{path}.value"), "totp may only be used in the login flow: a code is granted per login");
+        }
+    }
+
+    /// The rule that turns an unknown outcome into success.
+    fn proof(&mut self, extracted: &BTreeMap<String, Shape>) {
+        let Some(proof) = &self.spec.proof else {
+            if self.spec.flows.cancellation.is_some() {
+                self.report.warning("proof", "without proof every unknown outcome of a cancellation waits for a person");
+            }
+            return;
+        };
+        match Condition::parse(proof) {
+            Err(error) => self.report.error("proof", error.to_string()),
+            Ok(condition) if !condition.questions().is_empty() => {
+                self.report.error("proof", "proof looks at what a validation extracted, not at the page: exists, text and count cannot be used in it");
+            }
+            Ok(condition) => {
+                let intent = Shape::texts(["at", "attempt", "evidenceSha256", "job", "podUid", "step"]);
+                let known = Known::new(FlowKind::Validation, extracted, None).with("intent", intent);
+                if let Some(complaint) = known.condition(&condition) {
+                    self.report.error("proof", complaint);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the code of an `outcome` step means. The steps stand in order and the first whose `when` holds ends the flow.
+
+use fno_crds::Reason;
+
+use super::kind::FlowKind;
+
+/// What follows from an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// The portal's answer: the job succeeds with this code as `status.outcome`.
+    Answer,
+    /// Login, probe or logout ends here, in order.
+    Done,
+    /// The flow fails for this reason; it is no answer about the circuit.
+    Failure(Reason),
+}
+
+/// Codes that mean the same in every flow: the portal says that it cannot work now.
+const PORTAL_UNAVAILABLE: &str = "PortalUnavailable";
+/// Job flows: the portal has sent us back to its sign-in page.
+const SESSION_LOST: &str = "SessionLost";
+/// Login: the portal refused the password or the code.
+const LOGIN_REJECTED: &str = "LoginRejected";
+/// Login: the portal says that the account is locked.
+const ACCOUNT_LOCKED: &str = "AccountLocked";
+/// Login: the session was still open, or is open early.
+const LOGGED_IN: &str = "LoggedIn";
+/// Logout: there is nothing left to end.
+const LOGGED_OUT: &str = "LoggedOut";
+
+/// The codes a flow may use, where they are a closed list. Job flows are free to name their answers.
+#[must_use]
+pub const fn closed_codes(kind: FlowKind) -> Option<&'static [&'static str]> {
+    match kind {
+        FlowKind::Login => Some(&[LOGGED_IN, LOGIN_REJECTED, ACCOUNT_LOCKED, PORTAL_UNAVAILABLE]),
+        FlowKind::SessionProbe => Some(&[LOGGED_IN, SESSION_LOST, PORTAL_UNAVAILABLE]),
+        FlowKind::Logout => Some(&[LOGGED_OUT, PORTAL_UNAVAILABLE]),
+        FlowKind::Validation | FlowKind::Cancellation => None,
+    }
+}
+
+/// What a code means in a flow of that kind. A code outside the closed list (the linter refuses it) fails the step.
+#[must_use]
+pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
+    match (kind, code) {
+        (_, PORTAL_UNAVAILABLE) => Meaning::Failure(Reason::PortalUnavailable),
+        (FlowKind::SessionProbe | FlowKind::Validation | FlowKind::Cancellation, SESSION_LOST) => Meaning::Failure(Reason::SessionLost),
+        (FlowKind::Login, LOGIN_REJECTED | ACCOUNT_LOCKED) => Meaning::Failure(Reason::LoginRejected),
+        (FlowKind::Login | FlowKind::SessionProbe, LOGGED_IN) | (FlowKind::Logout, LOGGED_OUT) => Meaning::Done,
+        (FlowKind::Validation | FlowKind::Cancellation, _) => Meaning::Answer,
+        (FlowKind::Login | FlowKind::SessionProbe | FlowKind::Logout, _) => Meaning::Failure(Reason::StepFailed),
+    }
+}
+
+/// Whether a rejected login says that the account is locked: then no second code is tried.
+#[must_use]
+pub fn is_lockout(code: &str) -> bool {
+    code == ACCOUNT_LOCKED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_means_what_its_flow_makes_of_it() {
+        use FlowKind::{Cancellation, Login, Logout, SessionProbe, Validation};
+        for (kind, code, expected) in [
+            (Validation, "NotFound", Meaning::Answer),
+            (Cancellation, "CancellationSubmitted", Meaning::Answer),
+            (Validation, "PortalUnavailable", Meaning::Failure(Reason::PortalUnavailable)),
+            (Login, "PortalUnavailable", Meaning::Failure(Reason::PortalUnavailable)),
+            (Cancellation, "SessionLost", Meaning::Failure(Reason::SessionLost)),
+            (SessionProbe, "SessionLost", Meaning::Failure(Reason::SessionLost)),
+            (Login, "LoginRejected", Meaning::Failure(Reason::LoginRejected)),
+            (Login, "AccountLocked", Meaning::Failure(Reason::LoginRejected)),
+            (Login, "LoggedIn", Meaning::Done),
+            (Logout, "LoggedOut", Meaning::Done),
+            (Login, "Active", Meaning::Failure(Reason::StepFailed)),
+        ] {
+            assert_eq!(meaning(kind, code), expected, "{kind:?} {code}");
+        }
+        assert!(is_lockout("AccountLocked") && !is_lockout("LoginRejected"));
+    }
+
+    #[test]
+    fn every_code_of_a_closed_list_has_a_meaning_of_its_own() {
+        for kind in FlowKind::ALL {
+            for code in closed_codes(kind).unwrap_or_default() {
+                assert!(!matches!(meaning(kind, code), Meaning::Answer | Meaning::Failure(Reason::StepFailed)), "{kind:?} {code}");
+            }
+        }
+    }
+}

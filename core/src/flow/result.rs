@@ -1,0 +1,98 @@
+//! Extracted fields as the flat map of `FnoJob.status.result`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::text::shorten;
+
+/// Entries of `status.result` at most (the API's own bound), the remark about what was left out included.
+pub const MAX_ENTRIES: usize = 64;
+/// Characters of a value at most (the API's own bound), the mark of the cut included.
+pub const MAX_CHARS: usize = 4096;
+/// Where it is told how much was left out. No field can be called so.
+pub const MORE: &str = "_more";
+
+/// Nested objects and lists as dotted names: `service.status`, `orders.0.number`. What is too long ends in `…`; entries beyond
+/// the bound are left out and counted under [`MORE`]. Everything is in the evidence's manifest.
+#[must_use]
+pub fn flatten(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+    let mut all = flatten_all(fields);
+    let left_out = all.len().saturating_sub(MAX_ENTRIES);
+    if left_out > 0 {
+        let (left_out, first) = (left_out + 1, all.keys().nth(MAX_ENTRIES - 1).cloned());
+        if let Some(first) = first {
+            all.split_off(&first);
+        }
+        all.insert(MORE.to_owned(), format!("{left_out} more values are in the evidence"));
+    }
+    all.into_iter().map(|(name, value)| (name, shorten(&value, MAX_CHARS))).collect()
+}
+
+/// The same without bounds.
+#[must_use]
+pub fn flatten_all(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for (name, value) in fields {
+        collect(name.clone(), value, &mut out);
+    }
+    out
+}
+
+fn collect(name: String, value: &Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(map) => map.iter().for_each(|(key, value)| collect(format!("{name}.{key}"), value, out)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| collect(format!("{name}.{i}"), item, out)),
+        Value::String(text) => _ = out.insert(name, text.clone()),
+        scalar => _ = out.insert(name, scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn nested_fields_get_dotted_names() {
+        let fields = json!({"service": {"status": "Active", "days": 3}, "orders": [{"number": "7"}, {"number": "8"}], "names": ["a"], "open": true, "none": null, "empty": {}});
+        let expected =
+            [("names.0", "a"), ("open", "true"), ("orders.0.number", "7"), ("orders.1.number", "8"), ("service.days", "3"), ("service.status", "Active")];
+        assert_eq!(flatten(&map(&fields)), expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    }
+
+    #[test]
+    fn long_values_are_cut_with_a_mark() {
+        let flat = flatten(&map(&json!({"a": "é".repeat(MAX_CHARS), "b": "é".repeat(MAX_CHARS + 1)})));
+        assert_eq!(flat["a"].chars().count(), MAX_CHARS);
+        assert!(!flat["a"].ends_with('…') && flat["b"].ends_with('…'));
+        assert_eq!(flat["b"].chars().count(), MAX_CHARS);
+    }
+
+    #[test]
+    fn what_is_too_many_is_left_out_and_counted() {
+        let fields = |n: usize| (0..n).map(|i| (format!("f{i:03}"), json!("x"))).collect();
+        assert!(flatten(&fields(MAX_ENTRIES)).keys().all(|name| name != MORE));
+        let flat = flatten(&fields(MAX_ENTRIES + 3));
+        assert_eq!(flat.len(), MAX_ENTRIES);
+        assert_eq!(flat[MORE], "4 more values are in the evidence");
+        assert!(flat.contains_key("f062") && !flat.contains_key("f063"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bounds_of_the_api_always_hold(rows in prop::collection::vec(prop::collection::vec(0..5000_usize, 0..6), 0..30)) {
+            let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(|length| "é".repeat(length)).collect()).collect();
+            let flat = flatten(&map(&json!({"rows": rows})));
+            prop_assert!(flat.len() <= MAX_ENTRIES);
+            prop_assert!(flat.values().all(|value| value.chars().count() <= MAX_CHARS));
+        }
+    }
+}

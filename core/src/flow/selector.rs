@@ -1,0 +1,296 @@
+//! Selectors in the notation of the Chrome DevTools Recorder, and chains of them.
+
+use std::{fmt, sync::LazyLock};
+
+use regex::Regex;
+
+use super::{
+    scope::{Scope, find},
+    template::{Template, TemplateError},
+    text::fold,
+};
+
+/// One selector: how an element is found below another, or in the page.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Locator {
+    /// A CSS selector. No prefix, or `css/`.
+    Css(String),
+    /// An XPath expression: `xpath///tr[1]`.
+    XPath(String),
+    /// The innermost element whose text contains this, white space folded: `text/Log in`.
+    Text(String),
+    /// By accessible name, role, or both: `aria/Log in[role="button"]`.
+    Aria {
+        /// The accessible name.
+        name: Option<String>,
+        /// The ARIA role.
+        role: Option<String>,
+    },
+    /// A CSS selector that also looks into open shadow roots: `pierce/#user`.
+    Pierce(String),
+}
+
+/// From an ancestor or shadow host to the target: each locator searches below what the one before it found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Chain(Vec<Locator>);
+
+/// Why something is no selector.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SelectorError {
+    /// Nothing there, or nothing behind the prefix.
+    #[error("selector {0:?} is empty")]
+    Empty(String),
+    /// `aria/` with an attribute it does not know.
+    #[error("selector {selector:?} uses [{attribute}]: aria/ knows name and role")]
+    AriaAttribute {
+        /// The selector.
+        selector: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// A bracket or quote that is not closed.
+    #[error("selector {0:?} has a bracket or quote that is not closed")]
+    Unbalanced(String),
+    /// A template in it.
+    #[error("selector {selector:?}: {error}")]
+    Template {
+        /// The selector.
+        selector: String,
+        /// What is wrong with it.
+        error: TemplateError,
+    },
+    /// A secret in it.
+    #[error("selector {0:?} must not use secret or totp: they belong into the value of a change step")]
+    Secret(String),
+    /// A value where it could change what the selector means.
+    #[error("selector {0:?}: put the text with {{{{ … }}}} into quotes, so that its value cannot change what the selector means")]
+    Unquoted(String),
+    /// A value that could leave its quotes.
+    #[error("{name} may not be put into a selector: it holds {found:?}")]
+    Unsafe {
+        /// The value's name.
+        name: String,
+        /// The character.
+        found: char,
+    },
+}
+
+impl Locator {
+    /// # Errors
+    /// [`SelectorError`] says what is wrong with it.
+    pub fn parse(selector: &str) -> Result<Self, SelectorError> {
+        let of = |rest: &str| match rest.trim() {
+            "" => Err(SelectorError::Empty(selector.to_owned())),
+            rest => Ok(rest.to_owned()),
+        };
+        let closed = |rest: &str, escape| match of(rest)? {
+            rest if open_end(&rest, escape) == (None, false) => Ok(rest),
+            _ => Err(SelectorError::Unbalanced(selector.to_owned())),
+        };
+        let css = |rest| closed(rest, Some('\\'));
+        if let Some(rest) = selector.strip_prefix("xpath/") {
+            closed(rest, None).map(Self::XPath)
+        } else if let Some(rest) = selector.strip_prefix("text/") {
+            of(&fold(rest)).map(Self::Text)
+        } else if let Some(rest) = selector.strip_prefix("aria/") {
+            aria(selector, rest)
+        } else if let Some(rest) = selector.strip_prefix("pierce/") {
+            css(rest).map(Self::Pierce)
+        } else {
+            css(selector.strip_prefix("css/").unwrap_or(selector)).map(Self::Css)
+        }
+    }
+}
+
+/// `Name[role="button"]`, as the recorder writes it: attributes in brackets, the rest is the name.
+fn aria(selector: &str, body: &str) -> Result<Locator, SelectorError> {
+    static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"\[\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')\s*\]"#).unwrap_or_else(|_| unreachable!("a constant expression"))
+    });
+    let (mut name, mut role) = (None, None);
+    for found in ATTRIBUTE.captures_iter(body) {
+        let value = found.get(2).or_else(|| found.get(3)).map(|v| fold(&unescape(v.as_str()))).filter(|v| !v.is_empty());
+        match &found[1] {
+            "name" => name = value,
+            "role" => role = value,
+            other => return Err(SelectorError::AriaAttribute { selector: selector.to_owned(), attribute: other.to_owned() }),
+        }
+    }
+    let rest = fold(&ATTRIBUTE.replace_all(body, ""));
+    let name = Some(rest).filter(|rest| !rest.is_empty()).or(name);
+    if name.is_none() && role.is_none() {
+        return Err(SelectorError::Empty(selector.to_owned()));
+    }
+    Ok(Locator::Aria { name, role })
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    out
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', r#"\""#)
+}
+
+/// What is still open at the end of a piece of CSS or XPath: a quote, and whether brackets are.
+///
+/// `escape` is what takes a character its meaning; XPath has nothing of the kind.
+fn open_end(selector: &str, escape: Option<char>) -> (Option<char>, bool) {
+    let (mut brackets, mut quote, mut mismatch) = (Vec::new(), None, false);
+    let mut chars = selector.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (_, c) if Some(c) == escape => _ = chars.next(),
+            (Some(q), c) => quote = Some(q).filter(|q| *q != c),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(') => brackets.push(')'),
+            (None, '[') => brackets.push(']'),
+            (None, ')' | ']') => mismatch |= brackets.pop() != Some(c),
+            _ => {}
+        }
+    }
+    (quote, mismatch || !brackets.is_empty())
+}
+
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Css(css) if ["css/", "xpath/", "text/", "aria/", "pierce/"].iter().any(|prefix| css.starts_with(prefix)) => write!(f, "css/{css}"),
+            Self::Css(css) => f.write_str(css),
+            Self::XPath(xpath) => write!(f, "xpath/{xpath}"),
+            Self::Text(text) => write!(f, "text/{text}"),
+            Self::Pierce(css) => write!(f, "pierce/{css}"),
+            Self::Aria { name, role } => {
+                f.write_str("aria/")?;
+                match name {
+                    // A name that looks like an attribute must not be read as one.
+                    Some(name) if name.contains(['[', '\\']) => write!(f, "[name=\"{}\"]", escape(name))?,
+                    Some(name) => f.write_str(name)?,
+                    None => {}
+                }
+                role.as_ref().map_or(Ok(()), |role| write!(f, "[role=\"{}\"]", escape(role)))
+            }
+        }
+    }
+}
+
+/// Between the parts of a chain that is written as one text, as in `exists('#frame >>> text/Open')`.
+const DEEPER: &str = ">>>";
+
+impl Chain {
+    /// One of the alternatives of a step's `selectors`.
+    ///
+    /// # Errors
+    /// [`SelectorError`] of the first part that is none.
+    pub fn parse<S: AsRef<str>>(parts: &[S]) -> Result<Self, SelectorError> {
+        if parts.is_empty() {
+            return Err(SelectorError::Empty(String::new()));
+        }
+        parts.iter().map(|part| Locator::parse(part.as_ref())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// A chain written as one text, the argument of `exists`, `text` and `count` in conditions: parts stand between `>>>`.
+    ///
+    /// # Errors
+    /// As [`Chain::parse`].
+    pub fn parse_text(text: &str) -> Result<Self, SelectorError> {
+        Self::parse(&text.split(DEEPER).map(str::trim).collect::<Vec<_>>())
+    }
+
+    /// A step's alternative with its templates worked out.
+    ///
+    /// Values are put in as they are, so one that could change what the selector means (a quote, a bracket) is refused.
+    ///
+    /// # Errors
+    /// [`SelectorError`].
+    pub fn render<S: AsRef<str>>(parts: &[S], scope: &Scope) -> Result<Self, SelectorError> {
+        let rendered = parts.iter().map(|part| render(part.as_ref(), scope)).collect::<Result<Vec<_>, _>>()?;
+        Self::parse(&rendered)
+    }
+
+    /// From the outermost to the target; never empty.
+    #[must_use]
+    pub fn locators(&self) -> &[Locator] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, locator) in self.0.iter().enumerate() {
+            if i > 0 {
+                write!(f, " {DEEPER} ")?;
+            }
+            write!(f, "{locator}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The templates of a chain that still has to be worked out, checked as far as that can be done before; for the linter.
+///
+/// # Errors
+/// [`SelectorError`]: what would go wrong whatever the values are.
+pub fn templates<S: AsRef<str>>(parts: &[S]) -> Result<Vec<Template>, SelectorError> {
+    let mut templates = Vec::new();
+    let mut filled = Vec::new();
+    for part in parts {
+        let part = part.as_ref();
+        filled.push(fill(part, "x")?);
+        if part.contains(OPEN) {
+            templates.push(template(part)?);
+        }
+    }
+    Chain::parse(&filled).map(|_| templates)
+}
+
+const OPEN: &str = "{{";
+const CLOSE: &str = "}}";
+
+fn render(selector: &str, scope: &Scope) -> Result<String, SelectorError> {
+    if !selector.contains(OPEN) {
+        return Ok(selector.to_owned());
+    }
+    fill(selector, "x")?;
+    let template = template(selector)?;
+    let variables = scope.variables();
+    for name in template.names() {
+        let text = find(&variables, name).ok().and_then(|value| value.as_str()).unwrap_or_default();
+        if let Some(found) = text.chars().find(|c| matches!(c, '"' | '\'' | '\\') || c.is_control()) {
+            return Err(SelectorError::Unsafe { name: name.clone(), found });
+        }
+    }
+    template.render(scope).map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })
+}
+
+fn template(selector: &str) -> Result<Template, SelectorError> {
+    let template = Template::parse(selector).map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })?;
+    if template.is_secret() { Err(SelectorError::Secret(selector.to_owned())) } else { Ok(template) }
+}
+
+/// Puts `value` where the templates are.
+///
+/// What is outside of quotes in CSS or XPath would be read as part of the selector: a circuit `B.1` in `#{{ … }}` as a class.
+fn fill(selector: &str, value: &str) -> Result<String, SelectorError> {
+    let escape = (!selector.starts_with("xpath/")).then_some('\\');
+    let is_plain_text = selector.starts_with("text/") || selector.starts_with("aria/");
+    let mut filled = String::with_capacity(selector.len());
+    let mut rest = selector;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        filled.push_str(before);
+        if !is_plain_text && open_end(&filled, escape).0.is_none() {
+            return Err(SelectorError::Unquoted(selector.to_owned()));
+        }
+        filled.push_str(value);
+        rest = after.split_once(CLOSE).map_or("", |(_, behind)| behind);
+    }
+    Ok(filled + rest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! What a step is called in status, timeline and evidence.
+
+use fno_crds::flow::Step;
+
+/// The step's own `name`, or its place (from 1) and type: `4-click`. `index` is from 0, within its flow.
+///
+/// Stable as long as the flow is: breakers and drift reports are kept by it.
+#[must_use]
+pub fn step_name(index: usize, step: &Step) -> String {
+    step.name.clone().unwrap_or_else(|| format!("{}-{}", index + 1, step.type_))
+}
+
+/// The name of a step of a subflow, seen from outside: `open-service/2-click`.
+#[must_use]
+pub fn nested_name(caller: &str, step: &str) -> String {
+    format!("{caller}/{step}")
+}
+
+#[cfg(test)]
+mod tests {
+    use fno_crds::flow::StepType;
+
+    use super::*;
+
+    #[test]
+    fn a_step_is_called_by_its_name_or_its_place_and_type() {
+        assert_eq!(step_name(3, &Step::of(StepType::WaitForElement)), "4-waitForElement");
+        assert_eq!(step_name(3, &Step { name: Some("search".to_owned()), ..Step::of(StepType::Click) }), "search");
+        assert_eq!(nested_name("open", "1-click"), "open/1-click");
+    }
+}

@@ -1,0 +1,284 @@
+use fno_crds::FnoBatch;
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: &str = "2030-01-01T00:01:00Z";
+const DEADLINES: Deadlines =
+    Deadlines { pod_running: SignedDuration::from_mins(5), logged_in: SignedDuration::from_mins(5), heartbeat: SignedDuration::from_mins(2) };
+
+/// A batch created a minute ago, with one job.
+struct Case {
+    batch: FnoBatch,
+    pod: PodState,
+    pod_uid: Option<&'static str>,
+    switches: Switches,
+    silent: i64,
+    jobs: Vec<JobSeen>,
+    held: Option<Held>,
+    now: Timestamp,
+}
+
+fn case(status: Value) -> Case {
+    Case {
+        batch: serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch",
+            "metadata": {"name": "b", "uid": "b", "creationTimestamp": "2030-01-01T00:00:00Z", "finalizers": [FINALIZER]},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "u"}],
+                     "ttlSecondsAfterFinished": 60},
+            "status": status,
+        }))
+        .expect("a batch"),
+        pod: PodState::Missing,
+        pod_uid: None,
+        switches: Switches::default(),
+        silent: 0,
+        jobs: vec![JobSeen { uid: "u".to_owned(), at_work: true, withdrawn: false }],
+        held: None,
+        now: time(NOW),
+    }
+}
+
+impl Case {
+    fn pod(mut self, pod: PodState) -> Self {
+        self.pod_uid = (!matches!(pod, PodState::Missing)).then_some("p1");
+        self.pod = pod;
+        self
+    }
+    fn running(self) -> Self {
+        self.pod(PodState::Running { since: time("2030-01-01T00:00:10Z") })
+    }
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+    fn held(self, reason: Reason, until: &str, in_turn: bool) -> Self {
+        let held = Held { why: Blocked { reason, message: "held".to_owned() }, until: time(until), in_turn };
+        self.with(|case| case.held = Some(held))
+    }
+    fn at(self, now: &str) -> Self {
+        let now = time(now);
+        self.with(|case| case.now = now)
+    }
+    fn next(&self) -> Step {
+        next(&Seen {
+            now: self.now,
+            batch: &self.batch,
+            pod: &self.pod,
+            pod_uid: self.pod_uid,
+            switches: self.switches,
+            silent_for: SignedDuration::from_secs(self.silent),
+            jobs: &self.jobs,
+            held: self.held.as_ref(),
+            deadlines: &DEADLINES,
+        })
+    }
+    fn ends(&self) -> (BatchPhase, Reason, bool) {
+        match self.next() {
+            Step::End(end) => (end.phase, end.why.reason, end.fence),
+            other => panic!("{other:?}"),
+        }
+    }
+    fn waits(&self) -> (Option<Timestamp>, Option<Reason>) {
+        match self.next() {
+            Step::Wait { until, shown } => (until, shown.map(|b| b.reason)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn login(n: i32, state: &str) -> Value {
+    json!({"n": n, "state": state, "at": "2030-01-01T00:00:30.000000Z"})
+}
+
+fn grants(states: &[&str]) -> Value {
+    states.iter().zip(1..).map(|(state, login)| json!({"login": login, "state": state, "at": "2030-01-01T00:00:40.000000Z"})).collect()
+}
+
+fn assigned(run: Value, given: &[&str]) -> Case {
+    case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": run, "grants": grants(given)})).running()
+}
+
+fn result(phase: &str, reason: &str) -> Value {
+    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "seconds": 1.0})
+}
+
+fn end(reason: &str, logged_out: bool) -> Value {
+    json!({"reason": reason, "loggedOut": logged_out, "at": "2030-01-01T00:00:50.000000Z"})
+}
+
+#[test]
+fn a_new_batch_claims_and_then_launches() {
+    assert_eq!(case(Value::Null).next(), Step::Claim);
+    assert_eq!(case(json!({"claimed": ["u"]})).next(), Step::Launch { attempt: 1 });
+}
+
+#[test]
+fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its_reason() {
+    let refused = || case(json!({"claimed": ["u"]})).held(Reason::PodRejected, "2030-01-01T00:01:05Z", false);
+    assert_eq!(refused().waits(), (Some(time("2030-01-01T00:01:05Z")), Some(Reason::PodRejected)));
+    assert_eq!(refused().at("2030-01-01T00:01:05Z").next(), Step::Launch { attempt: 1 });
+    assert_eq!(refused().at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::PodRejected, true));
+}
+
+#[test]
+fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
+    let stuck = || {
+        case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
+            .pod(PodState::Starting(Some(Blocked { reason: Reason::ImageUnavailable, message: String::new() })))
+    };
+    assert_eq!(stuck().waits(), (Some(time("2030-01-01T00:05:00Z")), Some(Reason::ImageUnavailable)));
+    assert_eq!(stuck().at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::ImageUnavailable, true));
+    let silent = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None));
+    assert_eq!(silent.at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
+}
+
+#[test]
+fn only_a_pod_that_never_ran_gets_a_successor() {
+    let over = |ran: bool| PodState::Ended { ran, how: "Evicted".to_owned() };
+    let with = |status: Value, pod| case(status).pod(pod).next();
+    let fresh = || json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]});
+    assert_eq!(with(fresh(), over(false)), Step::Launch { attempt: 2 });
+    assert_eq!(with(fresh(), PodState::Missing), Step::Launch { attempt: 2 });
+    assert!(matches!(with(fresh(), over(true)), Step::End(_)));
+    // It is gone, but it has reported: it may have been on the portal.
+    assert!(matches!(with(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}), PodState::Missing), Step::End(_)));
+    assert!(matches!(with(json!({"phase": "Assigned", "attempt": 3, "claimed": ["u"]}), over(false)), Step::End(_)));
+    assert!(matches!(case(fresh()).pod(over(false)).at("2030-01-01T00:05:00Z").next(), Step::End(_)));
+}
+
+#[test]
+fn a_login_goes_from_leave_over_the_code_to_its_closing() {
+    assert_eq!(assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(), Step::Grant { login: 1 });
+    assert!(matches!(assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(), Step::Wait { .. }));
+    assert_eq!(assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(), Step::Mint { login: 1 });
+    assert!(matches!(assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(), Step::Wait { .. }));
+    let closing = assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["CodeReady"]).next();
+    assert_eq!(closing, Step::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
+    assert!(matches!(assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]).next(), Step::Wait { .. }));
+    assert_eq!(assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"]).next(), Step::Grant { login: 2 });
+}
+
+#[test]
+fn leave_is_given_to_the_current_pod_only() {
+    assert!(matches!(assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(), Step::Wait { .. }));
+}
+
+#[test]
+fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
+    let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"]).with(|case| {
+        let status = case.batch.status.as_mut().expect("a status");
+        (status.reason, status.message) = (Some(Reason::BreakerOpen), Some("two refused".to_owned()));
+    });
+    assert_eq!(refused.waits().1, Some(Reason::BreakerOpen));
+}
+
+#[test]
+fn every_way_a_login_can_end_is_counted_as_what_it_was_and_the_worst_is_assumed_if_unseen() {
+    let ended = |run: Value, given: &str| match assigned(run, &[given]).next() {
+        Step::CloseLogin { login: 1, ended } => ended,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected));
+    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "Failed")}), "Granted"), LoginEnded::Failed(b) if b.reason == Reason::LoginFailed));
+    // The report was overwritten by the next question.
+    assert!(matches!(ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::Rejected(_)));
+    assert_eq!(ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::LoggedIn);
+    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("Drained", false)}), "Granted"), LoginEnded::Failed(_)));
+    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}), "CodeReady"), LoginEnded::Rejected(_)));
+}
+
+#[test]
+fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
+    let asking = || assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).at("2030-01-01T00:10:00Z");
+    assert_eq!(asking().held(Reason::WaitingForSession, "2030-01-01T00:10:05Z", true).waits().1, Some(Reason::WaitingForSession));
+    assert_eq!(asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(), (BatchPhase::Failed, Reason::ValkeyUnavailable, true));
+    // From leave on it runs, whatever the turn took.
+    let granted = |now| assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now);
+    assert_eq!(granted("2030-01-01T00:05:00Z").waits().0, Some(time("2030-01-01T00:05:40Z")));
+    assert_eq!(granted("2030-01-01T00:05:40Z").ends(), (BatchPhase::Failed, Reason::LoginFailed, true));
+    let mute = assigned(json!({"podUid": "p1"}), &[]);
+    assert_eq!(mute.at("2030-01-01T00:05:10Z").ends().1, Reason::LoginFailed);
+}
+
+#[test]
+fn a_silent_runner_is_given_up() {
+    let silent = |seconds| assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]).with(|case| case.silent = seconds);
+    assert_eq!(silent(119).waits().0, Some(time("2030-01-01T00:01:01Z")));
+    assert_eq!(silent(120).ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
+}
+
+#[test]
+fn results_are_mirrored_before_anything_else_happens_with_the_batch() {
+    let run = |end: Value| json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "results": [result("Succeeded", "Answered")], "end": end});
+    assert_eq!(assigned(run(end("Completed", true)), &["Done"]).next(), Step::Mirror);
+    let mirrored = assigned(run(end("Completed", true)), &["Done"]).at("2030-01-01T00:00:55Z").with(|case| case.jobs[0].at_work = false);
+    assert!(matches!(mirrored.next(), Step::Wait { .. }), "the container has 10 s to exit, so that its log is whole");
+    assert_eq!(mirrored.pod(PodState::Ended { ran: true, how: String::new() }).ends(), (BatchPhase::Completed, Reason::Completed, false));
+}
+
+#[test]
+fn a_run_is_completed_only_if_every_job_was_settled() {
+    let ended = |reason: &str, logged_out, results: Value| {
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "results": results, "end": end(reason, logged_out)}), &["Done"])
+            .with(|case| case.jobs[0].at_work = false)
+            .pod(PodState::Ended { ran: true, how: String::new() })
+            .ends()
+    };
+    let (all, none) = (json!([result("Failed", "StepFailed")]), json!([]));
+    assert_eq!(ended("Completed", true, all.clone()), (BatchPhase::Completed, Reason::Completed, false));
+    assert_eq!(ended("Completed", true, none.clone()), (BatchPhase::Failed, Reason::Drained, false));
+    assert_eq!(ended("Drained", true, all.clone()), (BatchPhase::Completed, Reason::Completed, false));
+    assert_eq!(ended("Drained", true, none), (BatchPhase::Failed, Reason::Drained, false));
+    assert_eq!(ended("PortalChanged", true, all), (BatchPhase::Failed, Reason::PortalChanged, false));
+}
+
+#[test]
+fn the_log_is_not_waited_for_forever() {
+    let run = json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "end": end("Drained", true)});
+    let waiting = assigned(run, &["Done"]).at("2030-01-01T00:00:59Z");
+    assert_eq!(waiting.waits().0, Some(time("2030-01-01T00:01:00Z")));
+    assert!(matches!(waiting.at("2030-01-01T00:01:00Z").next(), Step::End(_)));
+}
+
+#[test]
+fn a_lost_runner_is_fenced_before_anything_else() {
+    let lost = assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
+    assert_eq!(lost.pod(PodState::Ended { ran: true, how: "OOMKilled".to_owned() }).ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
+}
+
+#[test]
+fn stopping_drains_or_aborts() {
+    let at_work = || assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
+    let suspended = Switches { suspend: true, suspend_cancellations: false };
+    assert_eq!(at_work().with(|case| case.switches = suspended).next(), Step::Drain);
+    assert!(matches!(at_work().with(|case| (case.switches, case.batch.spec.stop) = (suspended, Stop::Drain)).next(), Step::Wait { .. }));
+    assert_eq!(at_work().with(|case| case.batch.spec.stop = Stop::Abort).ends(), (BatchPhase::Failed, Reason::Aborted, true));
+    assert_eq!(case(Value::Null).with(|case| case.switches = suspended).ends(), (BatchPhase::Failed, Reason::Drained, true));
+    let starting = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None));
+    assert_eq!(starting.with(|case| case.switches = suspended).ends().1, Reason::Drained);
+    let deleted = at_work().with(|case| case.batch.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time(NOW))));
+    assert_eq!(deleted.ends(), (BatchPhase::Failed, Reason::Aborted, true));
+}
+
+#[test]
+fn after_the_fence_everything_is_settled_then_cleaned_then_forgotten() {
+    let fenced = case(json!({"phase": "Failed", "claimed": ["u"]}));
+    assert_eq!(fenced.next(), Step::Settle);
+    let half = case(json!({"phase": "Failed", "claimed": ["u"], "finishedAt": NOW}));
+    assert_eq!(half.next(), Step::Settle, "a job is still at work for it");
+    let settled = |finalizers: &[&str]| {
+        let finalizers = finalizers.iter().map(|f| (*f).to_owned()).collect();
+        case(json!({"phase": "Completed", "claimed": ["u"], "finishedAt": NOW})).with(|case| {
+            case.jobs[0].at_work = false;
+            case.batch.metadata.finalizers = Some(finalizers);
+        })
+    };
+    assert_eq!(settled(&[FINALIZER]).next(), Step::Clean);
+    assert_eq!(settled(&[]).waits().0, Some(time("2030-01-01T00:02:00Z")));
+    assert_eq!(settled(&[]).at("2030-01-01T00:02:00Z").next(), Step::Forget);
+}

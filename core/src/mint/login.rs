@@ -1,0 +1,139 @@
+//! Leave to log in: asked before every login, with one-time code or without.
+
+use fno_crds::{
+    Reason,
+    batch::{BatchPhase, Stop},
+};
+use jiff::Timestamp;
+
+use super::{RECHECK, checks};
+use crate::plan::{Blocked, Gate};
+
+/// What is known when a batch asks for leave to log in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoginRequest<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The batch's phase.
+    pub phase: BatchPhase,
+    /// The batch's `spec.stop`.
+    pub stop: Stop,
+    /// The provider's `spec.suspend`.
+    pub provider_suspended: bool,
+    /// The account's breaker.
+    pub gate: &'a Gate,
+    /// `breaker.failures` of the account. Count a login's failure before leave for the next one is asked for.
+    pub failures: i32,
+    /// `limits.loginFailuresToOpen`.
+    pub failures_to_open: i32,
+    /// Logins of **other** batches on this account that have leave and are not judged yet (grant neither `Done` nor `Refused`).
+    pub undecided: usize,
+    /// Which login of the batch, from 1.
+    pub login: i32,
+    /// `session.maxLogins`.
+    pub max_logins: i32,
+    /// Sessions of **other** batches on this account that live, or may still (finished, Pod not gone), as far as they have leave to log in.
+    pub sessions: usize,
+    /// `session.maxSessionsPerAccount`.
+    pub max_sessions: i32,
+    /// `totp.period` in seconds; `None` = no one-time code.
+    pub period: Option<i64>,
+    /// `status.clockOffset`, seconds.
+    pub clock_offset: Option<f64>,
+    /// Valkey is known not to answer: a code could not be minted, so the password is not typed either.
+    pub valkey_unreachable: bool,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// User name and password may be typed.
+    Granted,
+    /// Ask again at `until`, or when something changes.
+    NotYet {
+        /// When.
+        until: Timestamp,
+        /// What is waited for.
+        blocked: Blocked,
+    },
+    /// No login: the batch has to end.
+    Refused {
+        /// Why.
+        blocked: Blocked,
+    },
+}
+
+/// Decides.
+#[must_use]
+pub fn may_login(request: &LoginRequest<'_>) -> Leave {
+    CHAIN.iter().find_map(|check| check(request)).unwrap_or(Leave::Granted)
+}
+
+/// `None` = passed.
+type Check = fn(&LoginRequest<'_>) -> Option<Leave>;
+
+/// First what ends the batch, then what is waited for.
+const CHAIN: [Check; 7] = [batch_may_log_in, logins_are_left, breaker_allows, clocks_agree, valkey_answers, session_is_free, failures_can_be_afforded];
+
+fn batch_may_log_in(request: &LoginRequest<'_>) -> Option<Leave> {
+    checks::batch(request.phase, request.stop, request.provider_suspended).map(refused)
+}
+
+fn logins_are_left(request: &LoginRequest<'_>) -> Option<Leave> {
+    (request.login > request.max_logins).then(|| {
+        refused(Blocked {
+            reason: Reason::SessionLost,
+            message: format!("The batch has used the {} logins that session.maxLogins allows.", request.max_logins),
+        })
+    })
+}
+
+fn breaker_allows(request: &LoginRequest<'_>) -> Option<Leave> {
+    checks::breaker(request.gate).map(refused)
+}
+
+fn clocks_agree(request: &LoginRequest<'_>) -> Option<Leave> {
+    checks::clocks(request.clock_offset, request.period?).map(|blocked| not_yet(request, blocked))
+}
+
+fn valkey_answers(request: &LoginRequest<'_>) -> Option<Leave> {
+    checks::valkey(request.valkey_unreachable && request.period.is_some()).map(|blocked| not_yet(request, blocked))
+}
+
+/// The portal may end the older session when one too many logs in.
+fn session_is_free(request: &LoginRequest<'_>) -> Option<Leave> {
+    (request.sessions >= limit(request.max_sessions)).then(|| {
+        let message =
+            format!("session.maxSessionsPerAccount allows {} at once on the account, and as many are, or may still be, logged in.", request.max_sessions);
+        not_yet(request, Blocked { reason: Reason::WaitingForSession, message })
+    })
+}
+
+/// Sessions that log in at the same moment with the same wrong password would fail together, past the breaker and up to the portal's
+/// own lockout. So never more logins are on their way than may fail; and a trial is alone.
+fn failures_can_be_afforded(request: &LoginRequest<'_>) -> Option<Leave> {
+    let affordable = match request.gate {
+        Gate::Open => limit(request.failures_to_open.saturating_sub(request.failures.max(0))),
+        Gate::Trial | Gate::Shut(_) => 1,
+    };
+    (request.undecided >= affordable).then(|| {
+        let message = format!(
+            "{} other login(s) of the account are on their way; limits.loginFailuresToOpen ({}) allows no more until one of them is decided.",
+            request.undecided, request.failures_to_open
+        );
+        not_yet(request, Blocked { reason: Reason::WaitingForSession, message })
+    })
+}
+
+/// A limit from the schema, where it is at least one.
+fn limit(value: i32) -> usize {
+    usize::try_from(value).unwrap_or(0).max(1)
+}
+
+const fn refused(blocked: Blocked) -> Leave {
+    Leave::Refused { blocked }
+}
+
+fn not_yet(request: &LoginRequest<'_>, blocked: Blocked) -> Leave {
+    Leave::NotYet { until: checks::later(request.now, RECHECK), blocked }
+}

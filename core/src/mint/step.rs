@@ -1,0 +1,34 @@
+//! Arithmetic of time steps (RFC 6238: step = floor(unix time / period)).
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The step of a time.
+#[must_use]
+pub fn at(now: Timestamp, period: i64) -> i64 {
+    now.as_millisecond().div_euclid(1000 * at_least_one(period))
+}
+
+/// The first instant of a step.
+#[must_use]
+pub fn begins(step: i64, period: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_secs(step.saturating_mul(at_least_one(period)))).unwrap_or(Timestamp::MAX)
+}
+
+/// The first instant a step's code is no longer the current one: the Secret's `notAfter`.
+#[must_use]
+pub fn ends(step: i64, period: i64) -> Timestamp {
+    begins(step.saturating_add(1), period)
+}
+
+/// Seconds a used step stays in Valkey: until no portal that tolerates `skew` steps either side can take its code any more, and
+/// never less than two minutes, because clocks differ (60 s, as often seen, is shorter than a code's life).
+#[must_use]
+pub const fn key_ttl(period: i64, skew: i64) -> u64 {
+    let life = at_least_one(period).saturating_mul((2_i64).saturating_add(skew));
+    if life > 120 { life.unsigned_abs() } else { 120 }
+}
+
+/// The schema demands it; a division by zero must not be possible all the same.
+const fn at_least_one(period: i64) -> i64 {
+    if period < 1 { 1 } else { period }
+}

@@ -1,0 +1,100 @@
+//! A queue that leaves, and the sessions it would like to open.
+
+use fno_crds::{
+    FnoBatchSpec,
+    batch::{JobReference, Stop},
+};
+use jiff::Timestamp;
+
+use super::{
+    Gate, JobView, NewBatch, ProviderView,
+    deal::{self, Bounds},
+    live::{Live, Taken},
+    name::Names,
+    queue::{self, Queue},
+    report::Report,
+    runners, sentences,
+    slots::{self, Limit, Sessions, Slot},
+};
+use crate::sessions;
+
+/// `spec.ttlSecondsAfterFinished` of a batch: the schema's default.
+const BATCH_TTL_SECONDS: i32 = 86_400;
+
+pub(super) struct Departure<'a> {
+    queue: Queue<'a>,
+    possible: Sessions<'a>,
+    wanted: usize,
+    runners_held: usize,
+}
+
+impl<'a> Departure<'a> {
+    pub fn new(queue: Queue<'a>, live: &Live<'_>, now: Timestamp) -> Self {
+        let provider = queue.provider;
+        let nothing = Taken::default();
+        let taken = live.of_provider(&provider.key).unwrap_or(&nothing);
+        let possible = slots::sessions(provider, taken, now);
+        let starts: Vec<f64> = possible.slots.iter().map(|slot| slot.start).collect();
+        let wanted = sessions::choose(&sessions::Work {
+            jobs: queue.jobs.len(),
+            job_seconds: queue.mean_job_seconds(),
+            login_seconds: provider.login_seconds(),
+            session_jobs: queue.session_jobs,
+            starts: &starts,
+            login_gap: possible.login_gap,
+            objective: provider.spec.batching.objective,
+        });
+        Self { queue, possible, wanted, runners_held: taken.runners }
+    }
+
+    /// What it asks of the cluster's runners.
+    pub fn claim(&self) -> runners::Claim<'_> {
+        let (priority, since) = self.queue.jobs.first().map_or((0, Timestamp::MAX), |first| (first.priority, queue::eligible_since(first)));
+        runners::Claim { wanted: self.wanted, held: self.runners_held, priority, since, key: &self.queue.provider.key }
+    }
+
+    /// Deals the jobs to the sessions that got a runner. The rest waits for what was short.
+    pub fn go(self, runners: usize, max_runners: usize, names: &mut Names<'_>, report: &mut Report) {
+        let provider = self.queue.provider;
+        let slots = &self.possible.slots[..runners];
+        let (hands, left) = self.deal(slots);
+        for (slot, mut jobs) in slots.iter().zip(hands) {
+            if jobs.is_empty() {
+                continue;
+            }
+            jobs.sort_unstable_by(|a, b| queue::running_order(a).cmp(&queue::running_order(b)));
+            report.create(NewBatch { key: names.give(&provider.key, slot.account, &jobs), spec: spec(provider, slot.account, &jobs) });
+        }
+        let short = if runners < self.wanted {
+            sentences::runners(max_runners)
+        } else if runners < self.possible.slots.len() {
+            sentences::limit(Limit::Objective, provider)
+        } else {
+            sentences::limit(self.possible.limit, provider)
+        };
+        report.wait_all(&left, &short);
+    }
+
+    fn deal(&self, slots: &[Slot<'_>]) -> (Vec<Vec<&'a JobView>>, Vec<&'a JobView>) {
+        let Queue { provider, jobs, session_seconds, session_jobs, .. } = &self.queue;
+        if provider.flow_gate == Gate::Trial && !slots.is_empty() {
+            let (canary, rest) = self.queue.canary();
+            return (vec![vec![canary]], rest);
+        }
+        let starts: Vec<f64> = slots.iter().map(|slot| slot.start).collect();
+        deal::deal(jobs, &starts, &Bounds { jobs: *session_jobs, seconds: *session_seconds }, |job| provider.job_seconds(job.action))
+    }
+}
+
+/// Nothing is left to choose for who carries it out.
+fn spec(provider: &ProviderView, account: &str, jobs: &[&JobView]) -> FnoBatchSpec {
+    FnoBatchSpec {
+        provider: provider.key.name.clone(),
+        account: account.to_owned(),
+        provider_generation: provider.generation,
+        flows_digest: provider.flows_digest.clone(),
+        jobs: jobs.iter().map(|job| JobReference { name: job.key.name.clone(), uid: job.uid.clone() }).collect(),
+        stop: Stop::None,
+        ttl_seconds_after_finished: BATCH_TTL_SECONDS,
+    }
+}

@@ -1,0 +1,43 @@
+//! The name of a batch follows from what is in it, so that a plan carried out twice creates one batch.
+
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{BatchView, JobView, Key};
+
+/// Names in use: of every batch that exists, and of those in the plan.
+pub(super) struct Names<'a> {
+    known: HashSet<(&'a str, &'a str)>,
+    new: HashSet<Key>,
+}
+
+impl<'a> Names<'a> {
+    pub fn of(batches: &'a [BatchView]) -> Self {
+        Self { known: batches.iter().map(|batch| (batch.key.namespace.as_str(), batch.key.name.as_str())).collect(), new: HashSet::new() }
+    }
+
+    /// `<provider>-<8 hex digits of a SHA-256 over the account and every job's UID and resourceVersion>`.
+    ///
+    /// A name in use belongs to another batch, by chance or because that one ended before it claimed anything (then its jobs are
+    /// unchanged): a counter is hashed as well until the name is free.
+    pub fn give(&mut self, provider: &Key, account: &str, jobs: &[&JobView]) -> Key {
+        let mut base = Sha256::new();
+        for part in jobs.iter().flat_map(|job| [&job.uid, &job.resource_version]).map(String::as_str).chain([account]) {
+            base.update(part);
+            base.update([0]);
+        }
+        for salt in 0_u32.. {
+            let mut hash = base.clone();
+            if salt > 0 {
+                hash.update(salt.to_be_bytes());
+            }
+            let digits: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let key = Key { namespace: provider.namespace.clone(), name: format!("{}-{digits}", provider.name) };
+            if !self.known.contains(&(key.namespace.as_str(), key.name.as_str())) && self.new.insert(key.clone()) {
+                return key;
+            }
+        }
+        unreachable!("there are more salts than batches")
+    }
+}

@@ -1,0 +1,103 @@
+//! The ready jobs of one provider, in the order they leave, and when they leave.
+
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{JobView, ProviderView};
+
+/// Jobs a batch has at most, whatever `batching.maxJobs` says (maxItems of `FnoBatch.spec.jobs`).
+const MOST_JOBS: usize = 200;
+/// The part of `session.maxLifetime` that is planned for. Times are means: a batch planned to the last second would outlive its session every other time.
+const LIFETIME_USED: f64 = 0.9;
+
+/// Never empty.
+pub(super) struct Queue<'a> {
+    pub provider: &'a ProviderView,
+    /// In the order they leave.
+    pub jobs: Vec<&'a JobView>,
+    /// Seconds of all jobs.
+    pub seconds: f64,
+    /// Seconds of jobs one session takes at most: what `maxLifetime` leaves after the login.
+    pub session_seconds: f64,
+    /// Jobs one session takes at most: `maxJobs`, and what fits into `session_seconds`.
+    pub session_jobs: usize,
+}
+
+/// Whether a queue leaves.
+pub(super) enum Closing {
+    Leaves,
+    Lingers {
+        /// When the oldest job has lingered.
+        until: Timestamp,
+        /// The same, or earlier when a deadline presses before.
+        wake_at: Timestamp,
+    },
+}
+
+impl<'a> Queue<'a> {
+    pub fn new(provider: &'a ProviderView, mut jobs: Vec<&'a JobView>) -> Self {
+        jobs.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        let seconds: f64 = jobs.iter().map(|job| provider.job_seconds(job.action)).sum();
+        let lifetime = provider.spec.session.max_lifetime.std().as_secs_f64();
+        let session_seconds = (lifetime * LIFETIME_USED - provider.login_seconds()).max(0.0);
+        let max_jobs = usize::try_from(provider.spec.batching.max_jobs).unwrap_or(1).clamp(1, MOST_JOBS);
+        let mean = seconds / jobs.len() as f64;
+        let session_jobs = max_jobs.min((session_seconds / mean + 1e-9) as usize).max(1);
+        Self { provider, jobs, seconds, session_seconds, session_jobs }
+    }
+
+    pub fn mean_job_seconds(&self) -> f64 {
+        self.seconds / self.jobs.len() as f64
+    }
+
+    /// A queue leaves as a whole: its remainder would only linger for a batch of its own.
+    pub fn closing(&self, now: Timestamp) -> Closing {
+        let linger = self.provider.spec.batching.linger.signed();
+        let until = self.jobs.iter().map(|job| eligible_since(job)).min().map_or(now, |oldest| later(oldest, linger));
+        let presses = self.jobs.iter().enumerate().filter_map(|(rank, job)| Some(earlier(job.deadline?, self.time_until_done(rank) + linger))).min();
+        let wake_at = presses.map_or(until, |presses| presses.min(until));
+        if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now {
+            Closing::Leaves
+        } else {
+            Closing::Lingers { until, wake_at }
+        }
+    }
+
+    /// From leaving to the end of the job at this place in the queue, if a session is free.
+    fn time_until_done(&self, rank: usize) -> SignedDuration {
+        let place = rank.min(self.session_jobs - 1) + 1;
+        SignedDuration::try_from_secs_f64((place as f64).mul_add(self.mean_job_seconds(), self.provider.login_seconds())).unwrap_or(SignedDuration::MAX)
+    }
+
+    /// The one job that goes first when it is not known whether the flow works: a validation if there is one, for it can do no harm.
+    pub fn canary(&self) -> (&'a JobView, Vec<&'a JobView>) {
+        let index = self.jobs.iter().position(|job| job.action == fno_crds::Action::Validation).unwrap_or(0);
+        let mut rest = self.jobs.clone();
+        let canary = rest.remove(index);
+        (canary, rest)
+    }
+}
+
+/// The order in which jobs leave.
+fn order(job: &JobView) -> impl Ord + '_ {
+    (Reverse(job.priority), job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.as_str())
+}
+
+/// The order in which the jobs of a batch run.
+pub(super) fn running_order(job: &JobView) -> impl Ord + '_ {
+    (Reverse(job.priority), job.action, job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.as_str())
+}
+
+/// Linger counts from when the job could first have gone.
+pub(super) fn eligible_since(job: &JobView) -> Timestamp {
+    [job.not_before, job.retry_at].into_iter().flatten().fold(job.eligible_since, Timestamp::max)
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,109 @@
+//! What people read about a job that does not leave: what is waited for, the limit by its name, and what would change it.
+
+use fno_crds::{
+    Reason,
+    job::Action,
+    provider::{Batching, Objective},
+};
+use jiff::{Timestamp, Unit};
+
+use super::{Blocked, ProviderView, slots::Limit};
+
+const fn blocked(reason: Reason, message: String) -> Blocked {
+    Blocked { reason, message }
+}
+
+/// To the second: more is noise.
+fn at(time: Timestamp) -> Timestamp {
+    time.round(Unit::Second).unwrap_or(time)
+}
+
+pub(super) fn deadline_exceeded(deadline: Timestamp) -> Blocked {
+    blocked(Reason::DeadlineExceeded, format!("spec.deadline ({}) passed before the job was started.", at(deadline)))
+}
+
+pub(super) fn invited(batch: &str) -> Blocked {
+    blocked(Reason::Batched, format!("Invited by batch {batch}, which is about to claim it."))
+}
+
+pub(super) fn job_suspended() -> Blocked {
+    blocked(Reason::Suspended, "The job is suspended (spec.suspend).".to_owned())
+}
+
+pub(super) fn provider_suspended(provider: &ProviderView) -> Blocked {
+    blocked(Reason::Suspended, format!("Provider {} is suspended (spec.suspend).", provider.key.name))
+}
+
+pub(super) fn provider_not_found(namespace: &str, provider: &str) -> Blocked {
+    blocked(Reason::ProviderNotFound, format!("There is no FnoProvider {provider:?} in namespace {namespace:?}."))
+}
+
+pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Blocked {
+    blocked(Reason::NoFlow, format!("Provider {} has no {} flow (spec.flows).", provider.key.name, action.to_string().to_lowercase()))
+}
+
+pub(super) fn not_before(time: Timestamp) -> Blocked {
+    blocked(Reason::NotBefore, format!("Due at {} (spec.notBefore).", at(time)))
+}
+
+pub(super) fn retry_backoff(time: Timestamp) -> Blocked {
+    blocked(Reason::RetryBackoff, format!("The last try failed; the next one is due at {} (status.retryAt).", at(time)))
+}
+
+pub(super) fn awaiting_approval() -> Blocked {
+    blocked(Reason::AwaitingApproval, "The provider asks for approval of cancellations (spec.approval): a person must approve the job.".to_owned())
+}
+
+pub(super) fn cancellations_suspended(provider: &ProviderView) -> Blocked {
+    blocked(Reason::CancellationsHeld, format!("Provider {} holds cancellations (spec.suspendCancellations).", provider.key.name))
+}
+
+pub(super) fn no_account(provider: &ProviderView) -> Blocked {
+    blocked(Reason::ProviderNotReady, format!("Provider {} has no account (spec.accounts).", provider.key.name))
+}
+
+pub(super) fn accounts_shut(first: &Blocked, accounts: usize) -> Blocked {
+    let also = if accounts > 1 { format!(" None of the other {} accounts can be used either.", accounts - 1) } else { String::new() };
+    blocked(first.reason, format!("{}{also}", first.message))
+}
+
+pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Blocked {
+    blocked(
+        Reason::WaitingForLinger,
+        format!(
+            "The queue is shorter than a batch (batching.maxJobs {}); it leaves at {} (batching.linger {}), or as soon as the provider is annotated with fno.dev/flush.",
+            batching.max_jobs,
+            at(until),
+            batching.linger
+        ),
+    )
+}
+
+pub(super) fn runners(max_runners: usize) -> Blocked {
+    blocked(Reason::WaitingForRunner, format!("All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."))
+}
+
+/// Why no further session of the provider may be opened.
+pub(super) fn limit(limit: Limit, provider: &ProviderView) -> Blocked {
+    let spec = &provider.spec;
+    let message = match limit {
+        Limit::Batches => format!(
+            "Provider {} has as many batches at work as it may: it leaves when one ends, or raise batching.maxConcurrentBatches ({}).",
+            provider.key.name, spec.batching.max_concurrent_batches
+        ),
+        Limit::AccountSessions => format!(
+            "Every usable account of provider {} has as many sessions as it may: it leaves when one ends, or raise session.maxSessionsPerAccount ({}) or add accounts ({}).",
+            provider.key.name,
+            spec.session.max_sessions_per_account,
+            provider.accounts.len()
+        ),
+        Limit::Trial => format!("One login of provider {} is on trial after its breaker was open: it leaves when the account is proven to work.", provider.key.name),
+        Limit::Canary => format!("One job of provider {} goes first to see whether its flow works again: it leaves when that one has got an answer.", provider.key.name),
+        Limit::Objective => match spec.batching.objective {
+            Objective::MinLogins => "batching.objective MinLogins opens one session at a time: it leaves when that one ends, or choose Balanced or MinMakespan.".to_owned(),
+            Objective::Balanced => "One more session would save less than 10 % of the time: it leaves when one ends, or choose batching.objective MinMakespan.".to_owned(),
+            Objective::MinMakespan => "One more session would save no time: it leaves when one ends.".to_owned(),
+        },
+    };
+    blocked(Reason::WaitingForSession, message)
+}

@@ -1,0 +1,156 @@
+//! What is written about a provider: whether it is ready, and what a batch's end says about it.
+
+use std::collections::BTreeMap;
+
+use fno_crds::{
+    FnoBatch, FnoProvider, FnoProviderStatus, JobPhase, Reason,
+    batch::{BatchPhase, Run},
+    condition::{self, types},
+    job::Action,
+    provider_status::{FlowBreaker, JobSeconds},
+    reason::ReasonClass,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    breaker::{
+        Change,
+        flow::{Observation, Saw, observe},
+    },
+    measure,
+    plan::{Blocked, Gate, ProviderView},
+};
+
+/// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A fault that was mended is noticed within that.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
+
+/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then.
+#[must_use]
+pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
+    let shut: Vec<(&str, &Blocked)> = view
+        .accounts
+        .iter()
+        .filter_map(|account| match &account.gate {
+            Gate::Shut(blocked) => Some((account.name.as_str(), blocked)),
+            Gate::Open | Gate::Trial => None,
+        })
+        .collect();
+    let flow = match &view.flow_gate {
+        Gate::Shut(blocked) => Some(blocked),
+        Gate::Open | Gate::Trial => None,
+    };
+    let everyone = shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
+    if let Some(blocked) = view.blocked.as_ref().or(flow).or(everyone).or(trouble) {
+        return blocked.clone();
+    }
+    let message = shut.iter().map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message)).collect::<Vec<_>>().join(" ");
+    Blocked { reason: Reason::Available, message }
+}
+
+/// Whether nothing goes on before a person does something.
+#[must_use]
+pub const fn needs_a_person(reason: Reason) -> bool {
+    matches!(reason, Reason::FlowInvalid | Reason::SecretNotFound | Reason::SeedInvalid | Reason::BreakerOpen | Reason::PortalChanged | Reason::ProviderNotReady)
+}
+
+/// Sets `Ready`, `Reconciling` and `Stalled`.
+pub fn conditions(status: &mut FnoProviderStatus, generation: Option<i64>, ready: &Blocked, now: Timestamp) {
+    let good = ready.reason == Reason::Available;
+    let mut set = |type_, value: bool, reason, message: &str| condition::set(&mut status.conditions, now, generation, type_, value, reason, message);
+    set(types::READY, good, ready.reason, &crate::text::at_most(&ready.message, 4000));
+    set(types::RECONCILING, false, Reason::Available, "");
+    let stalled = needs_a_person(ready.reason);
+    set(types::STALLED, stalled, ready.reason, if stalled { ready.reason.mend() } else { "" });
+    status.observed_generation = generation;
+}
+
+/// What a batch's end says about its provider: how long things take, the portal's clock, and whether the flow fits. `action_of` tells by a job's name.
+#[must_use]
+pub fn after_batch(provider: &FnoProvider, batch: &FnoBatch, action_of: impl Fn(&str) -> Option<Action>, now: Timestamp) -> (FnoProviderStatus, Change<FlowBreaker>) {
+    let mut status = provider.status.clone().unwrap_or_default();
+    let breaker = status.flow_breaker.clone().unwrap_or_default();
+    let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else {
+        return (status, Change { breaker, event: None });
+    };
+    let mut seconds: BTreeMap<Action, Vec<f64>> = BTreeMap::new();
+    for result in run.results.iter().filter(|result| result.phase == JobPhase::Succeeded) {
+        if let Some(action) = action_of(&result.job) {
+            seconds.entry(action).or_default().push(result.seconds);
+        }
+    }
+    for (action, seconds) in seconds {
+        let known = status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean);
+        if let Some(mean) = measure::jobs(known, seconds).map(rounded) {
+            status.job_seconds.retain(|known| known.action != action);
+            status.job_seconds.push(JobSeconds { action, mean });
+        }
+    }
+    if let Some(seconds) = run.login_seconds {
+        status.login_seconds = measure::login(status.login_seconds, seconds).map(rounded);
+    }
+    status.clock_offset = run.clock_offset.map(rounded).or(status.clock_offset);
+
+    let change = match saw(run) {
+        Some(saw) => {
+            let name = batch.metadata.name.as_deref().unwrap_or_default();
+            observe(&breaker, &Observation { now, batch: name, flows_digest: &batch.spec.flows_digest, saw }, &provider.spec.limits)
+        }
+        None => Change { breaker, event: None },
+    };
+    if status.flow_breaker.is_some() || change.breaker != FlowBreaker::default() {
+        status.flow_breaker = Some(change.breaker.clone());
+    }
+    (status, change)
+}
+
+/// Milliseconds are as exact as it gets, and a status people can read.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn saw(run: &Run) -> Option<Saw<'_>> {
+    if let Some(end) = &run.end {
+        let evidence = end.evidence.as_deref();
+        match end.reason {
+            Reason::PortalChanged => return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), evidence }),
+            Reason::PortalUnavailable => return Some(Saw::Unavailable { evidence }),
+            _ => {}
+        }
+    }
+    if run.results.iter().any(|result| result.phase == JobPhase::Succeeded) {
+        return Some(Saw::Answer);
+    }
+    let failed = run.results.iter().find(|result| matches!(result.reason, Reason::StepFailed | Reason::Timeout));
+    failed.map(|result| Saw::StepFailed { step: result.step.as_deref().unwrap_or("?"), evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()) })
+}
+
+/// Why the provider's next batch waits a little: its last ones, newest first, ended without having got to work. The time says until when.
+#[must_use]
+pub fn pause_after<'a>(finished: impl IntoIterator<Item = &'a FnoBatch>, now: Timestamp) -> Option<(Timestamp, Blocked)> {
+    let idle = |batch: &&FnoBatch| {
+        let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+        batch.phase() == BatchPhase::Failed && run.is_none_or(|run| run.results.is_empty()) && !on_purpose(batch)
+    };
+    let mut idle = finished.into_iter().take_while(idle);
+    let last = idle.next()?;
+    let doublings = u32::try_from(idle.count().min(10)).unwrap_or(10);
+    let status = last.status.as_ref()?;
+    let until = status.finished_at.as_ref()?.0.saturating_add(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)).ok()?;
+    let reason = status.reason.filter(|reason| reason.class() == ReasonClass::Waiting).unwrap_or(Reason::RetryBackoff);
+    let message = format!(
+        "The last batch failed without having got to work ({}: {}) The next one is made at {until}.",
+        status.reason.map_or("no reason", Reason::as_str),
+        status.message.as_deref().unwrap_or("no message.")
+    );
+    (now < until).then_some((until, Blocked { reason, message }))
+}
+
+/// Ended because somebody wanted it: no fault to wait for.
+fn on_purpose(batch: &FnoBatch) -> bool {
+    matches!(batch.status.as_ref().and_then(|status| status.reason), Some(Reason::Drained | Reason::Aborted | Reason::Suspended | Reason::ProviderNotReady))
+}
+
+#[cfg(test)]
+#[path = "provider_status_tests.rs"]
+mod tests;

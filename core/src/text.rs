@@ -1,0 +1,26 @@
+//! Texts with a bound: the schema refuses a whole status for one long message.
+
+/// The first `limit` bytes at most, cut at a character, with an ellipsis where something is left out.
+#[must_use]
+pub fn at_most(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut end = limit.saturating_sub('…'.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_most;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(at_most("short", 5), "short");
+        assert_eq!(at_most("grüße und mehr", 8), "grü…");
+        assert!(at_most(&"ü".repeat(2000), 2000).len() <= 2000);
+    }
+}
