@@ -1,4 +1,4 @@
-//! What a run is started with. Everything has a default: without a file four portals come up on consecutive local ports.
+//! What a run is started with. Everything has a default: without a file the portals come up on consecutive local ports.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::settings::{PortalSettings, of_portal};
 pub struct Config {
     /// Address to listen on.
     pub bind: IpAddr,
-    /// First of ten ports: six origins, then at +9 the control port. 0 = any free ports.
+    /// First of ten ports: seven origins, then at +9 the control port. 0 = any free ports.
     pub port_base: u16,
     /// Host name in the addresses that pages point to, where `origins` does not say otherwise.
     pub public_host: String,

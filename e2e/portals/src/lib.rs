@@ -1,4 +1,4 @@
-//! Four demo portals of fibre network operators, for demonstrations and tests.
+//! Five demo portals of fibre network operators, for demonstrations and tests.
 //!
 //! They look and behave like the real ones: own markup and manners each, one-time codes, locks, sessions that end. They
 //! keep a [`journal`] of what was done to them, and a control port tells the truth about their data. Nothing here is

@@ -1,4 +1,4 @@
-//! `fno-demo-portals`: all four portals and their control port in one process.
+//! `fno-demo-portals`: all five portals and their control port in one process.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use fno_demo_portals::{Clock, Config, Origin, start};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Four demo portals of fibre network operators. Journal lines go to standard output, messages to standard error.
+/// Five demo portals of fibre network operators. Journal lines go to standard output, messages to standard error.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {

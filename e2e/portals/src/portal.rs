@@ -1,4 +1,4 @@
-//! The four portals and the origins they are served from.
+//! The five portals and the origins they are served from.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,13 +18,15 @@ pub enum Portal {
     Mfn,
     /// Classic server-rendered pages with a grid and a date picker.
     Evotel,
+    /// A search box and a table, rendered by the server; lines can be looked at, not cancelled.
+    Lightlink,
 }
 
 impl Portal {
     /// All of them, in the order of their ports.
-    pub const ALL: [Self; 4] = [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel];
+    pub const ALL: [Self; 5] = [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel, Self::Lightlink];
 
-    /// The name on the wire: `octotel`, `openserve`, `mfn`, `evotel`.
+    /// The name on the wire: `octotel`, `openserve`, `mfn`, `evotel`, `lightlink`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +34,7 @@ impl Portal {
             Self::Openserve => "openserve",
             Self::Mfn => "mfn",
             Self::Evotel => "evotel",
+            Self::Lightlink => "lightlink",
         }
     }
 
@@ -43,6 +46,7 @@ impl Portal {
             Self::Openserve => Origin::Openserve,
             Self::Mfn => Origin::Metrofibre,
             Self::Evotel => Origin::Evotel,
+            Self::Lightlink => Origin::Lightlink,
         }
     }
 
@@ -54,6 +58,7 @@ impl Portal {
             Self::Openserve => Origin::OpenserveLogin,
             Self::Mfn => Origin::Metrofibre,
             Self::Evotel => Origin::Evotel,
+            Self::Lightlink => Origin::Lightlink,
         }
     }
 
@@ -84,11 +89,13 @@ pub enum Origin {
     Metrofibre,
     /// The Evotel portal, login included.
     Evotel,
+    /// The Lightlink portal, login included.
+    Lightlink,
 }
 
 impl Origin {
     /// All of them; the position is the offset from the port base.
-    pub const ALL: [Self; 6] = [Self::Octotel, Self::OctotelLogin, Self::Openserve, Self::OpenserveLogin, Self::Metrofibre, Self::Evotel];
+    pub const ALL: [Self; 7] = [Self::Octotel, Self::OctotelLogin, Self::Openserve, Self::OpenserveLogin, Self::Metrofibre, Self::Evotel, Self::Lightlink];
 
     /// The name used in settings, which is also the Service's name.
     #[must_use]
@@ -100,6 +107,7 @@ impl Origin {
             Self::OpenserveLogin => "openserve-login",
             Self::Metrofibre => "metrofibre",
             Self::Evotel => "evotel",
+            Self::Lightlink => "lightlink",
         }
     }
 
@@ -111,6 +119,7 @@ impl Origin {
             Self::Openserve | Self::OpenserveLogin => Portal::Openserve,
             Self::Metrofibre => Portal::Mfn,
             Self::Evotel => Portal::Evotel,
+            Self::Lightlink => Portal::Lightlink,
         }
     }
 

@@ -14,7 +14,7 @@ pub struct PortalSettings {
     pub latency_ms: u64,
     /// Up to so many milliseconds on top, from the seed (0-120000).
     pub latency_jitter_ms: u64,
-    /// Milliseconds a client-side page takes to draw what it got (0-120000). Evotel draws nothing on the client.
+    /// Milliseconds a client-side page takes to draw what it got (0-120000). Evotel and Lightlink draw nothing on the client.
     pub render_delay_ms: u64,
     /// Seconds without a request after which a session ends (>= 1).
     pub session_idle_seconds: u64,
@@ -114,7 +114,7 @@ impl PortalSettings {
             Portal::Octotel => Self { max_sessions: Some(1), ..common },
             Portal::Openserve => Self { interstitial_every: 7, ..common },
             Portal::Mfn => Self { max_sessions: Some(1), ..common },
-            Portal::Evotel => Self { render_delay_ms: 0, ..common },
+            Portal::Evotel | Portal::Lightlink => Self { render_delay_ms: 0, ..common },
         }
     }
 

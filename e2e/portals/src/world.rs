@@ -17,7 +17,7 @@ use crate::portal::{Origin, Portal};
 use crate::session::{Limits, Session, Sessions};
 use crate::settings::PortalSettings;
 
-/// The four portals.
+/// The portals.
 pub struct Portals {
     pub(crate) config: Config,
     origins: BTreeMap<Origin, String>,
@@ -29,10 +29,10 @@ pub struct Portals {
 }
 
 pub(crate) struct State {
-    pub settings: [PortalSettings; 4],
+    pub settings: [PortalSettings; Portal::ALL.len()],
     pub accounts: BTreeMap<(Portal, String), Account>,
     pub sessions: Sessions,
-    pub catalogues: [Catalogue; 4],
+    pub catalogues: [Catalogue; Portal::ALL.len()],
     pub journal: Journal,
     /// Logins on another origin that are not finished, by that origin's cookie.
     pub logins: HashMap<String, PendingLogin>,
@@ -128,10 +128,10 @@ impl State {
             ensure!(!accounts.contains_key(&key), "account {:?} of {} is there twice", key.1, key.0);
             accounts.insert(key, Account::new(spec)?);
         }
-        let [a, b, c, d] = Portal::ALL.map(|portal| config.settings(portal));
+        let [a, b, c, d, e] = Portal::ALL.map(|portal| config.settings(portal));
         let catalogue = |portal| Catalogue::new(portal, config.seed, config.circuits_per_portal, day(now));
         Ok(Self {
-            settings: [a?, b?, c?, d?],
+            settings: [a?, b?, c?, d?, e?],
             accounts,
             sessions: Sessions::default(),
             catalogues: Portal::ALL.map(catalogue),

@@ -30,7 +30,7 @@ impl Clock {
 async fn main() -> Result<()> {
     let clock = Clock(Instant::now());
     let ground = Ground::connect().await?;
-    clock.say(&format!("namespace {NAMESPACE} with four demo portals"));
+    clock.say(&format!("namespace {NAMESPACE} with demo portals"));
     let arena = Arena::new(&ground, NAMESPACE).await?;
 
     clock.say("four providers (config/samples), suspended while the jobs come in");

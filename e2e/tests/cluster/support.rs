@@ -30,7 +30,7 @@ pub async fn alone() -> RwLockWriteGuard<'static, ()> {
 /// A namespace of the scenario's own, with portals that answer quickly.
 pub async fn arena(name: &str) -> Result<Arena> {
     let arena = Arena::new(&Ground::connect().await?, &format!("e2e-{name}")).await?;
-    for portal in ["octotel", "openserve", "mfn", "evotel"] {
+    for portal in ["octotel", "openserve", "mfn", "evotel", "lightlink"] {
         arena.portals.set(portal, json!({"latencyMs": 10, "latencyJitterMs": 10, "renderDelayMs": 30})).await?;
     }
     Ok(arena)

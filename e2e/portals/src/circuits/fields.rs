@@ -16,7 +16,7 @@ pub(crate) type Fields = BTreeMap<&'static str, String>;
 pub(crate) fn show_date(portal: Portal, date: Date) -> String {
     let format = match portal {
         Portal::Octotel => "%d/%m/%Y",
-        Portal::Openserve => "%Y-%m-%d",
+        Portal::Openserve | Portal::Lightlink => "%Y-%m-%d",
         Portal::Mfn => "%Y/%m/%d",
         Portal::Evotel => "%d %b %Y",
     };
@@ -34,6 +34,7 @@ pub(crate) fn fields(circuit: &Circuit, now: Timestamp) -> Fields {
         Portal::Openserve => openserve(circuit, now),
         Portal::Mfn => mfn(circuit, now),
         Portal::Evotel => evotel(circuit, now),
+        Portal::Lightlink => lightlink(circuit, now),
     }
 }
 
@@ -178,4 +179,9 @@ fn evotel(circuit: &Circuit, now: Timestamp) -> Fields {
         fields.insert("workOrderTime", show_date(circuit.portal, order.requested_date));
     }
     fields
+}
+
+fn lightlink(circuit: &Circuit, now: Timestamp) -> Fields {
+    let status = circuit.state(now).label().to_owned();
+    Fields::from([("line", circuit.number.clone()), ("status", status), ("address", circuit.address.clone())])
 }

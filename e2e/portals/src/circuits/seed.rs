@@ -75,6 +75,7 @@ pub(super) fn number(portal: Portal, base: usize, position: usize) -> String {
         Portal::Openserve => format!("B53{:07}", 3043 + 11 * base),
         Portal::Mfn => format!("FTTX-{}-{}", ["CT", "JHB", "PTA", "DBN"][base % 4], 12_345 + 13 * base),
         Portal::Evotel => serial(position),
+        Portal::Lightlink => format!("LL-{}", 200_300 + 9 * base),
     }
 }
 
@@ -136,6 +137,8 @@ fn state(portal: Portal, position: usize, dice: Dice) -> LineState {
     use LineState::{Active, Cancelled, IspProvisioningPending, PendingCancellation, Suspended, VerificationPending};
     let first = match portal {
         Portal::Evotel => [Active, Suspended, PendingCancellation, Cancelled, VerificationPending, IspProvisioningPending],
+        // This portal shows two states only.
+        Portal::Lightlink => [Active, Cancelled, Active, Cancelled, Active, Active],
         _ => [Active, Suspended, PendingCancellation, Cancelled, Active, Active],
     };
     if let Some(state) = first.get(position) {
@@ -144,6 +147,8 @@ fn state(portal: Portal, position: usize, dice: Dice) -> LineState {
     match dice.roll(STATE, 100) {
         0..10 if portal == Portal::Evotel => VerificationPending,
         10..18 if portal == Portal::Evotel => IspProvisioningPending,
+        0..70 if portal == Portal::Lightlink => Active,
+        _ if portal == Portal::Lightlink => Cancelled,
         0..58 => Active,
         58..70 => Suspended,
         70..83 => PendingCancellation,
@@ -179,5 +184,6 @@ pub(crate) fn reference(portal: Portal, n: u64) -> String {
         Portal::Openserve => format!("OSN{n:09}"),
         Portal::Mfn => format!("REQ{n:07}"),
         Portal::Evotel => format!("WO-{n:06}"),
+        Portal::Lightlink => format!("LC-{n:06}"),
     }
 }

@@ -55,7 +55,7 @@ pub struct CircuitTruth {
     pub expected_outcome: Outcome,
     /// Rows that a search for the number finds beside it.
     pub near_misses: u32,
-    /// The texts on the portal's details page by field name; what the page leaves out is absent.
+    /// The texts on the portal's details page (Lightlink: in its row) by field name; what the page leaves out is absent.
     pub fields: BTreeMap<String, String>,
     /// The latest cancellation that reached the back end, also while it does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +138,7 @@ pub(crate) fn absent(portal: Portal, catalogue: &Catalogue, limit: usize) -> Vec
         Portal::Openserve => format!("B539{:06}", 41 + 7 * n),
         Portal::Mfn => format!("FTTX-CT-9{:05}", 27 + 3 * n),
         Portal::Evotel => seed::serial(1_000_000 + n),
+        Portal::Lightlink => format!("LL-9{:05}", 17 + 3 * n),
     });
     let mut prefixes: Vec<&str> = match portal {
         Portal::Evotel => Vec::new(),

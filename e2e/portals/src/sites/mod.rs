@@ -1,6 +1,7 @@
-//! The four sites. Each has its own markup, style and manners.
+//! The five sites. Each has its own markup, style and manners.
 
 mod evotel;
+mod lightlink;
 mod metrofibre;
 mod octotel;
 mod openserve;
@@ -23,6 +24,7 @@ pub fn router(origin: Origin, portals: Arc<Portals>) -> Router {
         Origin::OpenserveLogin => openserve::login_router(),
         Origin::Metrofibre => metrofibre::router(),
         Origin::Evotel => evotel::router(),
+        Origin::Lightlink => lightlink::router(),
     };
     let door = from_fn_with_state((Arc::clone(&portals), origin.portal()), front_door);
     router.with_state(portals).layer(door)

@@ -44,6 +44,7 @@ pub(crate) const fn session_cookie(portal: Portal) -> &'static str {
         Portal::Openserve => "osn_session",
         Portal::Mfn => "MFNSESSID",
         Portal::Evotel => ".EvotelAuth",
+        Portal::Lightlink => "lightlink",
     }
 }
 

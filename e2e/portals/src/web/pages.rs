@@ -37,6 +37,10 @@ const TEMPLATES: &[(&str, &str)] = &templates![
     "evotel/cancel.html",
     "evotel/confirm.html",
     "evotel/error.html",
+    "lightlink/layout.html",
+    "lightlink/login.html",
+    "lightlink/home.html",
+    "lightlink/lines.html",
 ];
 
 /// A name that a page uses and nobody gives is a mistake, hence strict.

@@ -134,8 +134,7 @@ impl Reply {
     pub fn between(&self, before: &str, after: &str) -> String {
         let (_, rest) = self.body.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {}: {}", self.url, self.body));
         let (text, _) = rest.split_once(after).expect("an end");
-        let references = [("&#x27;", "'"), ("&#x2f;", "/"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
-        references.iter().fold(text.to_owned(), |text, (reference, plain)| text.replace(reference, plain))
+        plain_text(text)
     }
 }
 
@@ -218,6 +217,7 @@ impl Browser {
                 let fields = [("UserName", user), ("Password", password), ("__RequestVerificationToken", &token)];
                 self.post_form("http://evotel/Account/Login", &fields).await
             }
+            Portal::Lightlink => self.post_form("http://lightlink/login", &[("user", user), ("password", password)]).await,
         }
     }
 
@@ -240,10 +240,17 @@ impl Browser {
             Portal::Openserve => self.get("http://openserve/api/session").await.status.is_success(),
             Portal::Mfn => self.get("http://metrofibre/lines").await.url.ends_with("/lines"),
             Portal::Evotel => self.get("http://evotel/Home/Index").await.url.ends_with("/Home/Index"),
+            Portal::Lightlink => self.get("http://lightlink/").await.body.contains("Find a line"),
         }
     }
 }
 
 pub fn encoded(text: &str) -> String {
     text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// Text of a page with its character references resolved.
+pub fn plain_text(text: &str) -> String {
+    let references = [("&#x27;", "'"), ("&#x2f;", "/"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    references.iter().fold(text.to_owned(), |text, (reference, plain)| text.replace(reference, plain))
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
-use fno_demo_portals::journal::Event;
+use fno_demo_portals::journal::{EndCause, Event};
 use fno_demo_portals::{AbsentCircuit, CircuitTruth, Config, Outcome, Portal};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::bench::{Bench, Browser, encoded, quick};
+use crate::bench::{Bench, Browser, encoded, plain_text, quick};
 
 type Fields = BTreeMap<String, String>;
 
@@ -39,14 +39,28 @@ async fn search(browser: &mut Browser, portal: Portal, number: &str) -> (Vec<Str
                 })
                 .collect()
         }
+        Portal::Lightlink => lightlink(browser, number).await.into_iter().map(|mut row| (row.remove("line").expect("a number"), None)).collect(),
     };
     let id = rows.iter().find(|(found, _)| found == number).and_then(|(_, id)| *id);
     (rows.into_iter().map(|(found, _)| found).collect(), id)
 }
 
+/// The rows of Lightlink's result, under the names of the truth.
+async fn lightlink(browser: &mut Browser, text: &str) -> Vec<Fields> {
+    let page = browser.get(&format!("http://lightlink/lines?line={}", encoded(text))).await;
+    let plain = page.body.contains("<th>Line</th><th>Status</th><th>Address</th>");
+    assert_ne!(plain, page.body.contains("<p>No line found</p>"), "{}", page.body);
+    let rows = page.body.split("<tr><td>").skip(1).map(|row| row.split("</td></tr>").next().expect("an end"));
+    let row = |row: &str| -> Fields {
+        let texts = row.split("</td><td>").map(plain_text);
+        ["line", "status", "address"].map(str::to_owned).into_iter().zip(texts).collect()
+    };
+    rows.map(row).collect()
+}
+
 /// What the details page of a line shows, under the names of the truth.
 async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields {
-    let (_, id) = search(browser, portal, number).await;
+    let id = if portal == Portal::Lightlink { None } else { search(browser, portal, number).await.1 };
     let json = |value: &Value| -> Fields { serde_json::from_value(value["fields"].clone()).expect("fields") };
     match portal {
         Portal::Octotel => json(&browser.get(&format!("http://octotel/api/services/{}", id.expect("an id"))).await.json()),
@@ -98,6 +112,7 @@ async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields 
             let fields = shown.map(|(name, id)| (name.to_owned(), page.between(&format!("id=\"{id}\">"), "<")));
             fields.filter(|(_, text)| !text.is_empty()).collect()
         }
+        Portal::Lightlink => lightlink(browser, number).await.into_iter().find(|row| row["line"] == number).expect("the line's row"),
     }
 }
 
@@ -105,7 +120,7 @@ async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields 
 fn outcome(portal: Portal, fields: &Fields) -> Outcome {
     let is = |name: &str, text: &str| fields.get(name).is_some_and(|value| value == text);
     match portal {
-        Portal::Octotel | Portal::Mfn => match fields["status"].as_str() {
+        Portal::Octotel | Portal::Mfn | Portal::Lightlink => match fields["status"].as_str() {
             "Active" => Outcome::Active,
             "Suspended" => Outcome::Suspended,
             "Pending Cancellation" => Outcome::CancellationPending,
@@ -131,6 +146,15 @@ fn outcome(portal: Portal, fields: &Fields) -> Outcome {
     }
 }
 
+/// Outcomes that a portal's data has, without `NotFound`.
+const fn outcomes_of(portal: Portal) -> usize {
+    match portal {
+        Portal::Evotel => 6,
+        Portal::Lightlink => 2,
+        _ => 4,
+    }
+}
+
 #[tokio::test]
 async fn the_details_page_shows_the_truth_and_leads_to_the_expected_outcome() {
     for portal in Portal::ALL {
@@ -144,7 +168,7 @@ async fn the_details_page_shows_the_truth_and_leads_to_the_expected_outcome() {
             assert_eq!(outcome(portal, &shown), truth.expected_outcome, "{portal} {}", truth.circuit_number);
             seen.insert(truth.expected_outcome);
         }
-        assert_eq!(seen.len(), if portal == Portal::Evotel { 6 } else { 4 }, "{portal}: {seen:?}");
+        assert_eq!(seen.len(), outcomes_of(portal), "{portal}: {seen:?}");
     }
 }
 
@@ -210,6 +234,26 @@ async fn a_lookup_is_recorded_once_and_a_deep_link_to_nothing_is_a_search() {
 }
 
 #[tokio::test]
+async fn lightlink_counts_the_row_of_the_very_line_as_its_lookup() {
+    let bench = Bench::new();
+    bench.set(Portal::Lightlink, json!({"expireAfterLookups": 1})).await;
+    let mut browser = bench.browser();
+    browser.log_in(&bench, Portal::Lightlink).await;
+    let near = lightlink(&mut browser, "LL-20030").await;
+    let numbers: BTreeSet<&str> = near.iter().map(|row| row["line"].as_str()).collect();
+    assert!(numbers.is_superset(&BTreeSet::from(["LL-200300", "LL-2003001", "LL-2003005", "LL-200309"])), "{numbers:?}");
+    assert!(lightlink(&mut browser, "200300").await.is_empty(), "numbers are compared from their beginning");
+    assert_eq!(lightlink(&mut browser, "ll-").await.len(), 50);
+    assert!(lightlink(&mut browser, &near[0]["address"]).await.is_empty(), "addresses are not searched");
+    assert_eq!(lightlink(&mut browser, " ll-200300 ").await.len(), 3);
+    let (ended, events) = (Event::SessionEnd { cause: EndCause::Forced }, bench.events().await);
+    let search = |query: &str, hits| Event::Search { query: query.to_owned(), hits };
+    assert_eq!(events[events.len() - 3..], [search("LL-200300", 3), Event::Lookup { circuit: "LL-200300".to_owned() }, ended]);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Lookup { .. })).count(), 1, "{events:?}");
+    assert_eq!(browser.get("http://lightlink/lines?line=LL-200300").await.url, "http://lightlink/login");
+}
+
+#[tokio::test]
 async fn nothing_is_shown_without_a_session() {
     let bench = Bench::new();
     let pages = [
@@ -224,6 +268,7 @@ async fn nothing_is_shown_without_a_session() {
         "http://metrofibre/requests",
         "http://evotel/Circuits/Search?term=4857",
         "http://evotel/Circuits/Details/48000",
+        "http://lightlink/lines?line=LL-200300",
     ];
     let names: BTreeSet<String> = {
         let mut names = BTreeSet::new();
@@ -248,11 +293,14 @@ async fn the_documented_lines_are_there_whatever_the_seed() {
         let states = ["Active", "Suspended", "Pending Cancellation", "Cancelled"];
         for portal in Portal::ALL {
             let line = readme.lines().find(|line| line.starts_with(&format!("| {portal} | `"))).expect("a row of the table");
-            let numbers: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
-            for (number, state) in numbers.iter().zip(states) {
-                assert_eq!(bench.circuit(portal, number).await.status, state, "{number}");
+            let cells: Vec<Vec<&str>> = line.split('|').skip(2).map(|cell| cell.split('`').skip(1).step_by(2).collect()).collect();
+            for (cell, state) in cells.iter().zip(states) {
+                for number in cell {
+                    assert_eq!(bench.circuit(portal, number).await.status, state, "{number}");
+                }
             }
-            for number in &numbers[4..] {
+            assert!(!cells[0].is_empty() && !cells[3].is_empty() && cells[4].len() == 1 + usize::from(portal != Portal::Evotel), "{line}");
+            for number in &cells[4] {
                 let path = format!("/circuits/{portal}/{number}");
                 assert_eq!(bench.try_control(Method::GET, &path, Value::Null).await.0, 404, "{number}");
             }
@@ -284,7 +332,7 @@ async fn thousands_of_lines_have_thousands_of_numbers() {
         let numbers: BTreeSet<&String> = circuits.iter().map(|circuit| &circuit.circuit_number).collect();
         assert_eq!(numbers.len(), 9000, "{portal}");
         let outcomes: BTreeSet<Outcome> = circuits.iter().map(|circuit| circuit.expected_outcome).collect();
-        assert_eq!(outcomes.len(), if portal == Portal::Evotel { 6 } else { 4 });
+        assert_eq!(outcomes.len(), outcomes_of(portal));
     }
 }
 

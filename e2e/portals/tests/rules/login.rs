@@ -42,7 +42,7 @@ async fn the_login_page_has_the_form_twice_and_the_first_one_is_not_the_displaye
 
 #[tokio::test]
 async fn portals_without_codes_open_a_session_with_the_password() {
-    for portal in [Portal::Openserve, Portal::Mfn, Portal::Evotel] {
+    for portal in [Portal::Openserve, Portal::Mfn, Portal::Evotel, Portal::Lightlink] {
         let bench = Bench::new();
         let mut browser = bench.browser();
         browser.password(portal, USER, PASSWORD).await;
@@ -235,4 +235,26 @@ async fn evotel_takes_no_form_without_its_token() {
     assert_eq!(page.status, 400);
     assert!(page.body.contains("anti-forgery"));
     assert!(bench.events().await.is_empty(), "nothing was tried");
+}
+
+#[tokio::test]
+async fn lightlink_is_what_the_projects_readme_says_of_a_new_portal() {
+    let bench = Bench::new();
+    let mut browser = bench.browser();
+    let page = browser.get("http://lightlink/").await;
+    assert_eq!(page.url, "http://lightlink/login");
+    for part in ["id=\"user\"", "id=\"password\"", "<button id=\"sign-in\">Sign in</button>"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    let refused = browser.password(Portal::Lightlink, USER, "wrong").await;
+    assert_eq!(refused.between("<p class=\"error\" role=\"alert\">", "<"), "User or password is wrong.");
+    // A flow tells pages apart by what stands on them: nothing may stand on two.
+    assert!(!page.body.contains("class=\"error\"") && !page.body.contains("Find a line") && !refused.body.contains("Find a line"));
+    let home = browser.password(Portal::Lightlink, USER, PASSWORD).await;
+    assert_eq!((home.url.as_str(), home.between("<h1>", "<").as_str()), ("http://lightlink/", "Find a line"));
+    assert!(home.body.contains("id=\"line\"") && !home.body.contains("class=\"lines\"") && !home.body.contains("class=\"error\""), "{}", home.body);
+    let found = browser.get("http://lightlink/lines?line=LL-200300").await;
+    assert!(found.body.contains("<table class=\"lines\">") && !found.body.contains("No line found"), "{}", found.body);
+    let none = browser.get("http://lightlink/lines?line=LL-900017").await;
+    assert!(none.body.contains("<p>No line found</p>") && !none.body.contains("class=\"lines\""), "{}", none.body);
 }

@@ -93,6 +93,7 @@ async fn a_wrong_account_is_refused_without_showing_its_secrets() {
     let cases = [
         (json!({"portal": "octotel", "username": "x", "password": "hush-hush", "totpSeed": "NOT-BASE-32!"}), "totpSeed"),
         (json!({"portal": "evotel", "username": "x", "password": "hush-hush", "totpSeed": SEED}), "only octotel"),
+        (json!({"portal": "lightlink", "username": "x", "password": "hush-hush", "totpSeed": SEED}), "only octotel"),
         (json!({"portal": "octotel", "username": "x", "password": "hush-hush", "totpSeed": SEED, "digits": 12}), "digits"),
         (json!({"portal": "octotel", "username": "x", "password": "hush-hush", "seed": SEED}), "seed"),
         (json!({"portal": "octotel", "username": "", "password": "hush-hush"}), "username"),
@@ -241,7 +242,7 @@ fn the_readmes_configuration_and_accounts_are_the_real_ones() {
         let seed = account.totp_seed.as_deref().expect("a seed");
         assert_eq!(seed, format!("NFHU6VCPORSWYLJ{letter}FVSGK3LPFVZWKZLE"), "{account:?}");
     }
-    for name in ["octotel-team", "octotel-fast-1", "openserve-bot-1", "mfn-bot-", "evotel-bot-"] {
+    for name in ["octotel-team", "octotel-fast-1", "openserve-bot-1", "mfn-bot-", "evotel-bot-", "lightlink-bot-"] {
         assert!(accounts.iter().any(|account| account.username.starts_with(name)) && readme.contains(name), "{name}");
     }
 }

@@ -97,6 +97,7 @@ async fn a_logout_ends_the_session() {
             Portal::Octotel => browser.get("http://octotel/logout").await,
             Portal::Openserve => browser.get("http://openserve/auth/logout").await,
             Portal::Mfn => browser.get("http://metrofibre/logout").await,
+            Portal::Lightlink => browser.get("http://lightlink/logout").await,
             Portal::Evotel => {
                 let page = browser.get("http://evotel/Home/Index").await;
                 let token = page.between("name=\"__RequestVerificationToken\" type=\"hidden\" value=\"", "\"");
