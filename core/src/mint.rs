@@ -6,7 +6,7 @@
 //!
 //! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
 //! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
-//! 3. compare-and-set of the grant to `Reserved` with the step;
+//! 3. the step is this login's own now: [`Request::reserved`], kept in the grant (`Reserved`), or in memory while the same pass goes on;
 //! 4. the chain is asked once more: [`Verdict::Deliver`] = the Secret is created, never over an existing one.
 //!
 //! A guard whose answer was lost counts as taken by somebody: a doubtful step is a burnt step. Read again and ask the chain again.
@@ -48,7 +48,7 @@ pub struct Request<'a> {
     pub last_step: Option<i64>,
     /// The step of a guard whose answer never came.
     pub doubtful: Option<i64>,
-    /// The step of this very login's grant when it is `Reserved`: both guards have passed, the Secret may be missing.
+    /// The step both guards have passed for this very login; the Secret may be missing.
     pub reserved: Option<i64>,
     /// `status.clockOffset`, seconds.
     pub clock_offset: Option<f64>,
@@ -78,7 +78,7 @@ pub enum Valkey {
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Pass the guards 1 to 3 with this step, then ask again.
+    /// Pass the guards with this step, then ask again with it as `reserved`.
     Mint {
         /// The time step.
         step: i64,
@@ -112,7 +112,8 @@ pub fn mint(request: &Request<'_>) -> Verdict {
 type Check = fn(&Request<'_>) -> Option<Verdict>;
 
 /// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
-const CHAIN: [Check; 7] = [batch_may_log_in, breaker_allows, clocks_agree, reserved_step_is_still_good, valkey_answers, last_step_is_not_in_the_future, step_has_begun];
+const CHAIN: [Check; 7] =
+    [batch_may_log_in, breaker_allows, clocks_agree, reserved_step_is_still_good, valkey_answers, last_step_is_not_in_the_future, step_has_begun];
 
 fn batch_may_log_in(request: &Request<'_>) -> Option<Verdict> {
     checks::batch(request.phase, request.stop, request.provider_suspended).map(|blocked| Verdict::Never { blocked })
@@ -145,7 +146,12 @@ fn last_step_is_not_in_the_future(request: &Request<'_>) -> Option<Verdict> {
     let ahead = last.saturating_sub(step::at(request.now, request.period));
     (ahead > 1).then(|| {
         let seconds = ahead.saturating_mul(request.period);
-        not_yet(request.now, checks::clock_skew(format!("The last code was minted for a step about {seconds} s in the future: the clock of this node, or of the one before it, is wrong.")))
+        not_yet(
+            request.now,
+            checks::clock_skew(format!(
+                "The last code was minted for a step about {seconds} s in the future: the clock of this node, or of the one before it, is wrong."
+            )),
+        )
     })
 }
 

@@ -120,7 +120,9 @@ fn sentence(account: &str, breaker: &AccountBreaker) -> String {
     match (breaker.refused, &breaker.open_until) {
         (false, Some(until)) => format!("{logins}; the next one is tried at {}.", until.0),
         (false, None) | (true, _) => {
-            format!("{logins}, and the portal refused the password or a code: none is tried until the account's Secret changes or a person annotates the provider with fno.dev/resume.")
+            format!(
+                "{logins}, and the portal refused the password or a code: none is tried until the account's Secret changes or a person annotates the provider with fno.dev/resume."
+            )
         }
     }
 }

@@ -76,9 +76,7 @@ pub fn observe(breaker: &FlowBreaker, seen: &Observation<'_>, limits: &Limits) -
             let closed = FlowBreaker { counted: breaker.counted.clone(), ..FlowBreaker::default() };
             eased(closed, "The canary got its answer: the flow breaker is closed.".to_owned())
         }
-        Saw::StepFailed { step, evidence } if trial => {
-            open(breaker, seen, breaker.reason.unwrap_or(Reason::PortalChanged), Some(step), evidence, limits)
-        }
+        Saw::StepFailed { step, evidence } if trial => open(breaker, seen, breaker.reason.unwrap_or(Reason::PortalChanged), Some(step), evidence, limits),
         Saw::Answer | Saw::StepFailed { .. } => Change::none(breaker),
         Saw::Changed { step, evidence } => open(breaker, seen, Reason::PortalChanged, Some(step), evidence, limits),
         Saw::Unavailable { evidence } => open(breaker, seen, Reason::PortalUnavailable, None, evidence, limits),
@@ -105,14 +103,7 @@ pub fn refresh(breaker: &FlowBreaker, now: Timestamp, flows_digest: &str, resume
     eased(trial(), format!("{why}: the flow breaker lets one job through as a canary."))
 }
 
-fn open(
-    breaker: &FlowBreaker,
-    seen: &Observation<'_>,
-    reason: Reason,
-    step: Option<&str>,
-    evidence: Option<&str>,
-    limits: &Limits,
-) -> Change<FlowBreaker> {
+fn open(breaker: &FlowBreaker, seen: &Observation<'_>, reason: Reason, step: Option<&str>, evidence: Option<&str>, limits: &Limits) -> Change<FlowBreaker> {
     let counted = Counted(breaker.counted.as_deref());
     if counted.has(seen.batch) {
         return Change::none(breaker);
@@ -141,9 +132,7 @@ fn open(
 fn pause(breaker: &FlowBreaker, before: BreakerState, limits: &Limits) -> SignedDuration {
     let longest = limits.open_for.signed().max(FIRST_PROBE);
     match (&breaker.opened_at, &breaker.open_until) {
-        (Some(opened), Some(until)) if before == BreakerState::HalfOpen => {
-            until.0.duration_since(opened.0).saturating_mul(2).clamp(FIRST_PROBE, longest)
-        }
+        (Some(opened), Some(until)) if before == BreakerState::HalfOpen => until.0.duration_since(opened.0).saturating_mul(2).clamp(FIRST_PROBE, longest),
         _ => FIRST_PROBE,
     }
 }
@@ -159,7 +148,9 @@ fn sentence(breaker: &FlowBreaker) -> String {
     match (&breaker.open_until, &breaker.step) {
         (Some(until), _) => format!("The portal does not answer, or with an error; it is probed with one job at {}.{picture}", until.0),
         (None, Some(step)) => {
-            format!("Step {step:?} failed in the same way on several circuits: the portal looks different. Mend the flow, or annotate the provider with fno.dev/resume.{picture}")
+            format!(
+                "Step {step:?} failed in the same way on several circuits: the portal looks different. Mend the flow, or annotate the provider with fno.dev/resume.{picture}"
+            )
         }
         (None, None) => {
             format!("The portal looks different than the flows expect. Mend them, or annotate the provider with fno.dev/resume.{picture}")

@@ -33,9 +33,9 @@ pub(super) fn breaker(gate: &Gate) -> Option<Blocked> {
 /// With clocks more than half a step apart the portal would judge our code by another step than the one that is burnt.
 pub(super) fn clocks(offset: Option<f64>, period: i64) -> Option<Blocked> {
     let half = period as f64 / 2.0;
-    offset.filter(|seconds| !seconds.is_finite() || seconds.abs() > half).map(|seconds| {
-        clock_skew(format!("The portal's clock and ours differ by {seconds:.0} s; with codes of {period} s at most {half:.0} s are allowed."))
-    })
+    offset
+        .filter(|seconds| !seconds.is_finite() || seconds.abs() > half)
+        .map(|seconds| clock_skew(format!("The portal's clock and ours differ by {seconds:.0} s; with codes of {period} s at most {half:.0} s are allowed.")))
 }
 
 pub(super) const fn clock_skew(message: String) -> Blocked {

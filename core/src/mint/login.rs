@@ -32,7 +32,7 @@ pub struct LoginRequest<'a> {
     pub login: i32,
     /// `session.maxLogins`.
     pub max_logins: i32,
-    /// Sessions of **other** batches on this account that live, or may still (finished, Pod not gone), as far as they have leave to log in.
+    /// Sessions of **other** batches on this account that are logged in, or may still be (finished, Pod not gone).
     pub sessions: usize,
     /// `session.maxSessionsPerAccount`.
     pub max_sessions: i32,
@@ -100,9 +100,9 @@ fn valkey_answers(request: &LoginRequest<'_>) -> Option<Leave> {
     checks::valkey(request.valkey_unreachable && request.period.is_some()).map(|blocked| not_yet(request, blocked))
 }
 
-/// The portal may end the older session when one too many logs in.
+/// The portal may end the older session when one too many logs in. A login on its way is as good as a session.
 fn session_is_free(request: &LoginRequest<'_>) -> Option<Leave> {
-    (request.sessions >= limit(request.max_sessions)).then(|| {
+    (request.sessions + request.undecided >= limit(request.max_sessions)).then(|| {
         let message =
             format!("session.maxSessionsPerAccount allows {} at once on the account, and as many are, or may still be, logged in.", request.max_sessions);
         not_yet(request, Blocked { reason: Reason::WaitingForSession, message })

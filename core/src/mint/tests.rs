@@ -143,7 +143,10 @@ fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
         let verdict = mint(&Request { clock_offset: offset, ..request() });
         assert_eq!(not_yet(&verdict).map(|(reason, _)| reason), skewed.then_some(Reason::ClockSkew), "{offset:?}");
     }
-    assert_eq!(not_yet(&mint(&Request { clock_offset: Some(3.0), period: 5, min_remaining: 0, ..request() })).map(|(reason, _)| reason), Some(Reason::ClockSkew));
+    assert_eq!(
+        not_yet(&mint(&Request { clock_offset: Some(3.0), period: 5, min_remaining: 0, ..request() })).map(|(reason, _)| reason),
+        Some(Reason::ClockSkew)
+    );
 }
 
 #[test]
@@ -229,6 +232,8 @@ fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
         (LoginRequest { clock_offset: Some(16.0), ..login() }, Reason::ClockSkew),
         (LoginRequest { valkey_unreachable: true, ..login() }, Reason::ValkeyUnavailable),
         (LoginRequest { sessions: 1, ..login() }, Reason::WaitingForSession),
+        (LoginRequest { undecided: 1, ..login() }, Reason::WaitingForSession),
+        (LoginRequest { sessions: 1, undecided: 1, max_sessions: 2, ..login() }, Reason::WaitingForSession),
         (LoginRequest { undecided: 2, max_sessions: 5, ..login() }, Reason::WaitingForSession),
         (LoginRequest { undecided: 1, failures: 1, max_sessions: 5, ..login() }, Reason::WaitingForSession),
         (LoginRequest { undecided: 1, gate: &Gate::Trial, failures_to_open: 10, max_sessions: 5, ..login() }, Reason::WaitingForSession),

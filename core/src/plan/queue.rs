@@ -57,11 +57,7 @@ impl<'a> Queue<'a> {
         let until = self.jobs.iter().map(|job| eligible_since(job)).min().map_or(now, |oldest| later(oldest, linger));
         let presses = self.jobs.iter().enumerate().filter_map(|(rank, job)| Some(earlier(job.deadline?, self.time_until_done(rank) + linger))).min();
         let wake_at = presses.map_or(until, |presses| presses.min(until));
-        if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now {
-            Closing::Leaves
-        } else {
-            Closing::Lingers { until, wake_at }
-        }
+        if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now { Closing::Leaves } else { Closing::Lingers { until, wake_at } }
     }
 
     /// From leaving to the end of the job at this place in the queue, if a session is free.

@@ -80,7 +80,10 @@ pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Blocked {
 }
 
 pub(super) fn runners(max_runners: usize) -> Blocked {
-    blocked(Reason::WaitingForRunner, format!("All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."))
+    blocked(
+        Reason::WaitingForRunner,
+        format!("All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."),
+    )
 }
 
 /// Why no further session of the provider may be opened.
@@ -97,11 +100,19 @@ pub(super) fn limit(limit: Limit, provider: &ProviderView) -> Blocked {
             spec.session.max_sessions_per_account,
             provider.accounts.len()
         ),
-        Limit::Trial => format!("One login of provider {} is on trial after its breaker was open: it leaves when the account is proven to work.", provider.key.name),
-        Limit::Canary => format!("One job of provider {} goes first to see whether its flow works again: it leaves when that one has got an answer.", provider.key.name),
+        Limit::Trial => {
+            format!("One login of provider {} is on trial after its breaker was open: it leaves when the account is proven to work.", provider.key.name)
+        }
+        Limit::Canary => {
+            format!("One job of provider {} goes first to see whether its flow works again: it leaves when that one has got an answer.", provider.key.name)
+        }
         Limit::Objective => match spec.batching.objective {
-            Objective::MinLogins => "batching.objective MinLogins opens one session at a time: it leaves when that one ends, or choose Balanced or MinMakespan.".to_owned(),
-            Objective::Balanced => "One more session would save less than 10 % of the time: it leaves when one ends, or choose batching.objective MinMakespan.".to_owned(),
+            Objective::MinLogins => {
+                "batching.objective MinLogins opens one session at a time: it leaves when that one ends, or choose Balanced or MinMakespan.".to_owned()
+            }
+            Objective::Balanced => {
+                "One more session would save less than 10 % of the time: it leaves when one ends, or choose batching.objective MinMakespan.".to_owned()
+            }
             Objective::MinMakespan => "One more session would save no time: it leaves when one ends.".to_owned(),
         },
     };

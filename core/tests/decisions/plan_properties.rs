@@ -216,7 +216,8 @@ fn leaving_jobs_come_first(provider: &ProviderView, scene: &Scene, plan: &Plan) 
     let order = |job: &JobView| (std::cmp::Reverse(job.priority), job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.clone());
     let mine = || scene.jobs.iter().filter(|job| job.provider == provider.key.name);
     let stays = mine().filter(|job| plan.waits.get(&job.key).is_some_and(|blocked| READY.contains(&blocked.reason))).map(order).min();
-    let leaves = mine().filter(|job| !plan.waits.contains_key(&job.key) && !plan.fail.contains_key(&job.key) && !plan.withdraw.contains(&job.key)).map(order).max();
+    let leaves =
+        mine().filter(|job| !plan.waits.contains_key(&job.key) && !plan.fail.contains_key(&job.key) && !plan.withdraw.contains(&job.key)).map(order).max();
     prop_assert!(stays.is_none() || leaves < stays);
     Ok(())
 }

@@ -228,7 +228,8 @@ fn the_next_planning_is_due_when_the_first_thing_changes_by_itself() {
 
 #[test]
 fn jobs_leave_by_priority_then_deadline_then_age_then_name() {
-    let mut scene = Scene::octotel(vec![job("young"), job("b"), job("a"), job("old"), job("soon"), job("first"), job("later")]).with(|p| p.batching.max_jobs = 7);
+    let mut scene =
+        Scene::octotel(vec![job("young"), job("b"), job("a"), job("old"), job("soon"), job("first"), job("later")]).with(|p| p.batching.max_jobs = 7);
     scene.jobs[0].created_at = at(5);
     scene.jobs[3].created_at = at(-50);
     scene.jobs[4].deadline = Some(at(5000));
@@ -305,6 +306,8 @@ fn sessions_that_will_be_followed_by_others_are_equal_although_they_start_one_af
     let mut scene = Scene::octotel(jobs(400)).with(|p| p.session.max_sessions_per_account = 3);
     scene.providers[0].accounts[0].totp_period = Some(30);
     assert_eq!(sizes(&scene.plan()), [50, 50, 50]);
+    scene.jobs.truncate(160);
+    assert_eq!(sizes(&scene.plan()), [40, 40, 40], "the last of four batches follows");
 }
 
 #[test]
@@ -502,9 +505,7 @@ fn a_flow_on_trial_lets_one_harmless_job_through_as_a_canary() {
 // Several providers.
 
 fn four_providers(per_provider: usize) -> Scene {
-    let providers: Vec<_> = ["evotel", "mfn", "octotel", "openserve"]
-        .map(|name| with(provider(name), |p| p.session.max_sessions_per_account = 20))
-        .into();
+    let providers: Vec<_> = ["evotel", "mfn", "octotel", "openserve"].map(|name| with(provider(name), |p| p.session.max_sessions_per_account = 20)).into();
     let jobs = providers
         .iter()
         .flat_map(|provider| {
@@ -533,6 +534,7 @@ fn runners_are_shared_evenly_and_every_provider_gets_one() {
 #[test]
 fn who_has_the_most_runners_gets_the_next_one_last() {
     let mut scene = four_providers(150);
+    scene.providers[2] = with(scene.providers[2].clone(), |p| p.batching.max_concurrent_batches = 10);
     scene.batches = (0..3).map(|i| batch(&format!("octotel-{i}"), "ops", &["other"])).collect();
     scene.max_runners = 6;
     let mut providers: Vec<String> = scene.plan().create.iter().map(|batch| batch.spec.provider.clone()).collect();
@@ -548,7 +550,8 @@ fn a_stream_of_urgent_jobs_delays_others_but_does_not_starve_them() {
     let at_wait = |scene: &mut Scene, waited: i64| {
         for job in &mut scene.jobs {
             let urgent = job.provider == "octotel";
-            (job.priority, job.eligible_since) = if urgent { (100, scene.now) } else { (0, scene.now.checked_sub(jiff::SignedDuration::from_secs(waited)).expect("a time")) };
+            (job.priority, job.eligible_since) =
+                if urgent { (100, scene.now) } else { (0, scene.now.checked_sub(jiff::SignedDuration::from_secs(waited)).expect("a time")) };
         }
         scene.clone().with(|p| p.batching.linger = Duration::from_secs(0)).plan()
     };
