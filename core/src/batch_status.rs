@@ -102,7 +102,8 @@ pub fn end(seen: &Seen<'_>, mut status: FnoBatchStatus, phase: BatchPhase, why: 
     status
 }
 
-/// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and a few seconds; it goes with the next write anyway.
+/// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and a few seconds; that the Pod runs waits for these
+/// seconds, because the runner asks for leave in the meantime. Both go with the next write anyway.
 #[must_use]
 pub fn is_due(old: &FnoBatchStatus, new: &FnoBatchStatus, written: Option<Timestamp>, now: Timestamp) -> bool {
     if old == new {
@@ -113,13 +114,19 @@ pub fn is_due(old: &FnoBatchStatus, new: &FnoBatchStatus, written: Option<Timest
     }
     let settled = |status: &FnoBatchStatus| status.jobs_completed.unwrap_or(0) + status.jobs_failed.unwrap_or(0);
     let tenth = (new.jobs_total.unwrap_or(0) / 10).max(1);
-    let enough = settled(new) - settled(old) >= tenth || old.message != new.message;
+    let enough = settled(new) - settled(old) >= tenth || old.message != new.message || pod_ready(old) != pod_ready(new);
     enough && written.is_none_or(|at| now.duration_since(at) >= PROGRESS_EVERY)
+}
+
+fn pod_ready(status: &FnoBatchStatus) -> Option<&str> {
+    condition::get(&status.conditions, types::POD_READY).map(|condition| condition.status.as_str())
 }
 
 /// Everything that is not mere progress.
 fn essence(status: &FnoBatchStatus) -> FnoBatchStatus {
-    let mut essence = FnoBatchStatus { progress: None, jobs_completed: None, jobs_failed: None, message: None, run: None, observed_generation: None, ..status.clone() };
+    let mut essence =
+        FnoBatchStatus { progress: None, jobs_completed: None, jobs_failed: None, message: None, run: None, observed_generation: None, ..status.clone() };
+    essence.conditions.retain(|condition| condition.type_ != types::POD_READY);
     for condition in &mut essence.conditions {
         condition.message.clear();
         condition.observed_generation = None;

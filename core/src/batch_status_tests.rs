@@ -111,6 +111,16 @@ fn progress_is_written_by_tenths_and_everything_else_at_once() {
 }
 
 #[test]
+fn that_the_pod_runs_waits_a_little_for_company() {
+    let mut old = FnoBatchStatus { phase: Some(BatchPhase::Assigned), ..FnoBatchStatus::default() };
+    condition::set(&mut old.conditions, now(), None, types::POD_READY, false, Reason::Starting, "");
+    let mut new = old.clone();
+    condition::set(&mut new.conditions, now(), None, types::POD_READY, true, Reason::Running, "");
+    assert!(!is_due(&old, &new, Some(now() - SignedDuration::from_secs(4)), now()));
+    assert!(is_due(&old, &new, Some(now() - SignedDuration::from_secs(5)), now()));
+}
+
+#[test]
 fn the_end_keeps_the_counts_and_the_fence_comes_without_a_finishing_time() {
     let batch = batch(json!({"phase": "InProgress", "claimed": ["u", "v", "w"], "run": {"podUid": "p1", "logins": 2,
         "results": [result("Succeeded", "Answered"), result("Pending", "StepFailed"), result("Pending", "Drained")]}}));

@@ -118,7 +118,10 @@ fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp
 }
 
 fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp) -> FnoJobStatus {
-    let why = Blocked { reason: Reason::Unproven, message: format!("The irreversible step was armed and nobody can prove what followed ({}): {}", why.reason, why.message) };
+    let why = Blocked {
+        reason: Reason::Unproven,
+        message: format!("The irreversible step was armed and nobody can prove what followed ({}): {}", why.reason, why.message),
+    };
     status.phase = Some(JobPhase::OutcomeUnknown);
     status.attempts = Some(status.attempts.unwrap_or(0) + 1);
     status.retry_at = None;
@@ -134,7 +137,8 @@ fn end(job: &FnoJob, mut status: FnoJobStatus, phase: JobPhase, why: &Blocked, n
     tell(job, &mut status, why, Status::from(phase == JobPhase::Succeeded), now);
     if phase == JobPhase::Succeeded {
         let stored = status.evidence.is_some();
-        let (reason, message) = if stored { (Reason::Available, "") } else { (Reason::EvidenceUnavailable, "The evidence store did not take it until the batch's end.") };
+        let (reason, message) =
+            if stored { (Reason::Available, "") } else { (Reason::EvidenceUnavailable, "The evidence store did not take it until the batch's end.") };
         condition::set(&mut status.conditions, now, job.metadata.generation, types::EVIDENCE_STORED, stored, reason, message);
     }
     status

@@ -30,7 +30,8 @@ fn result(phase: JobPhase, reason: Reason) -> JobResult {
 }
 
 fn intent() -> Intent {
-    serde_json::from_value(json!({"job": "j", "step": "submit", "attempt": 1, "podUid": "p", "at": "2029-12-31T23:59:00Z", "evidenceSha256": "cd"})).expect("an intent")
+    serde_json::from_value(json!({"job": "j", "step": "submit", "attempt": 1, "podUid": "p", "at": "2029-12-31T23:59:00Z", "evidenceSha256": "cd"}))
+        .expect("an intent")
 }
 
 #[test]
@@ -118,7 +119,8 @@ fn an_untouched_job_goes_back_without_losing_a_try() {
 
 #[test]
 fn an_armed_job_without_a_result_waits_for_a_person() {
-    let status = outcome_unknown(&at_work(json!({"action": "Cancellation"})), &intent(), &Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() }, now());
+    let status =
+        outcome_unknown(&at_work(json!({"action": "Cancellation"})), &intent(), &Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() }, now());
     assert_eq!((status.phase, status.reason), (Some(JobPhase::OutcomeUnknown), Some(Reason::Unproven)));
     assert_eq!(get(&status.conditions, types::STALLED).expect("set").status, "True");
     assert!(status.message.expect("a message").contains("RunnerLost"));

@@ -51,7 +51,10 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
 /// Whether nothing goes on before a person does something.
 #[must_use]
 pub const fn needs_a_person(reason: Reason) -> bool {
-    matches!(reason, Reason::FlowInvalid | Reason::SecretNotFound | Reason::SeedInvalid | Reason::BreakerOpen | Reason::PortalChanged | Reason::ProviderNotReady)
+    matches!(
+        reason,
+        Reason::FlowInvalid | Reason::SecretNotFound | Reason::SeedInvalid | Reason::BreakerOpen | Reason::PortalChanged | Reason::ProviderNotReady
+    )
 }
 
 /// Sets `Ready`, `Reconciling` and `Stalled`.
@@ -67,7 +70,12 @@ pub fn conditions(status: &mut FnoProviderStatus, generation: Option<i64>, ready
 
 /// What a batch's end says about its provider: how long things take, the portal's clock, and whether the flow fits. `action_of` tells by a job's name.
 #[must_use]
-pub fn after_batch(provider: &FnoProvider, batch: &FnoBatch, action_of: impl Fn(&str) -> Option<Action>, now: Timestamp) -> (FnoProviderStatus, Change<FlowBreaker>) {
+pub fn after_batch(
+    provider: &FnoProvider,
+    batch: &FnoBatch,
+    action_of: impl Fn(&str) -> Option<Action>,
+    now: Timestamp,
+) -> (FnoProviderStatus, Change<FlowBreaker>) {
     let mut status = provider.status.clone().unwrap_or_default();
     let breaker = status.flow_breaker.clone().unwrap_or_default();
     let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else {
@@ -122,7 +130,8 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
         return Some(Saw::Answer);
     }
     let failed = run.results.iter().find(|result| matches!(result.reason, Reason::StepFailed | Reason::Timeout));
-    failed.map(|result| Saw::StepFailed { step: result.step.as_deref().unwrap_or("?"), evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()) })
+    failed
+        .map(|result| Saw::StepFailed { step: result.step.as_deref().unwrap_or("?"), evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()) })
 }
 
 /// Why the provider's next batch waits a little: its last ones, newest first, ended without having got to work. The time says until when.

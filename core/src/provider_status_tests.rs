@@ -41,7 +41,11 @@ fn view(blocked: Option<Blocked>, gates: &[Gate], flow_gate: Gate) -> ProviderVi
         blocked,
         cancellations_blocked: None,
         flow_gate,
-        accounts: gates.iter().zip('a'..).map(|(gate, name)| AccountView { name: name.to_string(), gate: gate.clone(), totp_period: None, last_step: None }).collect(),
+        accounts: gates
+            .iter()
+            .zip('a'..)
+            .map(|(gate, name)| AccountView { name: name.to_string(), gate: gate.clone(), totp_period: None, last_step: None })
+            .collect(),
         job_seconds: BTreeMap::new(),
         login_seconds: None,
         flush: false,
@@ -85,7 +89,10 @@ fn conditions_say_whether_a_person_is_needed() {
 
 #[test]
 fn a_batch_teaches_how_long_things_take_from_answers_only() {
-    let batch = batch("b", json!({"run": {"results": [result("Succeeded", "Answered", 2.0), result("Pending", "Timeout", 180.0)], "loginSeconds": 8.0, "clockOffset": 1.25}}));
+    let batch = batch(
+        "b",
+        json!({"run": {"results": [result("Succeeded", "Answered", 2.0), result("Pending", "Timeout", 180.0)], "loginSeconds": 8.0, "clockOffset": 1.25}}),
+    );
     let (status, change) = after_batch(&provider(Value::Null), &batch, |_| Some(Action::Validation), now());
     assert_eq!(status.job_seconds, [JobSeconds { action: Action::Validation, mean: 2.0 }]);
     assert_eq!((status.login_seconds, status.clock_offset), (Some(8.0), Some(1.25)));
@@ -98,7 +105,10 @@ fn a_batch_teaches_how_long_things_take_from_answers_only() {
 
 #[test]
 fn a_changed_portal_opens_the_flow_breaker_and_names_the_step() {
-    let batch = batch("b", json!({"run": {"results": [], "end": {"reason": "PortalChanged", "step": "search", "evidence": "file:///e", "at": "2030-01-01T00:00:00.000000Z"}}}));
+    let batch = batch(
+        "b",
+        json!({"run": {"results": [], "end": {"reason": "PortalChanged", "step": "search", "evidence": "file:///e", "at": "2030-01-01T00:00:00.000000Z"}}}),
+    );
     let (status, change) = after_batch(&provider(Value::Null), &batch, |_| None, now());
     let breaker = status.flow_breaker.expect("a breaker");
     assert_eq!((breaker.reason, breaker.step.as_deref()), (Some(Reason::PortalChanged), Some("search")));
@@ -107,7 +117,9 @@ fn a_changed_portal_opens_the_flow_breaker_and_names_the_step() {
 
 #[test]
 fn batches_that_never_get_to_work_come_ever_more_slowly() {
-    let failed = |reason: &str, results: Value| batch("b", json!({"phase": "Failed", "reason": reason, "finishedAt": "2030-01-01T00:10:00Z", "run": {"results": results}}));
+    let failed = |reason: &str, results: Value| {
+        batch("b", json!({"phase": "Failed", "reason": reason, "finishedAt": "2030-01-01T00:10:00Z", "run": {"results": results}}))
+    };
     let idle = failed("RunnerLost", json!([]));
     let until = |batches: &[&FnoBatch]| pause_after(batches.iter().copied(), now()).map(|(until, _)| until.duration_since(now()).as_secs());
     assert_eq!(until(&[]), None);

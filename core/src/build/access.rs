@@ -50,12 +50,7 @@ pub fn access(batch: &FnoBatch, max_logins: i32) -> Access {
         binding: RoleBinding {
             metadata: metadata(batch, name.clone()),
             role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: "Role".to_owned(), name: name.clone() },
-            subjects: Some(vec![Subject {
-                kind: "ServiceAccount".to_owned(),
-                name,
-                namespace: batch.metadata.namespace.clone(),
-                ..Subject::default()
-            }]),
+            subjects: Some(vec![Subject { kind: "ServiceAccount".to_owned(), name, namespace: batch.metadata.namespace.clone(), ..Subject::default() }]),
         },
     }
 }

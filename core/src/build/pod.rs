@@ -70,7 +70,8 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace_seconds(provider)),
             priority_class_name: over.priority_class_name.clone().or_else(|| settings.priority_class_name.clone()),
-            node_selector: Some(if over.node_selector.is_empty() { settings.node_selector.clone() } else { over.node_selector.clone() }).filter(|m| !m.is_empty()),
+            node_selector: Some(if over.node_selector.is_empty() { settings.node_selector.clone() } else { over.node_selector.clone() })
+                .filter(|m| !m.is_empty()),
             tolerations: Some(if over.tolerations.is_empty() { settings.tolerations.clone() } else { over.tolerations.clone() }).filter(|t| !t.is_empty()),
             image_pull_secrets: Some(or(&over.image_pull_secrets, &settings.image_pull_secrets)).filter(|s| !s.is_empty()),
             security_context: Some(PodSecurityContext {

@@ -116,12 +116,7 @@ impl Default for EvidenceSettings {
 
 impl Default for EvidenceClaim {
     fn default() -> Self {
-        Self {
-            name: "fno-evidence".to_owned(),
-            size: Quantity("5Gi".to_owned()),
-            storage_class_name: None,
-            access_modes: vec!["ReadWriteOnce".to_owned()],
-        }
+        Self { name: "fno-evidence".to_owned(), size: Quantity("5Gi".to_owned()), storage_class_name: None, access_modes: vec!["ReadWriteOnce".to_owned()] }
     }
 }
 

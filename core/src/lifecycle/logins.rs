@@ -82,9 +82,13 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
     }
     let message = "the runner did not report how the login ended".to_owned();
     match reason {
-        Reason::LoginFailed | Reason::PortalUnavailable | Reason::Drained | Reason::Aborted | Reason::BrowserCrashed | Reason::Timeout | Reason::PortalChanged => {
-            LoginEnded::Failed(Blocked { reason, message })
-        }
+        Reason::LoginFailed
+        | Reason::PortalUnavailable
+        | Reason::Drained
+        | Reason::Aborted
+        | Reason::BrowserCrashed
+        | Reason::Timeout
+        | Reason::PortalChanged => LoginEnded::Failed(Blocked { reason, message }),
         _ => LoginEnded::Rejected(Blocked { reason: Reason::LoginRejected, message }),
     }
 }
@@ -103,7 +107,10 @@ pub fn lost(grant: &Grant) -> LoginEnded {
 /// While a login waits for its turn no deadline runs.
 #[must_use]
 pub fn deadline(seen: &Seen<'_>, running: Timestamp) -> Option<(Timestamp, Blocked)> {
-    let late = |said: &str| Blocked { reason: Reason::LoginFailed, message: format!("{said} within {}", fno_crds::Duration::from(seen.deadlines.logged_in.unsigned_abs())) };
+    let late = |said: &str| Blocked {
+        reason: Reason::LoginFailed,
+        message: format!("{said} within {}", fno_crds::Duration::from(seen.deadlines.logged_in.unsigned_abs())),
+    };
     let held = || seen.held.map(|held| held.why.clone());
     let limit = |since| after(since, seen.deadlines.logged_in);
     let Some(login) = seen.login() else {

@@ -38,7 +38,10 @@ impl PodState {
             let reason = ended.reason.as_deref().unwrap_or("ended");
             // A container that could not be started is reported as terminated too, without ever having run.
             let ran = ended.started_at.is_some() && !matches!(reason, "ContainerCannotRun" | "StartError" | "ContainerStatusUnknown");
-            return Self::Ended { ran: ran || reason == "ContainerStatusUnknown", how: format!("the runner ended with exit code {} ({reason})", ended.exit_code) };
+            return Self::Ended {
+                ran: ran || reason == "ContainerStatusUnknown",
+                how: format!("the runner ended with exit code {} ({reason})", ended.exit_code),
+            };
         }
         if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
             let ran = main.is_some_and(|c| c.started == Some(true) || c.last_state.as_ref().is_some_and(|s| s.terminated.is_some()));
@@ -76,7 +79,13 @@ fn held_up(container: &ContainerStatus) -> Option<Blocked> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let (name, said) = (&container.name, waiting.message.as_deref().unwrap_or("no message"));
     match waiting.reason.as_deref()? {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" | "ImageInspectError" | "SignatureValidationFailed" => {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "ImageInspectError"
+        | "SignatureValidationFailed" => {
             Some(Blocked { reason: Reason::ImageUnavailable, message: format!("The image {} of the container {name} cannot be had: {said}", container.image) })
         }
         "CreateContainerConfigError" => Some(Blocked { reason: Reason::SecretNotFound, message: format!("The container {name} cannot be made: {said}") }),
@@ -115,7 +124,8 @@ mod tests {
         assert_eq!(found, Reason::ImageUnavailable);
         assert!(message.contains("runner:1") && message.contains("said"), "{message}");
         assert_eq!(reason(state(waiting("CreateContainerConfigError"))).expect("a problem").0, Reason::SecretNotFound);
-        let unschedulable = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]});
+        let unschedulable =
+            json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]});
         assert_eq!(reason(state(unschedulable)).expect("a problem").0, Reason::PodUnschedulable);
     }
 

@@ -189,7 +189,10 @@ fn every_way_a_login_can_end_is_counted_as_what_it_was_and_the_worst_is_assumed_
     assert!(matches!(ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::Rejected(_)));
     assert_eq!(ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::LoggedIn);
     assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("Drained", false)}), "Granted"), LoginEnded::Failed(_)));
-    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}), "CodeReady"), LoginEnded::Rejected(_)));
+    assert!(matches!(
+        ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}), "CodeReady"),
+        LoginEnded::Rejected(_)
+    ));
 }
 
 #[test]
