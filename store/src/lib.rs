@@ -1,0 +1,30 @@
+//! What is kept when jobs and Pods are gone: evidence, runner logs and the records of finished jobs, on a volume or in an
+//! S3-compatible store.
+//!
+//! | where, below the store's URL | what | written by |
+//! |---|---|---|
+//! | `<namespace>/<provider>/<job uid>/<attempt>/` | one try of a job: pictures, `report.html`, `manifest.json` | runner |
+//! | `<namespace>/<provider>/batches/<batch>/` | the session of a batch: logins and logout, the same files | runner |
+//! | `<namespace>/<provider>/batches/<batch>/runner.log` | what the runner logged | operator |
+//! | `archive/<namespace>/<job uid>.json` | a finished FnoJob as it was | operator |
+//!
+//! In reading order: [`store`] opens a store, [`manifest`] says what a try looked like, [`evidence`] writes it, `report` makes it
+//! readable, [`archive`] and [`runner_log`] are what their names say.
+//!
+//! Nothing here retries: who calls knows how long it is worth trying. Everything can be written again without harm.
+
+pub mod archive;
+pub mod evidence;
+mod http;
+pub mod manifest;
+mod place;
+mod report;
+pub mod runner_log;
+mod s3;
+pub mod store;
+
+pub use archive::Archived;
+pub use evidence::{Folder, NewFile};
+pub use manifest::Manifest;
+pub use place::Place;
+pub use store::{OpenError, S3, Settings, Store, StoreError};

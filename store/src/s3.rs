@@ -1,0 +1,70 @@
+//! An S3-compatible bucket: addresses, keys, patience.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use object_store::{
+    BackoffConfig, CredentialProvider, ObjectStore, RetryConfig,
+    aws::{AmazonS3Builder, AwsCredential},
+};
+
+use crate::{http::Connector, store::S3};
+
+/// Files in the credentials folder.
+const KEY_ID: &str = "access_key_id";
+const SECRET: &str = "secret_access_key";
+
+pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, String> {
+    let keys = Keys { dir: settings.credentials_dir.clone() };
+    // Found at the start rather than at the first upload.
+    keys.read().map_err(|error| error.to_string())?;
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(name)
+        .with_region(settings.region.as_deref().unwrap_or("us-east-1"))
+        .with_virtual_hosted_style_request(false)
+        .with_credentials(Arc::new(keys))
+        .with_http_connector(Connector)
+        // A broken connection is tried again at once; everything longer is for the caller.
+        .with_retry(RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(40), backoff: BackoffConfig::default() });
+    if let Some(endpoint) = &settings.endpoint {
+        let plain = endpoint.starts_with("http://");
+        if !plain && !endpoint.starts_with("https://") {
+            return Err(format!("the endpoint {endpoint:?} must begin with https:// or http://"));
+        }
+        builder = builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(plain);
+    }
+    Ok(Arc::new(builder.build().map_err(|error| error.to_string())?))
+}
+
+/// Keys in a mounted Secret. Never from the environment, where every child and every crash report sees them.
+#[derive(Debug)]
+struct Keys {
+    dir: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the key file {} cannot be read: {source}", .path.display())]
+struct KeyError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Keys {
+    fn read(&self) -> Result<AwsCredential, KeyError> {
+        let file = |name: &str| {
+            let path = self.dir.join(name);
+            std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(|source| KeyError { path, source })
+        };
+        Ok(AwsCredential { key_id: file(KEY_ID)?, secret_key: file(SECRET)?, token: None })
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Keys {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        // Two small files on a memory-backed volume.
+        self.read().map(Arc::new).map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })
+    }
+}

@@ -1,0 +1,165 @@
+//! Opening a store by its URL, and the two things that are done with it: put and get.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use object_store::{Attribute, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, local::LocalFileSystem, path::Path};
+use url::Url;
+
+use crate::s3;
+
+/// Which store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `file:///path` (a volume) or `s3://bucket/prefix`.
+    pub url: String,
+    /// For an `s3:` URL.
+    pub s3: S3,
+}
+
+/// An S3-compatible store. Addresses are path-style (`endpoint/bucket/key`), which all of them understand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// Its address; none is AWS. `http://` is taken as it stands.
+    pub endpoint: Option<String>,
+    /// Region; none is `us-east-1`, which stores without regions expect.
+    pub region: Option<String>,
+    /// Folder with the files `access_key_id` and `secret_access_key`. They are read at each request, so a Secret may be rotated.
+    pub credentials_dir: PathBuf,
+}
+
+/// A store that cannot be opened: the settings are wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("evidence store {url}: {why}")]
+pub struct OpenError {
+    pub(crate) url: String,
+    pub(crate) why: String,
+}
+
+/// A store that did not do as asked. The caller decides whether to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not written.
+    #[error("{uri} cannot be written: {source}")]
+    Write {
+        /// What.
+        uri: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// Not read.
+    #[error("{uri} cannot be read: {source}")]
+    Read {
+        /// What.
+        uri: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// It is there and is not what it should be.
+    #[error("{uri} is no record of a job: {why}")]
+    Content {
+        /// What.
+        uri: String,
+        /// Why.
+        why: String,
+    },
+    /// A file of a folder that was to be uploaded.
+    #[error("{path} cannot be read: {source}")]
+    Local {
+        /// What.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// An open store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// Path of everything below the store's URL.
+    base: Path,
+    /// The URL without a slash at its end.
+    url: String,
+    /// Whether objects carry a media type. Files have none.
+    typed: bool,
+}
+
+impl Store {
+    /// Opens a store. Nothing is asked of the network yet; the folder of a `file:` URL is created.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which setting is wrong and what is allowed.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let refused = |why: String| OpenError { url: settings.url.clone(), why };
+        let url = Url::parse(&settings.url).map_err(|error| refused(format!("this is no URL ({error}); file:///path or s3://bucket/prefix is expected")))?;
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("only file:///path or s3://bucket/prefix is expected: no user, no password, no query".to_owned()));
+        }
+        let text = settings.url.trim_end_matches('/').to_owned();
+        match url.scheme() {
+            "file" => {
+                let folder =
+                    url.to_file_path().map_err(|()| refused("three slashes and an absolute path are expected: file:///var/lib/fno/evidence".to_owned()))?;
+                std::fs::create_dir_all(&folder).map_err(|error| refused(format!("the folder cannot be created: {error}")))?;
+                // A record that is said to be stored survives a power cut.
+                let files = LocalFileSystem::new_with_prefix(&folder).map_err(|error| refused(error.to_string()))?.with_fsync(true);
+                Ok(Self { objects: Arc::new(files), base: Path::default(), url: text, typed: false })
+            }
+            "s3" => {
+                let bucket =
+                    url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| refused("the bucket is missing: s3://bucket/prefix".to_owned()))?;
+                let base = Path::from_url_path(url.path()).map_err(|error| refused(format!("the prefix is no path: {error}")))?;
+                let objects = s3::bucket(bucket, &settings.s3).map_err(refused)?;
+                Ok(Self { objects, base, url: text, typed: true })
+            }
+            other => Err(refused(format!("{other}: is not supported; file:///path or s3://bucket/prefix is expected"))),
+        }
+    }
+
+    /// The URL of the store.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) const fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The URL of something in the store.
+    pub(crate) fn uri(&self, path: &Path) -> String {
+        let below: Vec<_> = path.parts().skip(self.base.parts_count()).collect();
+        below.iter().fold(self.url.clone(), |uri, part| format!("{uri}/{}", part.as_ref()))
+    }
+
+    pub(crate) async fn put(&self, path: &Path, bytes: impl Into<Bytes>, media_type: &'static str) -> Result<(), StoreError> {
+        self.write(path, bytes.into(), media_type, PutMode::Overwrite).await.map_err(|source| StoreError::Write { uri: self.uri(path), source })
+    }
+
+    /// Puts only what is not there yet. False: it was.
+    pub(crate) async fn put_new(&self, path: &Path, bytes: impl Into<Bytes>, media_type: &'static str) -> Result<bool, StoreError> {
+        match self.write(path, bytes.into(), media_type, PutMode::Create).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(source) => Err(StoreError::Write { uri: self.uri(path), source }),
+        }
+    }
+
+    async fn write(&self, path: &Path, bytes: Bytes, media_type: &'static str, mode: PutMode) -> object_store::Result<()> {
+        let mut options = PutOptions::from(mode);
+        if self.typed {
+            options.attributes.insert(Attribute::ContentType, media_type.into());
+        }
+        self.objects.put_opts(path, bytes.into(), options).await.map(drop)
+    }
+
+    pub(crate) async fn get(&self, path: &Path) -> Result<Option<Bytes>, StoreError> {
+        let read = async { self.objects.get(path).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(StoreError::Read { uri: self.uri(path), source }),
+        }
+    }
+}
