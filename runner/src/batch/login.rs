@@ -1,0 +1,162 @@
+//! A login: leave, user name and password, code, and the report of how it ended.
+
+use std::{sync::Mutex, time::Duration};
+
+use fno_core::flow::{kind::FlowKind, scope::Scope};
+use fno_crds::{
+    Reason,
+    batch::{LoginState, RunLogin},
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use tokio::time::Instant;
+
+use super::{
+    Batch, End, Portal, Session, Shown,
+    secrets::LoginSecrets,
+    verdict::{self, LoginVerdict},
+};
+use crate::{
+    control::{Control, Urgency},
+    engine::{ClosedGate, FlowRun},
+};
+
+/// From leave to being logged in. Just inside the operator's own limit, so that the reason is told by the one who saw it.
+const DEADLINE: Duration = Duration::from_secs(285);
+
+impl<P: Portal, C: Control> Batch<'_, P, C> {
+    /// Logs in. Afterwards the session is logged in, or the browser crashed and may be renewed; everything else ends the batch.
+    ///
+    /// A code that was refused is followed by one more login, on the next code. A password is typed once: it will not be right the second time.
+    pub(super) async fn login(&mut self) -> Result<(), End> {
+        let mut refused_before = false;
+        loop {
+            if !self.may_log_in() {
+                let message = format!("The session ended, and the batch has used its {} logins.", self.work.session.max_logins);
+                return Err(End::new(Reason::SessionLost, &message));
+            }
+            self.asked += 1;
+            let n = self.asked;
+            self.wait_for_leave(n).await?;
+            let (verdict, code_was_typed) = self.walk_login(n).await?;
+            match verdict {
+                LoginVerdict::LoggedIn => {
+                    self.logged_in(n).await;
+                    return Ok(());
+                }
+                LoginVerdict::Rejected { message, locked } => {
+                    tracing::warn!(login = n, locked, message, "the portal refused the login");
+                    self.report_login(n, LoginState::Rejected, Some((Reason::LoginRejected, &message)));
+                    if locked || !code_was_typed || refused_before || !self.may_log_in() {
+                        return Err(End { shown: Shown::Session, ..End::new(Reason::LoginRejected, &message) });
+                    }
+                    refused_before = true;
+                    self.wait_until_counted(n).await?;
+                }
+                LoginVerdict::Failed { reason, message, step } => {
+                    tracing::warn!(login = n, %reason, step, message, "the login failed");
+                    self.report_login(n, LoginState::Failed, Some((reason, &message)));
+                    if let Some(halt) = self.halts.now() {
+                        return Err(halt.into());
+                    }
+                    if reason == Reason::BrowserCrashed && !self.reopened && self.may_log_in() {
+                        self.session = Session::Crashed;
+                        return self.wait_until_counted(n).await;
+                    }
+                    return Err(End { step, shown: Shown::Session, ..End::new(reason, &message) });
+                }
+            }
+        }
+    }
+
+    async fn wait_for_leave(&mut self, n: i32) -> Result<(), End> {
+        self.report_login(n, LoginState::AskingLogin, None);
+        let began = Instant::now();
+        let leave = tokio::select! {
+            leave = self.control.leave(n) => leave,
+            halt = self.halts.any() => return Err(halt.into()),
+        };
+        self.waited += began.elapsed();
+        leave.map_err(|refused| End::new(refused.reason, &refused.message))
+    }
+
+    async fn wait_until_counted(&mut self, n: i32) -> Result<(), End> {
+        tokio::select! {
+            () = self.control.counted(n) => Ok(()),
+            halt = self.halts.any() => Err(halt.into()),
+        }
+    }
+
+    async fn walk_login(&mut self, n: i32) -> Result<(LoginVerdict, bool), End> {
+        let secrets = LoginSecrets {
+            credentials: self.credentials,
+            control: self.control,
+            halts: self.halts.clone(),
+            login: n,
+            totp: self.work.totp,
+            code: Mutex::default(),
+            waited: Mutex::default(),
+        };
+        let mut run = FlowRun {
+            name: FlowKind::Login.as_str(),
+            flow: &self.work.flows.login,
+            subflows: &self.work.flows.subflows,
+            scope: Scope::of_session(self.work),
+            rules: &self.rules,
+            secrets: &secrets,
+            gate: &ClosedGate,
+            expect: &Default::default(),
+            deadline: Instant::now() + DEADLINE,
+        };
+        let end = tokio::select! {
+            end = self.portal.run(&mut run, &mut self.trace) => end,
+            halt = self.halts.cut_short() => {
+                self.report_login(n, LoginState::Failed, Some((halt.reason, &halt.message)));
+                return Err(halt.into());
+            }
+        };
+        self.waited += secrets.waited();
+        let verdict = verdict::of_login(&end);
+        // Of a failed step the engine has taken one.
+        if !matches!(verdict, LoginVerdict::Failed { .. })
+            && let Err(error) = self.portal.picture(&mut self.trace, &format!("login-{n}")).await
+        {
+            tracing::debug!(%error, "no picture of the login");
+        }
+        Ok((verdict, secrets.code_was_typed()))
+    }
+
+    async fn logged_in(&mut self, n: i32) {
+        self.logins += 1;
+        let logins = self.logins;
+        let seconds = self.began.elapsed().saturating_sub(self.waited).as_secs_f64();
+        tracing::info!(login = n, seconds, "logged in");
+        let now = Instant::now();
+        self.session = Session::LoggedIn { since: now, used: now };
+        self.control.reporter().report(Urgency::Now, |run| {
+            run.logins = Some(logins);
+            run.login = Some(login(n, LoginState::LoggedIn, None));
+            run.login_seconds.get_or_insert(seconds);
+        });
+        if logins == 1
+            && let Some(offset) = self.portal.clock_offset().await
+        {
+            self.control.reporter().report(Urgency::WithNext, |run| run.clock_offset = Some(offset));
+        }
+    }
+
+    fn report_login(&self, n: i32, state: LoginState, why: Option<(Reason, &str)>) {
+        self.control.reporter().report(Urgency::Now, |run| run.login = Some(login(n, state, why)));
+    }
+}
+
+/// The login at hand, as it is reported.
+pub(super) fn login(n: i32, state: LoginState, why: Option<(Reason, &str)>) -> RunLogin {
+    RunLogin {
+        n,
+        state,
+        reason: why.map(|(reason, _)| reason),
+        message: why.map(|(_, message)| message.to_owned()).filter(|message| !message.is_empty()),
+        at: MicroTime(Timestamp::now()),
+    }
+}

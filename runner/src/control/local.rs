@@ -1,0 +1,58 @@
+//! No cluster: leave is always given, codes are made here, and the report stays where it is.
+
+use async_trait::async_trait;
+use fno_crds::{Reason, batch::Run};
+use secrecy::SecretString;
+use tokio::sync::watch;
+
+use super::{Control, Orders, Refused, Reporter};
+use crate::engine::NoCode;
+
+/// Where codes come from.
+#[async_trait]
+pub trait Codes: Send + Sync {
+    /// Waits for a time step that was not used yet and has time left, and gives its code.
+    async fn next(&self) -> Result<SecretString, NoCode>;
+}
+
+/// Needs nobody.
+pub struct Local<C> {
+    reporter: Reporter,
+    orders: watch::Sender<Orders>,
+    codes: Option<C>,
+}
+
+impl<C> Local<C> {
+    /// `codes` is none for an account without them.
+    #[must_use]
+    pub fn new(codes: Option<C>) -> Self {
+        Self { reporter: Reporter::new(Run::default()), orders: watch::Sender::default(), codes }
+    }
+}
+
+impl<C: Codes> Control for Local<C> {
+    fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    fn orders(&self) -> watch::Receiver<Orders> {
+        self.orders.subscribe()
+    }
+
+    async fn leave(&self, _: i32) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    async fn code(&self, _: i32) -> Result<SecretString, NoCode> {
+        match &self.codes {
+            Some(codes) => codes.next().await,
+            None => Err(NoCode { reason: Reason::SecretNotFound, message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned() }),
+        }
+    }
+
+    async fn counted(&self, _: i32) {}
+
+    async fn delivered(&self) -> bool {
+        true
+    }
+}

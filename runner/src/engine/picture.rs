@@ -1,0 +1,75 @@
+//! Pictures of the page, with everything secret covered first.
+
+use fno_core::flow::selector::Chain;
+use serde_json::Value;
+
+use super::{problem::Done, trace::Trace, walk::Walk};
+use crate::browser::{Answer, Browser, DriverError, DriverErrorKind, Request, chain_json};
+
+/// How often a page that is being replaced is tried again.
+const TRIES: usize = 50;
+
+/// Takes a picture and puts it into the trace; gives the file's name. The driver is at the top of the page afterwards.
+///
+/// Password and code fields are made empty places. If they cannot be covered there is no picture.
+///
+/// # Errors
+/// [`DriverErrorKind::DialogOpen`] while a native dialog is open: there is nothing to see behind it.
+pub async fn picture(browser: &mut Browser, trace: &mut Trace, step: &str, full_page: bool) -> Result<String, DriverError> {
+    browser.to_top().await?;
+    let png = covered(browser, &[], false, full_page).await?;
+    Ok(trace.add_file(step, "image/png", png))
+}
+
+async fn covered(browser: &mut Browser, sensitive: &[Chain], frames: bool, full_page: bool) -> Result<Vec<u8>, DriverError> {
+    let chains: Vec<Value> = sensitive.iter().map(chain_json).collect();
+    let cover = Request::new("cover").with("chains", chains).with("frames", frames);
+    ask(browser, &cover).await?;
+    let picture = browser.screenshot(full_page).await;
+    let uncovered = ask(browser, &Request::new("uncover")).await;
+    let picture = picture?;
+    uncovered?;
+    Ok(picture)
+}
+
+async fn ask(browser: &mut Browser, request: &Request) -> Result<(), DriverError> {
+    for _ in 0..TRIES {
+        match browser.ask::<Value>(request, super::look::AGAIN).await? {
+            Answer::Here(..) => return Ok(()),
+            Answer::Wrong(message, _) => return Err(DriverError { kind: DriverErrorKind::Other, message }),
+            Answer::Leaving => tokio::time::sleep(super::look::AGAIN).await,
+        }
+    }
+    Err(DriverError { kind: DriverErrorKind::Stale, message: "the page is being replaced all the time".to_owned() })
+}
+
+impl Walk<'_, '_> {
+    /// A picture of the page the flow is on.
+    pub(super) async fn picture(&mut self, name: &str, full_page: bool) -> Done<String> {
+        let png = self.take(full_page).await;
+        self.place.is_lost();
+        let file = self.trace.add_file(name, "image/png", png?);
+        self.note.files.push(file.clone());
+        Ok(file)
+    }
+
+    async fn take(&mut self, full_page: bool) -> Result<Vec<u8>, DriverError> {
+        self.browser.to_top().await?;
+        covered(self.browser, &self.sensitive, self.sensitive_frame, full_page).await
+    }
+
+    /// The page as PDF.
+    pub(super) async fn print(&mut self, name: &str) -> Done<String> {
+        let chains: Vec<Value> = self.sensitive.iter().map(chain_json).collect();
+        let cover = Request::new("cover").with("chains", chains).with("frames", self.sensitive_frame);
+        self.place.is_lost();
+        self.browser.to_top().await?;
+        ask(self.browser, &cover).await?;
+        let pdf = self.browser.print().await;
+        let uncovered = ask(self.browser, &Request::new("uncover")).await;
+        let file = self.trace.add_file(name, "application/pdf", pdf?);
+        uncovered?;
+        self.note.files.push(file.clone());
+        Ok(file)
+    }
+}

@@ -1,0 +1,32 @@
+//! `switchTo`: another frame or window from here on.
+
+use fno_crds::{Step, flow::SwitchTarget};
+
+use super::super::{
+    clock::Clock,
+    look::Need,
+    place::Place,
+    problem::{Done, Problem},
+    walk::Walk,
+};
+
+impl Walk<'_, '_> {
+    pub(super) async fn switch_to(&mut self, step: &Step, clock: &mut Clock) -> Done {
+        match step.to.ok_or_else(|| Problem::lacks("to"))? {
+            SwitchTarget::Main => self.place = Place::top_of(None),
+            SwitchTarget::Parent => self.place.to_parent(),
+            SwitchTarget::Window => {
+                let window = self.newest_window(clock).await?;
+                self.place = Place::top_of(Some(window));
+            }
+            SwitchTarget::Frame => {
+                // Found first, for the message and the drift; entered by its selectors, now and whenever the page is drawn anew.
+                self.find(step, Need::Displayed, clock).await?;
+                let alternatives = self.alternatives(&step.selectors)?;
+                self.place.into_frame(alternatives);
+            }
+        }
+        self.settle(clock).await?;
+        Ok(())
+    }
+}

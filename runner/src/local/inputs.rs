@@ -1,0 +1,115 @@
+//! Files of a person: read, checked by the rules the API server has, refused with a sentence that names the file.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
+use fno_core::work::{JobWork, Work};
+use fno_crds::{FnoJob, FnoProvider, provider::Account};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The provider in a file.
+///
+/// # Errors
+/// It cannot be read, holds none or several, or breaks a rule of the API.
+pub fn provider(path: &Path) -> anyhow::Result<FnoProvider> {
+    let mut found: Vec<FnoProvider> = objects(path, "FnoProvider")?;
+    ensure!(found.len() == 1, "{} holds {} FnoProviders; exactly one is expected", path.display(), found.len());
+    let provider = found.remove(0);
+    provider.validate_cel().with_context(|| format!("the FnoProvider in {} is refused", path.display()))?;
+    ensure!(provider.metadata.name.is_some(), "the FnoProvider in {} has no metadata.name", path.display());
+    Ok(provider)
+}
+
+/// The jobs for a provider in a file, in the order they stand there.
+///
+/// # Errors
+/// It cannot be read, holds none for this provider, or one breaks a rule of the API.
+pub(super) fn jobs(path: &Path, provider: &FnoProvider) -> anyhow::Result<Vec<FnoJob>> {
+    let name = provider.metadata.name.as_deref().unwrap_or_default();
+    let all: Vec<FnoJob> = objects(path, "FnoJob")?;
+    let of_all = all.len();
+    let jobs: Vec<FnoJob> = all.into_iter().filter(|job| job.spec.provider == name).collect();
+    ensure!(!jobs.is_empty(), "{} holds {of_all} FnoJobs, none of them for the provider {name}", path.display());
+    for job in &jobs {
+        let job_name = job.metadata.name.as_deref().with_context(|| format!("an FnoJob in {} has no metadata.name", path.display()))?;
+        job.validate_cel().with_context(|| format!("the FnoJob {job_name} in {} is refused", path.display()))?;
+    }
+    Ok(jobs)
+}
+
+/// All objects of a kind in a YAML file of one or more documents.
+fn objects<T: DeserializeOwned>(path: &Path, kind: &str) -> anyhow::Result<Vec<T>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let documents: Vec<Value> = serde_yaml::from_multiple(&text).with_context(|| format!("{} is no YAML", path.display()))?;
+    documents
+        .into_iter()
+        .filter(|document| document["kind"] == kind)
+        .map(|document| serde_json::from_value(document).with_context(|| format!("{} holds a {kind} that cannot be read", path.display())))
+        .collect()
+}
+
+/// The account of that name, or the first.
+pub(super) fn account<'a>(provider: &'a FnoProvider, name: Option<&str>) -> anyhow::Result<&'a Account> {
+    let accounts = &provider.spec.accounts;
+    let found = match name {
+        Some(name) => accounts.iter().find(|account| account.name == name),
+        None => accounts.first(),
+    };
+    let Some(found) = found else {
+        let names: Vec<_> = accounts.iter().map(|account| account.name.as_str()).collect();
+        bail!("--account {:?} is not an account of the provider; there are: {}", name.unwrap_or_default(), names.join(", "));
+    };
+    Ok(found)
+}
+
+/// What a runner in a cluster would be given.
+pub(super) fn work(provider: &FnoProvider, account: &Account, jobs: Vec<FnoJob>, base_url: Option<&str>, allow: &[String]) -> anyhow::Result<Work> {
+    let spec = &provider.spec;
+    let mut allowed_origins = spec.allowed_origins.clone();
+    if let Some(base_url) = base_url {
+        allowed_origins.push(origin(base_url).with_context(|| format!("--base-url {base_url}"))?);
+    }
+    for address in allow {
+        allowed_origins.push(origin(address).with_context(|| format!("--allow-origin {address}"))?);
+    }
+    let namespace = jobs.first().and_then(|job| job.metadata.namespace.clone()).unwrap_or_else(|| "local".to_owned());
+    Ok(Work {
+        namespace,
+        batch: "local".to_owned(),
+        provider: provider.metadata.name.clone().unwrap_or_default(),
+        account: account.name.clone(),
+        totp: account.totp.is_some(),
+        base_url: base_url.map_or_else(|| spec.base_url.clone(), |url| url.trim_end_matches('/').to_owned()),
+        allowed_origins,
+        flows: spec.flows.clone(),
+        session: spec.session.clone(),
+        limits: spec.limits.clone(),
+        browser: spec.browser.clone(),
+        proxy: spec.runner.proxy.clone(),
+        jobs: jobs.into_iter().map(job_work).collect(),
+    })
+}
+
+fn job_work(job: FnoJob) -> JobWork {
+    let name = job.metadata.name.unwrap_or_default();
+    JobWork {
+        uid: job.metadata.uid.unwrap_or_else(|| name.clone()),
+        name,
+        action: job.spec.action,
+        circuit_number: job.spec.circuit_number,
+        parameters: job.spec.parameters,
+        expect: job.spec.expect,
+        attempt: 1,
+    }
+}
+
+fn origin(address: &str) -> anyhow::Result<String> {
+    let url = url::Url::parse(address)?;
+    ensure!(matches!(url.scheme(), "http" | "https") && url.has_host(), "an address such as https://portal.example is expected");
+    Ok(url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+#[path = "inputs_tests.rs"]
+mod tests;

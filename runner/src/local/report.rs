@@ -1,0 +1,52 @@
+//! What was found, for a person or for a program.
+
+use std::fmt::Write as _;
+
+use fno_core::work::Work;
+use fno_crds::batch::{JobResult, Run};
+
+use crate::args::Output;
+
+/// The page that is printed.
+pub(super) fn page(work: &Work, run: &Run, output: Output) -> serde_json::Result<String> {
+    match output {
+        Output::Json => serde_json::to_string_pretty(run),
+        Output::Text => Ok(text(work, run)),
+    }
+}
+
+fn text(work: &Work, run: &Run) -> String {
+    let mut page = String::new();
+    for job in &work.jobs {
+        let result = run.results.iter().find(|result| result.uid == job.uid);
+        _ = writeln!(page, "{}  {} {}  {}", job.name, job.action, job.circuit_number, result.map_or_else(|| "not begun".to_owned(), ended));
+        let Some(result) = result else { continue };
+        for (name, value) in &result.fields {
+            _ = writeln!(page, "    {name}: {value}");
+        }
+        for drift in &result.drift {
+            _ = writeln!(page, "    step {} needed selector alternative {}: the portal begins to change", drift.step, drift.alternative);
+        }
+        if let Some(evidence) = &result.evidence {
+            _ = writeln!(page, "    evidence: {}/report.html", evidence.uri);
+        }
+    }
+    let login = run.login_seconds.map_or_else(String::new, |seconds| format!(", the first after {seconds:.1} s"));
+    _ = write!(page, "{} login(s){login}", run.logins.unwrap_or(0));
+    if let Some(end) = &run.end {
+        _ = write!(page, "; {}{}", end.reason, if end.logged_out { ", logged out" } else { "" });
+        if let Some(message) = &end.message {
+            _ = write!(page, ": {message}");
+        }
+        if let Some(evidence) = &end.evidence {
+            _ = write!(page, "\nsee {evidence}/report.html");
+        }
+    }
+    page
+}
+
+fn ended(result: &JobResult) -> String {
+    let message = result.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+    let what = result.outcome.as_deref().unwrap_or(result.reason.as_str());
+    format!("{} {what} ({:.1} s){message}", result.phase, result.seconds)
+}
