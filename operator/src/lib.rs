@@ -1,0 +1,34 @@
+//! The FNO operator: watches, acts on the decisions of `fno-core`, mints one-time codes and launches runner Pods.
+//!
+//! In reading order:
+//!
+//! * [`run`] wires everything; `leader` decides who acts; `context` is what the tasks share.
+//! * `scope` and `jobs` are what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs.
+//! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
+//! * `retention`, `sweep` and `valkey_watch` look after what else there is.
+//! * `totp`, `valkey` and `secrets` are the guarded things: nothing there can be printed.
+
+pub mod args;
+mod batch;
+mod context;
+mod error;
+mod http;
+mod jobs;
+mod leader;
+pub mod metrics;
+mod patch;
+mod planning;
+mod provider;
+mod publish;
+mod retention;
+pub mod run;
+mod scope;
+mod secrets;
+pub mod settings;
+mod sweep;
+pub mod telemetry;
+mod totp;
+mod valkey;
+mod valkey_watch;
+mod version;
+mod watches;

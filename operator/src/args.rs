@@ -1,0 +1,43 @@
+//! The command line. Every flag can be given as an environment variable.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, ValueEnum};
+
+/// Plans jobs on fibre network portals into batches and runs each batch in one browser session.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "fno-operator", version, about)]
+pub struct Args {
+    /// The settings file (YAML).
+    #[arg(long, env = "FNO_SETTINGS", default_value = "/etc/fno/settings.yaml")]
+    pub settings: PathBuf,
+    /// Address of /livez, /readyz and /metrics.
+    #[arg(long, env = "FNO_BIND", default_value = "0.0.0.0:8080")]
+    pub bind: SocketAddr,
+    /// error, warn, info, debug, trace, or a tracing filter such as `info,fno_operator=debug`. Runners get the first word.
+    #[arg(long, env = "FNO_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Format of the log.
+    #[arg(long, env = "FNO_LOG_FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+    /// Namespace of the Lease `fno-operator` by which operators agree on who acts.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub lease_namespace: String,
+    /// Who this operator is, in the Lease.
+    #[arg(long, env = "POD_NAME", default_value_t = default_identity())]
+    pub identity: String,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// A name that differs between two processes on one machine.
+fn default_identity() -> String {
+    format!("fno-operator-{}", std::process::id())
+}

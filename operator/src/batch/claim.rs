@@ -1,0 +1,154 @@
+//! Act: claim the invited jobs. The claim is `status.batch`, written by compare-and-set from Pending.
+
+use std::sync::Arc;
+
+use fno_core::{
+    claim::{Claim, Lost, Seen, claim},
+    plan::Key,
+};
+use fno_crds::{
+    FnoBatch, FnoJob, JobPhase, Reason,
+    batch::JobReference,
+    condition::{self, types},
+    job::Action,
+    names::FINALIZER,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Api, ResourceExt as _, api::Patch};
+use serde_json::{Value, json};
+use tracing::info;
+
+use super::observe::at_work;
+use crate::{
+    context::{Context, key},
+    error::Result,
+    jobs::{self, Waiting},
+    patch::{self, is_conflict, is_not_found, write_status},
+};
+
+/// Claims at once.
+const AT_ONCE: usize = 16;
+
+/// The jobs the batch got, in the order they were invited.
+///
+/// # Errors
+/// When the API server does not answer; what was claimed stays claimed and is found by the next pass.
+pub async fn claim_all(context: &Context, batch: &FnoBatch) -> Result<Vec<Arc<FnoJob>>> {
+    let claims: Vec<_> = batch.spec.jobs.iter().map(|invited| claim_one(context, batch, invited)).collect();
+    let got: Vec<Option<Arc<FnoJob>>> = stream::iter(claims).buffered(AT_ONCE).try_collect().await?;
+    Ok(got.into_iter().flatten().collect())
+}
+
+async fn claim_one(context: &Context, batch: &FnoBatch, invited: &JobReference) -> Result<Option<Arc<FnoJob>>> {
+    let of = Key { namespace: batch.namespace().unwrap_or_default(), name: invited.name.clone() };
+    if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
+        return Ok(Some(ours));
+    }
+    let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
+    // The index's copy decides at first: its version guards the write, so a stale one costs a conflict and no more.
+    let mut copy = context.jobs.waiting(&of, &invited.uid);
+    loop {
+        let (decision, facts) = match copy.take() {
+            Some(facts) => (claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.seen())), facts),
+            None => {
+                let job = api.get_opt(&invited.name).await?;
+                let decision = claim(Timestamp::now(), &invited.uid, &batch.name_any(), job.as_ref().map(Seen::from).as_ref());
+                let Some(job) = job else {
+                    jobs::tell(context, context.jobs.delete(&of, &invited.uid));
+                    return Ok(lost(batch, invited, &Lost::Gone));
+                };
+                let facts = Waiting::of(&job);
+                remember(context, job);
+                (decision, facts)
+            }
+        };
+        match decision {
+            Claim::Ours => return Ok(context.jobs.at_work(&of)),
+            Claim::Lost(why) => return Ok(lost(batch, invited, &why)),
+            Claim::Take { .. } => match take(&api, batch, invited, facts).await {
+                Ok(job) => return Ok(Some(remember(context, job))),
+                Err(error) if is_conflict(&error) || is_not_found(&error) => {}
+                Err(error) => return Err(error.into()),
+            },
+        }
+    }
+}
+
+fn lost(batch: &FnoBatch, invited: &JobReference, why: &Lost) -> Option<Arc<FnoJob>> {
+    info!(job = invited.name, batch = batch.name_any(), "the batch goes without a job: {why}");
+    None
+}
+
+async fn take(api: &Api<FnoJob>, batch: &FnoBatch, invited: &JobReference, mut facts: Waiting) -> kube::Result<FnoJob> {
+    // Only where forgetting would be dangerous: a validation that is deleted while at work is no loss, and two writes per job are.
+    if facts.action == Action::Cancellation {
+        let job = api.get(&invited.name).await?;
+        if !job.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+            let finalizers: Vec<_> = job.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
+            let patch = json!({"metadata": {"resourceVersion": facts.resource_version, "finalizers": finalizers}});
+            let held = api.patch(&invited.name, &patch::parameters(), &Patch::Merge(&patch)).await?;
+            facts.resource_version = held.metadata.resource_version.unwrap_or_default();
+        }
+    }
+    write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, Timestamp::now())).await
+}
+
+/// Written without the job at hand, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
+fn claim_patch(batch: &str, facts: &Waiting, now: Timestamp) -> Value {
+    let mut conditions = Vec::new();
+    let since = facts.unknown_since.unwrap_or(now);
+    condition::set(&mut conditions, since, facts.generation, types::SUCCEEDED, condition::Status::Unknown, Reason::Batched, "");
+    let mut status = json!({
+        "phase": JobPhase::Batched, "batch": batch, "reason": Reason::Batched, "message": null, "retryAt": null,
+        "observedGeneration": facts.generation, "conditions": conditions,
+    });
+    if !facts.started {
+        status["startedAt"] = json!(Time(now));
+    }
+    json!({"metadata": {"resourceVersion": facts.resource_version}, "status": status})
+}
+
+fn remember(context: &Context, mut job: FnoJob) -> Arc<FnoJob> {
+    job.metadata.managed_fields = None;
+    jobs::tell(context, context.jobs.apply(job.clone(), Timestamp::now()));
+    // The index may know a newer one by now.
+    context.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_guarded_and_clears_what_the_job_waited_for() {
+        let facts = Waiting {
+            uid: "u".to_owned(),
+            resource_version: "7".to_owned(),
+            action: Action::Validation,
+            suspend: false,
+            cancel_requested: false,
+            deadline: None,
+            retry_at: None,
+            generation: Some(1),
+            unknown_since: None,
+            started: false,
+        };
+        let now: Timestamp = "2030-01-01T00:00:00Z".parse().expect("a time");
+        assert_eq!(
+            claim_patch("b", &facts, now),
+            json!({
+                "metadata": {"resourceVersion": "7"},
+                "status": {
+                    "phase": "Batched", "batch": "b", "reason": "Batched", "message": null, "retryAt": null, "observedGeneration": 1,
+                    "startedAt": "2030-01-01T00:00:00Z",
+                    "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Batched", "message": "",
+                                    "lastTransitionTime": "2030-01-01T00:00:00Z", "observedGeneration": 1}],
+                },
+            })
+        );
+        let again = Waiting { started: true, unknown_since: Some(now), ..facts };
+        assert_eq!(claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"], Value::Null, "the first start stands");
+    }
+}

@@ -1,0 +1,158 @@
+//! Act: make the work Secret, the runner's identity and its Pod. Everything has a fixed name and is only ever created: doing it twice does no harm.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use fno_core::{
+    build::{self, PodInput, access, evidence_claim, is_owned, work_secret},
+    plan::Blocked,
+    work::{JobWork, Work},
+};
+use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoProvider, Reason, batch::BatchPhase, names};
+use futures::try_join;
+use jiff::Timestamp;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{core::v1::PersistentVolumeClaim, rbac::v1::RoleBinding},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use kube::{Api, Client, Resource, ResourceExt as _, api::PostParams};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+};
+
+/// Makes the Pod of an attempt. The inner error says why the API server does not want it, which may pass.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn launch(
+    context: &Context,
+    batch: &FnoBatch,
+    provider: &FnoProvider,
+    attempt: i32,
+    jobs: &[Arc<FnoJob>],
+) -> Result<std::result::Result<(), Blocked>> {
+    match create_all(context, batch, provider, attempt, jobs).await {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Api(kube::Error::Api(status))) if status.code >= 400 && status.code < 500 && status.code != 429 => {
+            Ok(Err(Blocked { reason: Reason::PodRejected, message: format!("The API server refuses the runner: {}", status.message) }))
+        }
+        Err(Error::Taken(message)) => Ok(Err(Blocked { reason: Reason::PodRejected, message })),
+        Err(error) => Err(error),
+    }
+}
+
+/// The status once the Pod exists.
+#[must_use]
+pub fn assigned(batch: &FnoBatch, mut status: FnoBatchStatus, attempt: i32, now: Timestamp) -> FnoBatchStatus {
+    status.phase = Some(BatchPhase::Assigned);
+    status.worker = Some(names::pod(&batch.name_any(), attempt));
+    status.attempt = Some(attempt);
+    status.assigned_at = Some(Time(now));
+    status
+}
+
+async fn create_all(context: &Context, batch: &FnoBatch, provider: &FnoProvider, attempt: i32, jobs: &[Arc<FnoJob>]) -> Result<()> {
+    let (client, settings) = (&context.client, &context.settings);
+    let namespace = batch.namespace().unwrap_or_default();
+    let Some(account) = provider.spec.accounts.iter().find(|account| account.name == batch.spec.account) else {
+        return Err(Error::Taken(format!("The provider has no account {} any more.", batch.spec.account)));
+    };
+    if settings.evidence.folder().is_some() {
+        ensure_volume(client, &namespace, &evidence_claim(&namespace, &settings.evidence.claim)).await?;
+    }
+    let access = access(batch, provider.spec.session.max_logins);
+    let work = work_secret(batch, &work(batch, provider, account.totp.is_some(), jobs, settings.runner.proxy.as_ref()))?;
+    // The mounted Secret has to exist before the Pod; the identity has to before it starts.
+    try_join!(create(client, batch, &work), create(client, batch, &access.account), create(client, batch, &access.role))?;
+    bind(client, batch, &access.binding).await?;
+    let pod = build::pod(&PodInput {
+        batch,
+        attempt,
+        provider: &provider.spec,
+        credentials_secret: &account.credentials_secret_ref.name,
+        settings: &settings.runner,
+        evidence: &settings.evidence,
+        job_deadline: settings.deadlines.job.std(),
+        log_level: &context.runner_log_level,
+    });
+    create(client, batch, &pod).await
+}
+
+fn work(batch: &FnoBatch, provider: &FnoProvider, totp: bool, jobs: &[Arc<FnoJob>], proxy: Option<&String>) -> Work {
+    let spec = &provider.spec;
+    Work {
+        namespace: batch.namespace().unwrap_or_default(),
+        batch: batch.name_any(),
+        provider: batch.spec.provider.clone(),
+        account: batch.spec.account.clone(),
+        totp,
+        base_url: spec.base_url.clone(),
+        allowed_origins: spec.allowed_origins.clone(),
+        flows: spec.flows.clone(),
+        session: spec.session.clone(),
+        limits: spec.limits.clone(),
+        browser: spec.browser.clone(),
+        proxy: spec.runner.proxy.as_ref().or(proxy).cloned(),
+        jobs: jobs.iter().map(|job| job_work(job)).collect(),
+    }
+}
+
+fn job_work(job: &FnoJob) -> JobWork {
+    JobWork {
+        name: job.name_any(),
+        uid: job.uid().unwrap_or_default(),
+        action: job.spec.action,
+        circuit_number: job.spec.circuit_number.clone(),
+        parameters: job.spec.parameters.clone(),
+        expect: job.spec.expect.clone(),
+        attempt: job.status.as_ref().and_then(|status| status.attempts).unwrap_or(0) + 1,
+    }
+}
+
+/// Creates an object of the batch. One that exists is fine if it is this batch's: an earlier pass has made it.
+async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<()>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let (name, namespace) = (object.name_any(), batch.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
+    match api.create(&PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }, object).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => match api.get_opt(&name).await? {
+            Some(found) if is_owned(found.meta(), batch) && found.meta().deletion_timestamp.is_none() => Ok(()),
+            Some(_) => Err(Error::Taken(format!("{} {name} exists already and does not belong to this batch, or is on its way out.", K::kind(&())))),
+            None => Err(Error::Taken(format!("{} {name} has just gone.", K::kind(&())))),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Creates the binding. The API server checks that we may grant what the role grants, and looks the role up in a cache of its own that
+/// lags some milliseconds behind the role's creation: until then it answers that it does not find it.
+async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBinding) -> Result<()> {
+    let mut pauses = [20, 50, 100, 200, 400, 800].into_iter().map(Duration::from_millis);
+    loop {
+        match create(client, batch, binding).await {
+            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(kube::Error::Api(status).into()),
+            },
+            other => return other,
+        }
+    }
+}
+
+async fn ensure_volume(client: &Client, namespace: &str, claim: &PersistentVolumeClaim) -> Result<()> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    if api.get_opt(&claim.name_any()).await?.is_some() {
+        return Ok(());
+    }
+    match api.create(&PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }, claim).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
+    }
+}

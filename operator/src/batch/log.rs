@@ -1,0 +1,38 @@
+//! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, is no reason to hold a batch.
+
+use fno_crds::{FnoBatch, batch::BatchPhase, job::Evidence, names::CONTAINER_RUNNER};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt as _, api::LogParams};
+use tracing::warn;
+
+use super::observe::pod_name;
+use crate::{context::Context, patch::is_not_found};
+
+/// More than any batch says; a runner gone mad must not fill the operator's memory.
+const MOST_BYTES: i64 = 8 * 1024 * 1024;
+
+/// Stores the log; none if there is none.
+pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
+    if batch.phase() == BatchPhase::Created {
+        return None;
+    }
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let parameters = LogParams { container: Some(CONTAINER_RUNNER.to_owned()), limit_bytes: Some(MOST_BYTES), timestamps: true, ..LogParams::default() };
+    let text = match api.logs(&pod_name(batch), &parameters).await {
+        Ok(text) => text,
+        Err(error) => {
+            // A container that never ran has none.
+            if !is_not_found(&error) {
+                warn!(batch = batch.name_any(), %error, "the runner's log could not be read");
+            }
+            return None;
+        }
+    };
+    match context.store.put_log(&batch.namespace().unwrap_or_default(), &batch.spec.provider, &batch.name_any(), text.into_bytes()).await {
+        Ok(evidence) => Some(evidence),
+        Err(error) => {
+            warn!(batch = batch.name_any(), %error, "the runner's log could not be kept");
+            None
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Act: give leave to log in, and close a login that ended. One decision at a time per account, so that two batches cannot both be the last one
+//! the breaker allows.
+
+use std::sync::Arc;
+
+use fno_core::{
+    batch_status::derive,
+    breaker,
+    lifecycle::{Held, LoginEnded, open_grant},
+    mint::{Leave, LoginRequest, may_login},
+    plan::Blocked,
+};
+use fno_crds::{
+    FnoBatch, FnoBatchStatus, FnoProvider, Reason,
+    batch::{Grant, GrantState, Run},
+    names::totp_secret,
+    provider::Account,
+};
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
+use kube::{Api, ResourceExt as _, api::DeleteParams};
+use tracing::{info, warn};
+
+use super::{memory::Memory, observe::Observed, report, sessions};
+use crate::{
+    context::{Context, key, provider_key},
+    error::Result,
+    metrics::{LoginEnd, Word},
+    patch::is_not_found,
+    provider::status::{self, News},
+    secrets,
+};
+
+/// What became of a question of the runner.
+pub enum Answered {
+    /// The batch with the answer.
+    Batch(Arc<FnoBatch>),
+    /// Not yet.
+    Held(Held),
+}
+
+/// Answers the question for leave.
+///
+/// # Errors
+/// A conflict, or whatever the API server answers.
+pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, login: i32) -> Result<Answered> {
+    let of = provider_key(batch);
+    let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
+    let provider = status::read(&context.client, &of).await?;
+    let answer = match provider.as_ref().and_then(|provider| Some((provider, account(provider, batch)?))) {
+        Some((provider, account)) => ask(context, batch, provider, account, login).await?,
+        None => Leave::Refused { blocked: gone(batch) },
+    };
+    let now = Timestamp::now();
+    let (state, shown) = match answer {
+        Leave::NotYet { until, blocked } => {
+            let in_turn = matches!(blocked.reason, Reason::WaitingForSession | Reason::WaitingForCode);
+            return Ok(Answered::Held(Held { why: blocked, until, in_turn }));
+        }
+        Leave::Granted => (GrantState::Granted, None),
+        Leave::Refused { blocked } => (GrantState::Refused, Some(blocked)),
+    };
+    info!(batch = batch.name_any(), provider = of.name, login, answer = %state, reason = shown.as_ref().map(|b| b.reason.as_str()), "leave to log in");
+    let mut status = batch.status.clone().unwrap_or_default();
+    status.grants.push(Grant { login, state, step: None, secret: None, at: Some(MicroTime(now)) });
+    let status = derive(&observed.seen(context, batch), status, shown.as_ref());
+    let batch = report::write(context, batch, &status).await?;
+    context.batches.with(&key(&*batch), |memory| memory.held = None);
+    Ok(Answered::Batch(batch))
+}
+
+async fn ask(context: &Context, batch: &FnoBatch, provider: &FnoProvider, account: &Account, login: i32) -> Result<Leave> {
+    let facts = secrets::look(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
+    if let Some(blocked) = facts.problem {
+        return Ok(Leave::Refused { blocked });
+    }
+    let now = Timestamp::now();
+    let breaker = status::account(provider, &account.name).breaker.unwrap_or_default();
+    let others = sessions::others_on_account(context, batch, now);
+    let unreachable = account.totp.is_some() && context.valkey.ping().await.is_err();
+    let leave = may_login(&LoginRequest {
+        now,
+        phase: batch.phase(),
+        stop: batch.spec.stop,
+        provider_suspended: provider.spec.suspend,
+        gate: &breaker::account::gate(&account.name, &breaker, now),
+        failures: breaker.failures,
+        failures_to_open: provider.spec.limits.login_failures_to_open,
+        undecided: others.undecided,
+        login,
+        max_logins: provider.spec.session.max_logins,
+        sessions: others.sessions,
+        max_sessions: provider.spec.session.max_sessions_per_account,
+        period: account.totp.as_ref().map(|totp| i64::from(totp.period)),
+        clock_offset: run(batch).and_then(|run| run.clock_offset),
+        valkey_unreachable: unreachable,
+    });
+    if leave == Leave::Granted {
+        context.batches.with(&key(batch), |memory| memory.credentials = facts.version);
+    }
+    Ok(leave)
+}
+
+/// Counts how a login ended, removes its code and says so in the batch.
+///
+/// # Errors
+/// A conflict, or whatever the API server answers. What was counted is not counted again.
+pub async fn close(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, login: i32, ended: &LoginEnded) -> Result<Arc<FnoBatch>> {
+    {
+        let _one_at_a_time = context.accounts.hold((provider_key(batch), batch.spec.account.clone())).await;
+        count(context, batch, login, ended).await?;
+    }
+    remove_code(context, batch, login).await?;
+    let status = derive(&observed.seen(context, batch), closed(batch.status.clone().unwrap_or_default(), login), None);
+    let written = report::write(context, batch, &status).await?;
+    tally(context, &written, login, ended).await;
+    context.batches.with(&key(&*written), |memory| (memory.held, memory.awaiting) = (None, None));
+    sessions::wake_others(context, &written);
+    Ok(written)
+}
+
+/// The status with a login's grant done.
+#[must_use]
+pub fn closed(mut status: FnoBatchStatus, login: i32) -> FnoBatchStatus {
+    for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
+        (grant.state, grant.secret) = (GrantState::Done, None);
+    }
+    status
+}
+
+/// Takes a login's end into the account's breaker; once, whatever happens in between.
+///
+/// # Errors
+/// Whatever the API server answers.
+pub async fn count(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) -> Result<()> {
+    let of = provider_key(batch);
+    let credentials = context.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
+    let credentials = match credentials {
+        Some(version) => version,
+        // After a restart: the version that is there now is the likely one.
+        None => context.facts.get(&of).and_then(|facts| facts.accounts.get(&batch.spec.account)?.version.clone()).unwrap_or_default(),
+    };
+    let name = batch.name_any();
+    status::update(context, &of, |provider| {
+        let mut status = provider.status.clone().unwrap_or_default();
+        let account = status::account_mut(&mut status, &batch.spec.account);
+        let breaker = account.breaker.clone().unwrap_or_default();
+        let failure = |why: &Blocked, refused| {
+            let failure =
+                breaker::account::Failure { now: Timestamp::now(), batch: &name, login, refused, message: &why.message, credentials_version: &credentials };
+            breaker::account::failed(&batch.spec.account, &breaker, &failure, &provider.spec.limits)
+        };
+        let change = match ended {
+            LoginEnded::LoggedIn => breaker::account::succeeded(&batch.spec.account, &breaker),
+            LoginEnded::Rejected(why) => failure(why, true),
+            LoginEnded::Failed(why) => failure(why, false),
+        };
+        let news = News::of_breaker(change.breaker.state, change.event);
+        if account.breaker.is_some() || change.breaker != Default::default() {
+            account.breaker = Some(change.breaker);
+        }
+        (status, news.into_iter().collect())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Metrics and the log, after the fact is stored.
+pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) {
+    let of = provider_key(batch);
+    let (result, why) = match ended {
+        LoginEnded::LoggedIn => ("LoggedIn", None),
+        LoginEnded::Rejected(why) => ("Rejected", Some(why)),
+        LoginEnded::Failed(why) => ("Failed", Some(why)),
+    };
+    let labels = LoginEnd { namespace: of.namespace.clone(), provider: of.name.clone(), result: Word(result) };
+    context.metrics.totp_logins.get_or_create(&labels).inc();
+    match why {
+        None => {
+            info!(batch = batch.name_any(), provider = of.name, login, "logged in");
+            context.publisher.normal(batch, "LogIn", &Blocked { reason: Reason::Running, message: format!("Login {login}: logged in.") }).await;
+            context.valkey.count_login(&of.name, true).await;
+        }
+        Some(why) => {
+            warn!(batch = batch.name_any(), provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
+            let message = format!("Login {login} failed: {}", why.message);
+            context.publisher.warning(batch, "LogIn", &Blocked { reason: why.reason, message }).await;
+            if matches!(ended, LoginEnded::Rejected(_)) {
+                context.valkey.count_login(&of.name, false).await;
+            }
+        }
+    }
+}
+
+/// Removes a login's code.
+///
+/// # Errors
+/// Whatever the API server answers, unless that there is none.
+pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Result<()> {
+    let grant = batch.status.iter().flat_map(|status| &status.grants).find(|grant| grant.login == login);
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    // Without a step none was minted; unless the operator ended between creating it and saying so, which the batch's end cleans up.
+    if grant.is_none_or(|grant| grant.step.is_none()) {
+        return Ok(());
+    }
+    match api.delete(&totp_secret(&batch.name_any(), login), &DeleteParams::default()).await {
+        Err(error) if !is_not_found(&error) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A login nobody will report on any more, if there is one.
+#[must_use]
+pub fn left_open(status: &FnoBatchStatus) -> Option<(i32, LoginEnded)> {
+    open_grant(status).map(|grant| (grant.login, fno_core::lifecycle::lost(grant)))
+}
+
+fn account<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Account> {
+    provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
+}
+
+fn gone(batch: &FnoBatch) -> Blocked {
+    let FnoBatch { spec, .. } = batch;
+    Blocked { reason: Reason::ProviderNotFound, message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account) }
+}
+
+fn run(batch: &FnoBatch) -> Option<&Run> {
+    batch.status.as_ref()?.run.as_ref()
+}

@@ -1,0 +1,82 @@
+//! What is known of a batch beyond its object. All of it may be forgotten at any moment: a restart costs a little time, never a mistake.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use fno_core::{lifecycle::Held, plan::Key};
+use fno_crds::{FnoBatch, Reason};
+use jiff::Timestamp;
+
+use crate::version;
+
+/// What is known of one batch.
+#[derive(Default)]
+pub struct Memory {
+    /// The answer to our last write, until the watch has caught up: we read our own writes.
+    pub latest: Option<Arc<FnoBatch>>,
+    /// The last sign of life of the runner, and when we saw it.
+    pub life: Option<(String, Instant)>,
+    /// What holds the step at hand.
+    pub held: Option<Held>,
+    /// When the status was last written.
+    pub written: Option<Timestamp>,
+    /// Since when the runner waits for a code.
+    pub awaiting: Option<Instant>,
+    /// Version of the credentials the login at hand was allowed with.
+    pub credentials: Option<String>,
+    /// What is shown on its jobs, since when, and whether it was written.
+    pub shown: Option<(Reason, Timestamp, bool)>,
+    /// Passes that failed in a row.
+    pub failures: u32,
+    /// It was in the watch's store.
+    pub watched: bool,
+}
+
+/// All batches.
+#[derive(Default)]
+pub struct Batches(Mutex<HashMap<Key, Memory>>);
+
+impl Batches {
+    /// Looks at, or changes, what is known of a batch.
+    pub fn with<T>(&self, key: &Key, look: impl FnOnce(&mut Memory) -> T) -> T {
+        look(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
+    }
+
+    /// Remembers the answer to a write.
+    pub fn wrote(&self, key: &Key, batch: &Arc<FnoBatch>) {
+        self.with(key, |memory| memory.latest = Some(Arc::clone(batch)));
+    }
+
+    /// The newer one of the watched copy and our own last answer.
+    pub fn newest(&self, key: &Key, watched: Arc<FnoBatch>) -> Arc<FnoBatch> {
+        self.with(key, |memory| {
+            memory.watched = true;
+            match &memory.latest {
+                Some(latest) if latest.metadata.uid == watched.metadata.uid && version::of(&**latest) > version::of(&*watched) => Arc::clone(latest),
+                _ => {
+                    memory.latest = None;
+                    watched
+                }
+            }
+        })
+    }
+
+    /// Own answers that are newer than what is watched, with the batches the watch has not shown yet.
+    pub fn latest(&self) -> Vec<(Key, Arc<FnoBatch>)> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.iter().filter_map(|(key, memory)| Some((key.clone(), Arc::clone(memory.latest.as_ref()?)))).collect()
+    }
+
+    /// Forgets batches that were watched and are no more.
+    pub fn retain(&self, exists: impl Fn(&Key) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, memory| !memory.watched || exists(key));
+    }
+
+    /// Forgets a batch.
+    pub fn forget(&self, key: &Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}

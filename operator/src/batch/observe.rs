@@ -1,0 +1,129 @@
+//! Observe: everything a decision about a batch rests on, read from the watches. The API server is asked only when the watch does not show a Pod
+//! that should be there: a Pod is not given up because a watch is late.
+
+use std::time::Instant;
+
+use fno_core::{
+    build::is_owned,
+    lifecycle::{Held, JobSeen, PodState, Seen, Switches},
+    plan::Key,
+};
+use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase, names};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt as _};
+
+use crate::{context::Context, context::key, error::Result};
+
+/// What was seen.
+pub struct Observed {
+    now: Timestamp,
+    pod: PodState,
+    /// UID of the current Pod, while there is one.
+    pub pod_uid: Option<String>,
+    switches: Switches,
+    silent_for: SignedDuration,
+    jobs: Vec<JobSeen>,
+    held: Option<Held>,
+}
+
+impl Observed {
+    /// As decisions take it.
+    pub fn seen<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> Seen<'a> {
+        Seen {
+            now: self.now,
+            batch,
+            pod: &self.pod,
+            pod_uid: self.pod_uid.as_deref(),
+            switches: self.switches,
+            silent_for: self.silent_for,
+            jobs: &self.jobs,
+            held: self.held.as_ref(),
+            deadlines: &context.deadlines,
+        }
+    }
+}
+
+/// Name of the batch's current Pod.
+pub fn pod_name(batch: &FnoBatch) -> String {
+    let attempt = batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
+    names::pod(&batch.name_any(), attempt)
+}
+
+/// Looks at a batch.
+///
+/// # Errors
+/// When a Pod has to be asked for and the API server does not answer.
+pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
+    let of = key(batch);
+    let pod = pod(context, batch, &of).await?;
+    let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
+    let provider = context.provider_of(batch);
+    let switches = provider
+        .map_or_else(Switches::default, |provider| Switches { suspend: provider.spec.suspend, suspend_cancellations: provider.spec.suspend_cancellations });
+    Ok(Observed {
+        now: Timestamp::now(),
+        pod_uid: pod.and_then(|pod| pod.metadata.uid),
+        switches,
+        silent_for: silent_for(context, batch, &of, &state),
+        jobs: jobs(context, batch),
+        held: context.batches.with(&of, |memory| memory.held.clone()),
+        pod: state,
+    })
+}
+
+async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod>> {
+    if batch.phase() == BatchPhase::Created {
+        return Ok(None);
+    }
+    let name = pod_name(batch);
+    let watched = context.scopes.pod(&Key { namespace: of.namespace.clone(), name: name.clone() }).map(|pod| (*pod).clone());
+    let found = match watched {
+        Some(pod) => Some(pod),
+        None if batch.phase().is_finished() => None,
+        None => Api::<Pod>::namespaced(context.client.clone(), &of.namespace).get_opt(&name).await?,
+    };
+    Ok(found.filter(|pod| is_owned(&pod.metadata, batch)))
+}
+
+/// Any change of what the runner reports is a sign of life, and so is the start of its container.
+fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> SignedDuration {
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    let life = format!(
+        "{:?} {:?} {:?} {} {:?}",
+        matches!(pod, PodState::Running { .. }),
+        run.and_then(|run| run.heartbeat.as_ref()).map(|at| at.0),
+        run.and_then(|run| run.login.as_ref()).map(|login| (login.n, login.at.0)),
+        run.map_or(0, |run| run.results.len()),
+        run.and_then(|run| run.end.as_ref()).map(|end| end.at.0),
+    );
+    let since = context.batches.with(of, |memory| match &memory.life {
+        Some((same, since)) if *same == life => *since,
+        _ => {
+            let now = Instant::now();
+            memory.life = Some((life, now));
+            now
+        }
+    });
+    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
+}
+
+fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobSeen> {
+    let claimed = batch.status.as_ref().map(|status| status.claimed.as_slice()).unwrap_or_default();
+    let look = |name: &String, uid: &String| {
+        let of = Key { namespace: batch.namespace().unwrap_or_default(), name: name.clone() };
+        if let Some(job) = at_work(context, batch, &of, uid) {
+            let withdrawn = job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some();
+            return Some(JobSeen { uid: uid.clone(), at_work: true, withdrawn });
+        }
+        claimed.contains(uid).then(|| JobSeen { uid: uid.clone(), at_work: false, withdrawn: !context.jobs.knows(&of, uid) })
+    };
+    batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
+}
+
+/// The job, if it is in this very batch.
+pub fn at_work(context: &Context, batch: &FnoBatch, of: &Key, uid: &str) -> Option<std::sync::Arc<FnoJob>> {
+    let job = context.jobs.at_work(of)?;
+    let here = job.status.as_ref().and_then(|status| status.batch.as_ref()) == batch.metadata.name.as_ref();
+    (here && job.metadata.uid.as_deref() == Some(uid)).then_some(job)
+}

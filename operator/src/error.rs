@@ -1,0 +1,31 @@
+//! What can go wrong while acting. A decision is never an error: this is only what is tried again.
+
+use crate::patch::is_conflict;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or did not answer.
+    #[error("the API server: {0}")]
+    Api(#[from] kube::Error),
+    /// A value of ours does not serialise.
+    #[error("a value does not serialise: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The evidence store did not take something.
+    #[error("the evidence store: {0:#}")]
+    Evidence(anyhow::Error),
+    /// Somebody else holds a name that is ours by right.
+    #[error("{0}")]
+    Taken(String),
+}
+
+impl Error {
+    /// Somebody was quicker: read again, decide again.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api(error) if is_conflict(error))
+    }
+}
+
+/// The usual result.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,117 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2030-01-01T00:00:00Z".parse().expect("a time")
+}
+
+fn job(name: &str, version: u64, status: Value) -> FnoJob {
+    serde_json::from_value(json!({
+        "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob",
+        "metadata": {"name": name, "namespace": "n", "uid": format!("{name}-uid"), "creationTimestamp": "2029-12-31T00:00:00Z", "resourceVersion": version.to_string()},
+        "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1"}, "status": status,
+    }))
+    .expect("a job")
+}
+
+fn key(name: &str) -> Key {
+    Key { namespace: "n".to_owned(), name: name.to_owned() }
+}
+
+fn names(index: &JobIndex) -> Vec<String> {
+    let mut names: Vec<_> = index.with_pending(|views, _| views.iter().map(|view| view.key.name.clone()).collect());
+    names.sort();
+    names
+}
+
+#[test]
+fn a_job_is_in_one_place_only_wherever_it_goes() {
+    let index = JobIndex::default();
+    for name in ["a", "b", "c"] {
+        assert!(index.apply(job(name, 1, Value::Null), now()).queue);
+    }
+    let claimed = index.apply(job("a", 2, json!({"phase": "Batched", "batch": "x"})), now());
+    assert_eq!(claimed, Changed { queue: true, batch: Some(key("x")) });
+    assert_eq!(names(&index), ["b", "c"]);
+    assert!(index.at_work(&key("a")).is_some());
+    index.apply(job("a", 3, json!({"phase": "Succeeded", "finishedAt": "2030-01-01T00:00:00Z"})), now());
+    assert!(index.at_work(&key("a")).is_none());
+    assert!(index.knows(&key("a"), "a-uid") && !index.knows(&key("a"), "other"));
+    let (over, next) = index.expired(now());
+    assert_eq!((over.len(), next), (0, Some("2030-01-02T00:00:00Z".parse().expect("a time"))));
+    assert_eq!(index.expired(next.expect("one")).0[0].0, key("a"));
+}
+
+#[test]
+fn an_older_copy_changes_nothing() {
+    let index = JobIndex::default();
+    index.apply(job("a", 5, json!({"phase": "Batched", "batch": "x"})), now());
+    assert_eq!(index.apply(job("a", 4, Value::Null), now()), Changed::default());
+    assert_eq!(names(&index), Vec::<String>::new());
+    index.delete(&key("a"), "a-uid");
+    assert!(!index.knows(&key("a"), "a-uid"));
+}
+
+#[test]
+fn what_a_relist_does_not_show_is_gone_and_its_batch_is_told() {
+    let index = JobIndex::default();
+    index.apply(job("a", 1, Value::Null), now());
+    index.apply(job("b", 1, json!({"phase": "Batched", "batch": "x"})), now());
+    index.apply(job("c", 1, Value::Null), now());
+    index.relist_begins(&None);
+    index.apply(job("c", 1, Value::Null), now());
+    let told: Vec<_> = index.relist_ends(&None).into_iter().filter_map(|changed| changed.batch).collect();
+    assert_eq!((names(&index), told), (vec!["c".to_owned()], vec![key("x")]));
+    // A relist of another namespace says nothing about this one.
+    index.relist_begins(&Some("elsewhere".to_owned()));
+    assert_eq!(index.relist_ends(&Some("elsewhere".to_owned())), []);
+    assert_eq!(names(&index), ["c"]);
+}
+
+#[test]
+fn the_places_stay_right_while_jobs_come_and_go() {
+    let index = JobIndex::default();
+    let mut expected = std::collections::BTreeSet::new();
+    for step in 0_u64..500 {
+        // A fixed walk through 17 names, adding and removing.
+        let name = format!("j{}", step * 7 % 17);
+        if step % 3 == 0 {
+            index.delete(&key(&name), &format!("{name}-uid"));
+            expected.remove(&name);
+        } else {
+            index.apply(job(&name, step + 1, Value::Null), now());
+            expected.insert(name.clone());
+        }
+        assert_eq!(names(&index), expected.iter().cloned().collect::<Vec<_>>(), "step {step}");
+        for name in &expected {
+            assert!(index.waiting(&key(name), &format!("{name}-uid")).is_some(), "step {step}: {name}");
+        }
+    }
+}
+
+#[test]
+fn our_own_waiting_reason_does_not_start_another_planning_and_keeps_the_linger() {
+    let index = JobIndex::default();
+    index.apply(job("a", 1, Value::Null), now());
+    let later = now() + SignedDuration::from_secs(20);
+    let moved = now() + SignedDuration::from_secs(3);
+    index.with_pending(|views, _| views[0].eligible_since = moved);
+    let changed = index.apply(job("a", 2, json!({"phase": "Pending", "reason": "WaitingForLinger"})), later);
+    assert_eq!(changed, Changed::default());
+    index.with_pending(|views, beside| {
+        assert_eq!((views[0].eligible_since, views[0].resource_version.as_str()), (moved, "2"));
+        assert_eq!(beside[0].reason, Some(Reason::WaitingForLinger));
+    });
+}
+
+#[test]
+fn a_withdrawal_reaches_the_batch_once() {
+    let index = JobIndex::default();
+    index.apply(job("a", 1, json!({"phase": "Batched", "batch": "x"})), now());
+    let mut withdrawn = job("a", 2, json!({"phase": "Batched", "batch": "x"}));
+    withdrawn.spec.cancel_requested = true;
+    assert_eq!(index.apply(withdrawn.clone(), now()).batch, Some(key("x")));
+    withdrawn.metadata.resource_version = Some("3".to_owned());
+    assert_eq!(index.apply(withdrawn, now()).batch, None);
+}

@@ -1,0 +1,145 @@
+//! Carries a plan out. Nothing is left to choose: batches are created under the names the plan gives, jobs end as it says.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use fno_core::{
+    job_status,
+    plan::{Blocked, Key, NewBatch},
+};
+use fno_crds::{
+    FnoBatch, FnoJob, FnoJobStatus, JobPhase,
+    names::{FINALIZER, LABEL_ACCOUNT, LABEL_MANAGED_BY, LABEL_PROVIDER, MANAGER},
+};
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use kube::{
+    Api,
+    api::{ObjectMeta, PostParams},
+};
+use tracing::info;
+
+use super::failed;
+use crate::{
+    batch,
+    context::{Context, key},
+    error::{Error, Result},
+    jobs, metrics,
+    patch::{is_conflict, is_not_found, status_patch, write_status},
+};
+
+const AT_ONCE: usize = 16;
+/// After something could not be carried out, it is planned again after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What of a plan is carried out here.
+pub struct Parts<'a> {
+    /// Batches to create.
+    pub create: &'a [NewBatch],
+    /// Jobs that end without a try.
+    pub fail: &'a BTreeMap<Key, Blocked>,
+    /// Jobs to withdraw.
+    pub withdraw: &'a [Key],
+}
+
+/// Carries it out. What fails is planned again.
+pub async fn all(context: &Arc<Context>, parts: Parts<'_>) {
+    let mut all_done = true;
+    for new in parts.create {
+        if let Err(error) = create(context, new).await {
+            failed(context, "a batch was not created", &new.key, &error);
+            all_done = false;
+        }
+    }
+    let mut ends: Vec<_> = parts.fail.iter().map(|(of, why)| end_one(context, of, Some(why))).collect();
+    ends.extend(parts.withdraw.iter().map(|of| end_one(context, of, None)));
+    let done: Vec<bool> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
+    if !all_done || done.contains(&false) {
+        let context = Arc::clone(context);
+        tokio::spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            context.scopes.plan.notify_one();
+        });
+    }
+}
+
+async fn create(context: &Context, new: &NewBatch) -> Result<()> {
+    let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &new.key.namespace);
+    let labels = [(LABEL_MANAGED_BY, MANAGER), (LABEL_PROVIDER, new.spec.provider.as_str()), (LABEL_ACCOUNT, new.spec.account.as_str())];
+    let object = FnoBatch {
+        metadata: ObjectMeta {
+            name: Some(new.key.name.clone()),
+            namespace: Some(new.key.namespace.clone()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            finalizers: Some(vec![FINALIZER.to_owned()]),
+            ..ObjectMeta::default()
+        },
+        spec: new.spec.clone(),
+        status: None,
+    };
+    let created = match api.create(&PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }, &object).await {
+        Ok(created) => {
+            info!(
+                batch = new.key.name,
+                namespace = new.key.namespace,
+                provider = new.spec.provider,
+                account = new.spec.account,
+                jobs = new.spec.jobs.len(),
+                "a batch is made"
+            );
+            let labels = metrics::Provider { namespace: new.key.namespace.clone(), provider: new.spec.provider.clone() };
+            context.metrics.batches_created.get_or_create(&labels).inc();
+            created
+        }
+        // An earlier plan, whose answer was lost: the same jobs make the same name.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => match api.get_opt(&new.key.name).await? {
+            Some(found) => found,
+            None => return Ok(()),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    // The next planning must see it even if the watch has not shown it yet.
+    context.batches.wrote(&key(&created), &Arc::new(created));
+    Ok(())
+}
+
+/// Fails the job for that reason, or withdraws it. False: it is to be planned again.
+async fn end_one(context: &Context, of: &Key, why: Option<&Blocked>) -> bool {
+    let now = Timestamp::now();
+    let status = |job: &FnoJob| why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now));
+    end(context, of, status).await.map_err(|error| failed(context, "a job was not ended", of, &error)).is_ok()
+}
+
+async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStatus) -> Result<()> {
+    let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
+    loop {
+        let Some(job) = api.get_opt(&of.name).await? else {
+            forget(context, of);
+            return Ok(());
+        };
+        if job.phase() != JobPhase::Pending {
+            jobs::tell(context, context.jobs.apply(job, Timestamp::now()));
+            return Ok(());
+        }
+        let Some(patch) = status_patch(job.metadata.resource_version.as_deref(), job.status.as_ref(), &status(&job))? else { return Ok(()) };
+        match write_status(&api, &of.name, &patch).await {
+            Ok(written) => {
+                batch::ended(context, &written, written.phase()).await;
+                jobs::tell(context, context.jobs.apply(written, Timestamp::now()));
+                return Ok(());
+            }
+            Err(error) if is_conflict(&error) => {}
+            Err(error) if is_not_found(&error) => {
+                forget(context, of);
+                return Ok(());
+            }
+            Err(error) => return Err(Error::from(error)),
+        }
+    }
+}
+
+fn forget(context: &Context, of: &Key) {
+    let uid = context.jobs.with_pending(|views, _| views.iter().find(|view| view.key == *of).map(|view| view.uid.clone()));
+    if let Some(uid) = uid {
+        jobs::tell(context, context.jobs.delete(of, &uid));
+    }
+}

@@ -1,0 +1,194 @@
+//! Tells jobs what they wait for: only once it has held for ten seconds, and each job at most every thirty. In steady flow a job is never told.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fno_core::{
+    plan::{Blocked, JobView, Key, Plan},
+    text::at_most,
+};
+use fno_crds::{
+    FnoJob, JobPhase, Reason,
+    condition::{self, Status, types},
+    reason::ReasonClass,
+};
+use futures::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use kube::Api;
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    error::Error,
+    jobs::{self, Pending},
+    patch::{is_conflict, is_not_found, write_status},
+};
+
+const HELD: SignedDuration = SignedDuration::from_secs(10);
+const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// Writes at once: few, because what is told is never urgent.
+const AT_ONCE: usize = 4;
+
+/// What there is to tell.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// Now: the job and the patch.
+    pub now: Vec<(Key, String, Value)>,
+    /// When the next is.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Notes since when each job waits for what, and what is due.
+pub fn due(views: &[JobView], beside: &mut [Pending], plan: &Plan, now: Timestamp) -> Due {
+    let mut due = Due::default();
+    for (view, beside) in views.iter().zip(beside) {
+        let Some(why) = plan.waits.get(&view.key) else {
+            beside.waits = None;
+            continue;
+        };
+        let since = match beside.waits {
+            Some((reason, since)) if reason == why.reason => since,
+            _ => now,
+        };
+        beside.waits = Some((why.reason, since));
+        if is_told(beside, why) {
+            continue;
+        }
+        let held = since.saturating_add(HELD).unwrap_or(Timestamp::MAX);
+        let at = beside.told_at.map_or(held, |told| held.max(told.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX)));
+        if at > now {
+            due.wake_at = Some(due.wake_at.map_or(at, |wake| wake.min(at)));
+            continue;
+        }
+        beside.told_at = Some(now);
+        due.now.push((view.key.clone(), view.uid.clone(), patch(view, beside, why, now)));
+    }
+    due
+}
+
+/// Whether the job says so already. That a try failed says more than that its pause is not over.
+fn is_told(beside: &Pending, why: &Blocked) -> bool {
+    let tried = beside.reason.is_some_and(|reason| matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree));
+    if why.reason == Reason::RetryBackoff && tried {
+        return true;
+    }
+    beside.reason == Some(why.reason) && beside.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
+}
+
+fn patch(view: &JobView, beside: &Pending, why: &Blocked, now: Timestamp) -> Value {
+    let message = at_most(&why.message, 2000);
+    let mut conditions = Vec::new();
+    let since = beside.unknown_since.unwrap_or(now);
+    condition::set(&mut conditions, since, beside.generation, types::SUCCEEDED, Status::Unknown, why.reason, &message);
+    let status = json!({
+        "phase": JobPhase::Pending, "reason": why.reason, "message": message, "observedGeneration": beside.generation, "conditions": conditions,
+    });
+    json!({"metadata": {"resourceVersion": view.resource_version}, "status": status})
+}
+
+/// Writes beside the planning: thousands of jobs to tell must not hold up a plan.
+#[derive(Default)]
+pub struct Teller(Arc<AtomicBool>);
+
+impl Teller {
+    /// Tells jobs, unless the last telling is still going on: then the next planning finds them again.
+    pub fn tell(&self, context: &Arc<Context>, due: Vec<(Key, String, Value)>) {
+        if due.is_empty() {
+            return;
+        }
+        if self.0.swap(true, Ordering::AcqRel) {
+            untell(context, &due);
+            return;
+        }
+        let (busy, context) = (Arc::clone(&self.0), Arc::clone(context));
+        tokio::spawn(async move {
+            stream::iter(due).for_each_concurrent(AT_ONCE, |(of, uid, patch)| write(&context, of, uid, patch)).await;
+            busy.store(false, Ordering::Release);
+            context.scopes.plan.notify_one();
+        });
+    }
+}
+
+fn untell(context: &Context, due: &[(Key, String, Value)]) {
+    let keys: std::collections::BTreeSet<_> = due.iter().map(|(of, _, _)| of).collect();
+    context.jobs.with_pending(|views, beside| {
+        for (_, beside) in views.iter().zip(beside).filter(|(view, _)| keys.contains(&view.key)) {
+            beside.told_at = None;
+        }
+    });
+}
+
+async fn write(context: &Context, of: Key, uid: String, patch: Value) {
+    let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
+    match write_status(&api, &of.name, &patch).await {
+        Ok(job) => jobs::tell(context, context.jobs.apply(job, Timestamp::now())),
+        Err(error) if is_not_found(&error) => jobs::tell(context, context.jobs.delete(&of, &uid)),
+        // It has moved on: what it waited for is of no interest any more, or is told next time.
+        Err(error) if is_conflict(&error) => {}
+        Err(error) => super::failed(context, "a job was not told what it waits for", &of, &Error::from(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_900_000_000 + seconds).expect("in range")
+    }
+
+    fn view() -> JobView {
+        let job: FnoJob = serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "j", "namespace": "n", "uid": "u", "resourceVersion": "4"},
+            "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1"},
+        }))
+        .expect("a job");
+        let index = crate::jobs::JobIndex::default();
+        index.apply(job, now(0));
+        index.with_pending(|views, _| views[0].clone())
+    }
+
+    fn waits(reason: Reason, message: &str) -> Plan {
+        let why = Blocked { reason, message: message.to_owned() };
+        Plan { waits: [(Key { namespace: "n".to_owned(), name: "j".to_owned() }, why)].into(), ..Plan::default() }
+    }
+
+    #[test]
+    fn a_reason_is_told_once_it_has_held_and_not_more_often_than_allowed() {
+        let (views, mut beside) = ([view()], [Pending::default()]);
+        let at = |seconds, plan: &Plan, beside: &mut [Pending]| {
+            let due = due(&views, beside, plan, now(seconds));
+            (due.now.len(), due.wake_at.map(|at| at.as_second() - now(0).as_second()))
+        };
+        let linger = waits(Reason::WaitingForLinger, "");
+        assert_eq!(at(0, &linger, &mut beside), (0, Some(10)));
+        // Another reason starts to count anew.
+        let session = waits(Reason::WaitingForSession, "busy");
+        assert_eq!(at(5, &session, &mut beside), (0, Some(15)));
+        assert_eq!(at(15, &session, &mut beside), (1, None));
+        // As the answer to the write would make it.
+        (beside[0].reason, beside[0].message) = (Some(Reason::WaitingForSession), Some("busy".to_owned()));
+        assert_eq!(at(16, &session, &mut beside), (0, None));
+        let breaker = waits(Reason::BreakerOpen, "open");
+        assert_eq!(at(20, &breaker, &mut beside), (0, Some(45)));
+        assert_eq!(at(45, &breaker, &mut beside), (1, None));
+    }
+
+    #[test]
+    fn why_a_try_failed_is_not_replaced_by_its_pause() {
+        let (views, mut beside) = ([view()], [Pending { reason: Some(Reason::StepFailed), ..Pending::default() }]);
+        let due = due(&views, &mut beside, &waits(Reason::RetryBackoff, "later"), now(60));
+        assert_eq!((due.now.len(), due.wake_at), (0, None));
+    }
+
+    #[test]
+    fn what_is_told_is_guarded_and_keeps_since_when_it_is_unknown() {
+        let beside = Pending { unknown_since: Some(now(0)), generation: Some(1), ..Pending::default() };
+        let patch = patch(&view(), &beside, &Blocked { reason: Reason::BreakerOpen, message: "open".to_owned() }, now(60));
+        assert_eq!(patch["metadata"]["resourceVersion"], "4");
+        assert_eq!(patch["status"]["conditions"][0]["lastTransitionTime"], json!(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now(0))));
+        assert_eq!((&patch["status"]["phase"], &patch["status"]["reason"]), (&json!("Pending"), &json!("BreakerOpen")));
+    }
+}

@@ -1,0 +1,100 @@
+//! Finished jobs whose time is over: archived first, then deleted. A report that is still owed holds a job back.
+
+use std::{sync::Arc, time::Duration};
+
+use fno_core::plan::Key;
+use fno_crds::FnoJob;
+use jiff::{SignedDuration, Timestamp};
+use kube::{
+    Api,
+    api::{DeleteParams, Preconditions},
+};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    jobs,
+    patch::{is_conflict, is_not_found},
+};
+
+/// Looked at this often at least: a job may finish with a time to live of nothing.
+const EVERY: Duration = Duration::from_secs(5);
+/// A job that cannot go yet is tried again after this.
+const PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
+
+/// Archives and deletes for ever.
+pub async fn run(context: Arc<Context>) {
+    loop {
+        let (expired, _) = context.jobs.expired(Timestamp::now());
+        for (of, _) in expired {
+            let gone = match expire(&context, &of).await {
+                Ok(gone) => gone,
+                Err(error) => {
+                    warn!(job = of.name, namespace = of.namespace, %error, "a finished job could not be archived or deleted; trying again");
+                    false
+                }
+            };
+            if !gone {
+                context.jobs.put_off(&of, Timestamp::now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX));
+            }
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// Whether the job is gone, or none of ours any more.
+async fn expire(context: &Context, of: &Key) -> Result<bool> {
+    let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
+    let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(true) };
+    if !job.phase().is_finished() || owes_a_report(&job) {
+        return Ok(false);
+    }
+    job.metadata.managed_fields = None;
+    context.store.archive(&job).await.map_err(|error| Error::Evidence(anyhow::Error::from(error)))?;
+    // This very version: what was archived is what goes.
+    let only = Preconditions { uid: job.metadata.uid.clone(), resource_version: job.metadata.resource_version.clone() };
+    match api.delete(&of.name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await {
+        Ok(_) => info!(job = of.name, namespace = of.namespace, "a finished job was archived and deleted"),
+        Err(error) if is_not_found(&error) => {}
+        Err(error) if is_conflict(&error) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    jobs::tell(context, context.jobs.delete(of, job.metadata.uid.as_deref().unwrap_or_default()));
+    Ok(true)
+}
+
+fn owes_a_report(job: &FnoJob) -> bool {
+    let callback = job.status.as_ref().and_then(|status| status.callback.as_ref());
+    let settled = callback.is_some_and(|callback| callback.delivered_at.is_some() || callback.parked_at.is_some());
+    job.spec.callback.is_some() && !settled
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_held_until_its_report_is_acknowledged_or_parked() {
+        let job = |callback: Value, status: Value| -> FnoJob {
+            serde_json::from_value(json!({
+                "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "j"},
+                "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1", "callback": callback}, "status": {"callback": status},
+            }))
+            .expect("a job")
+        };
+        let target = json!({"ref": "ords"});
+        for (callback, status, owes) in [
+            (Value::Null, Value::Null, false),
+            (target.clone(), Value::Null, true),
+            (target.clone(), json!({"attempts": 3}), true),
+            (target.clone(), json!({"deliveredAt": "2030-01-01T00:00:00Z"}), false),
+            (target, json!({"parkedAt": "2030-01-01T00:00:00Z"}), false),
+        ] {
+            assert_eq!(owes_a_report(&job(callback.clone(), status.clone())), owes, "{callback} {status}");
+        }
+    }
+}

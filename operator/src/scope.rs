@@ -1,0 +1,142 @@
+//! The namespaces the operator looks after: one scope for all of them, or one for each in the list. Each has its own watches.
+
+use std::sync::Arc;
+
+use fno_core::plan::Key;
+use fno_crds::{FnoBatch, FnoProvider};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
+use kube::{
+    Api, Client, Resource,
+    core::DeserializeGuard,
+    runtime::reflector::{ObjectRef, Store, store::Writer},
+};
+use tokio::sync::{Notify, mpsc};
+
+/// An object that may turn out to be unreadable; that one alone is left out then.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// One scope, as everybody sees it.
+pub struct Scope {
+    /// The namespace; none is all of them.
+    pub namespace: Option<String>,
+    /// Its providers.
+    pub providers: Store<Guarded<FnoProvider>>,
+    /// Its batches.
+    pub batches: Store<Guarded<FnoBatch>>,
+    /// Its runner Pods.
+    pub pods: Store<Pod>,
+    wake_batch: mpsc::UnboundedSender<ObjectRef<Guarded<FnoBatch>>>,
+    wake_provider: mpsc::UnboundedSender<ObjectRef<Guarded<FnoProvider>>>,
+}
+
+/// The other ends of a scope: taken once, by the tasks that feed it.
+pub struct ScopeInputs {
+    /// The namespace; none is all of them.
+    pub namespace: Option<String>,
+    /// Feeds [`Scope::providers`].
+    pub providers: Writer<Guarded<FnoProvider>>,
+    /// Feeds [`Scope::batches`].
+    pub batches: Writer<Guarded<FnoBatch>>,
+    /// Feeds [`Scope::pods`].
+    pub pods: Writer<Pod>,
+    /// Batches somebody wants looked at.
+    pub woken_batches: mpsc::UnboundedReceiver<ObjectRef<Guarded<FnoBatch>>>,
+    /// Providers somebody wants looked at.
+    pub woken_providers: mpsc::UnboundedReceiver<ObjectRef<Guarded<FnoProvider>>>,
+}
+
+/// All scopes.
+pub struct Scopes {
+    scopes: Vec<Scope>,
+    /// Wakes the planning task.
+    pub plan: Notify,
+}
+
+impl Scopes {
+    /// The scopes for a list of namespaces; an empty list is all namespaces.
+    #[must_use]
+    pub fn new(namespaces: &[String]) -> (Self, Vec<ScopeInputs>) {
+        let names: Vec<_> = if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() };
+        let (scopes, inputs) = names.into_iter().map(scope).unzip();
+        (Self { scopes, plan: Notify::new() }, inputs)
+    }
+
+    /// Waits until every watch has delivered its first list.
+    pub async fn ready(&self) {
+        for scope in &self.scopes {
+            // An error means that the writer is gone: the program is ending.
+            let _ended = (scope.providers.wait_until_ready().await, scope.batches.wait_until_ready().await, scope.pods.wait_until_ready().await);
+        }
+    }
+
+    fn of(&self, namespace: &str) -> Option<&Scope> {
+        self.scopes.iter().find(|scope| scope.namespace.as_deref().is_none_or(|name| name == namespace))
+    }
+
+    /// A provider, if it can be read.
+    pub fn provider(&self, key: &Key) -> Option<Arc<FnoProvider>> {
+        let guarded = self.of(&key.namespace)?.providers.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        guarded.0.as_ref().ok().map(|provider| Arc::new(provider.clone()))
+    }
+
+    /// A batch, if it can be read.
+    pub fn batch(&self, key: &Key) -> Option<FnoBatch> {
+        let guarded = self.of(&key.namespace)?.batches.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        guarded.0.as_ref().ok().cloned()
+    }
+
+    /// A Pod.
+    pub fn pod(&self, key: &Key) -> Option<Arc<Pod>> {
+        self.of(&key.namespace)?.pods.get(&ObjectRef::new(&key.name).within(&key.namespace))
+    }
+
+    /// Every provider, readable or not.
+    pub fn providers(&self) -> Vec<Arc<Guarded<FnoProvider>>> {
+        self.scopes.iter().flat_map(|scope| scope.providers.state()).collect()
+    }
+
+    /// Every batch, readable or not.
+    pub fn batches(&self) -> Vec<Arc<Guarded<FnoBatch>>> {
+        self.scopes.iter().flat_map(|scope| scope.batches.state()).collect()
+    }
+
+    /// Every runner Pod.
+    pub fn pods(&self) -> Vec<Arc<Pod>> {
+        self.scopes.iter().flat_map(|scope| scope.pods.state()).collect()
+    }
+
+    /// Has a batch looked at.
+    pub fn wake_batch(&self, key: &Key) {
+        if let Some(scope) = self.of(&key.namespace) {
+            // Nobody listens any more: the program is ending.
+            let _ended = scope.wake_batch.send(ObjectRef::new(&key.name).within(&key.namespace));
+        }
+    }
+
+    /// Has a provider looked at.
+    pub fn wake_provider(&self, key: &Key) {
+        if let Some(scope) = self.of(&key.namespace) {
+            let _ended = scope.wake_provider.send(ObjectRef::new(&key.name).within(&key.namespace));
+        }
+    }
+}
+
+fn scope(namespace: Option<String>) -> (Scope, ScopeInputs) {
+    let (providers, providers_in) = writer();
+    let (batches, batches_in) = writer();
+    let (pods, pods_in) = writer();
+    let (wake_batch, woken_batches) = mpsc::unbounded_channel();
+    let (wake_provider, woken_providers) = mpsc::unbounded_channel();
+    let inputs = ScopeInputs { namespace: namespace.clone(), providers: providers_in, batches: batches_in, pods: pods_in, woken_batches, woken_providers };
+    (Scope { namespace, providers, batches, pods, wake_batch, wake_provider }, inputs)
+}
+
+fn writer<K: Resource<DynamicType = ()> + Clone + 'static>() -> (Store<K>, Writer<K>) {
+    let writer = Writer::default();
+    (writer.as_reader(), writer)
+}
+
+/// The API of a kind within a scope.
+pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(client: &Client, namespace: Option<&str>) -> Api<K> {
+    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+}

@@ -1,0 +1,95 @@
+//! Runner Pods without a living batch. They should not be: a batch owns its Pod and takes it away at its end. This is the net below.
+//!
+//! Secrets and roles need no net: the finalizer keeps a batch until they are gone, and an owner that vanished all the same takes them with it.
+
+use std::{sync::Arc, time::Duration};
+
+use fno_core::{build::is_owned, plan::Key};
+use fno_crds::{
+    FnoBatch,
+    names::{FINALIZER, LABEL_BATCH},
+};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Preconditions},
+};
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::{context::Context, error::Result, patch::is_not_found};
+
+const EVERY: Duration = Duration::from_secs(60);
+/// Younger Pods may be of a batch the watch has not shown yet.
+const OLD_ENOUGH: SignedDuration = SignedDuration::from_mins(2);
+
+/// Sweeps for ever.
+pub async fn run(context: Arc<Context>) {
+    loop {
+        sleep(EVERY).await;
+        for pod in context.scopes.pods() {
+            if !is_orphan(&context, &pod) {
+                continue;
+            }
+            warn!(pod = pod.name_any(), namespace = pod.namespace(), "a runner Pod has no living batch and is removed");
+            if let Err(error) = remove(&context, &pod).await {
+                warn!(pod = pod.name_any(), namespace = pod.namespace(), %error, "an orphaned Pod could not be removed; trying again");
+            }
+        }
+    }
+}
+
+fn is_orphan(context: &Context, pod: &Pod) -> bool {
+    let Some(batch) = pod.labels().get(LABEL_BATCH) else { return false };
+    let of = Key { namespace: pod.namespace().unwrap_or_default(), name: batch.clone() };
+    orphaned(pod, context.scopes.batch(&of).as_ref(), Timestamp::now())
+}
+
+fn orphaned(pod: &Pod, batch: Option<&FnoBatch>, now: Timestamp) -> bool {
+    let age = pod.metadata.creation_timestamp.as_ref().map_or(SignedDuration::ZERO, |created| now.duration_since(created.0));
+    let living = batch.filter(|batch| is_owned(&pod.metadata, batch));
+    let cleaned = |batch: &FnoBatch| batch.phase().is_finished() && !batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    pod.metadata.deletion_timestamp.is_none() && age >= OLD_ENOUGH && living.is_none_or(cleaned)
+}
+
+async fn remove(context: &Context, pod: &Pod) -> Result<()> {
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &pod.namespace().unwrap_or_default());
+    let only = Preconditions { uid: pod.uid(), resource_version: None };
+    match api.delete(&pod.name_any(), &DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await {
+        Err(error) if !is_not_found(&error) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_an_old_pod_without_a_living_batch_of_its_own_is_an_orphan() {
+        let now: Timestamp = "2030-01-01T00:10:00Z".parse().expect("a time");
+        let pod = |created: &str| -> Pod {
+            serde_json::from_value(json!({"metadata": {"name": "b-a1", "creationTimestamp": created,
+                "ownerReferences": [{"apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "name": "b", "uid": "u"}]}}))
+            .expect("a Pod")
+        };
+        let batch = |uid: &str, finalizers: Value, phase: &str| -> FnoBatch {
+            serde_json::from_value(
+                json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "uid": uid, "finalizers": finalizers},
+                "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "u"}]},
+                "status": {"phase": phase}}),
+            )
+            .expect("a batch")
+        };
+        let (old, young) = (pod("2030-01-01T00:00:00Z"), pod("2030-01-01T00:09:00Z"));
+        assert!(orphaned(&old, None, now));
+        assert!(!orphaned(&young, None, now));
+        assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "InProgress")), now));
+        assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "Completed")), now), "its own end takes it away");
+        assert!(orphaned(&old, Some(&batch("u", json!([]), "Completed")), now));
+        assert!(orphaned(&old, Some(&batch("another", json!([FINALIZER]), "InProgress")), now));
+    }
+}

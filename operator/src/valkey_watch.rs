@@ -1,0 +1,53 @@
+//! Knows whether Valkey answers, so that no batch is begun that could not log in, and what waits for it goes on within seconds.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use fno_crds::Reason;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::{
+    batch::sessions,
+    context::{Context, key},
+};
+
+const EVERY: Duration = Duration::from_secs(3);
+
+/// Asks once, before anything is decided.
+pub async fn first(context: &Context) {
+    context.valkey_state.store(context.valkey.ping().await.is_ok(), Ordering::Relaxed);
+}
+
+/// Asks for ever.
+pub async fn run(context: Arc<Context>) {
+    loop {
+        let answer = context.valkey.ping().await;
+        if context.valkey_state.swap(answer.is_ok(), Ordering::Relaxed) != answer.is_ok() {
+            match answer {
+                Ok(()) => info!("Valkey answers"),
+                Err(error) => warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until it is back"),
+            }
+            changed(&context);
+        }
+        sleep(EVERY).await;
+    }
+}
+
+fn changed(context: &Context) {
+    context.scopes.plan.notify_one();
+    for provider in context.scopes.providers() {
+        context.scopes.wake_provider(&key(&*provider));
+    }
+    for batch in sessions::all(context).iter().filter(|batch| !batch.phase().is_finished()) {
+        let of = key(&**batch);
+        context.batches.with(&of, |memory| {
+            if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable) {
+                memory.held = None;
+            }
+        });
+        context.scopes.wake_batch(&of);
+    }
+}
