@@ -1,6 +1,9 @@
 //! The names that templates and conditions may use, and what they hold.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use fno_crds::job::Action;
 use serde::Serialize;
@@ -116,7 +119,8 @@ pub fn find<'a>(variables: &'a Map<String, Value>, name: &str) -> Result<&'a Val
     let mut path = root.to_owned();
     let missing = |path: &str, map: Option<&Map<String, Value>>| Missing {
         name: path.to_owned(),
-        known: map.map(|map| map.keys().cloned().collect()).unwrap_or_default(),
+        // Sorted here: whether serde_json's maps are depends on a feature any crate of the build may switch.
+        known: map.into_iter().flat_map(Map::keys).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
     };
     let mut value = variables.get(root).ok_or_else(|| missing(&path, Some(variables)))?;
     for part in parts {
@@ -152,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_scope_shows_what_is_there_and_nothing_else() {
-        let names = |scope: &Scope| scope.variables().keys().cloned().collect::<Vec<_>>();
+        let names = |scope: &Scope| scope.variables().keys().cloned().collect::<BTreeSet<_>>();
         let session = Scope::default();
-        assert_eq!(names(&session), ["fields", "page", "params", "provider"]);
+        assert_eq!(names(&session), ["fields", "page", "params", "provider"].map(str::to_owned).into());
         let job = Scope { job: Some(Job { name: "j".to_owned(), action: Action::Validation, attempt: 2 }), item: Some(json!({"id": 1})), ..session };
         assert_eq!(job.variables()["job"], json!({"name": "j", "action": "Validation", "attempt": 2}));
         assert_eq!(job.variables()["item"], json!({"id": 1}));
