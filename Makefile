@@ -29,7 +29,8 @@ lint: tools ## Format, clippy, generated files, licences (cargo deny, if install
 	@e2e/with-tools e2e/render /dev/stdout | diff -u config/default/fno-operator.yaml - || { echo "config/default differs from the chart: run \`make config\` and commit the result"; exit 1; }
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"; fi
 
-unit: tools ## Unit and property tests, and the flow engine with a real Firefox
+unit: tools ## Unit and property tests, and the flow engine with a real Firefox (the distribution's, if there is none)
+	@command -v firefox >/dev/null || e2e/cluster/packages firefox-esr
 	e2e/with-tools cargo test --locked --workspace
 
 scenarios: cluster-up images deploy ## The scenarios on the cluster, judged by the portals' journal
