@@ -1,15 +1,25 @@
-//! No code, seed or password in any log, object, event, metric or file name.
+//! No code, seed or password in any log, object, event, metric, kept file or file name.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::Result;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret};
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, LogParams},
+    api::{DeleteParams, ListParams, LogParams, PostParams},
+    runtime::wait::await_condition,
 };
+use serde_json::json;
 
-use crate::ground::{Ground, SYSTEM, kubectl, metrics};
+use crate::ground::{Ground, RELEASE, SYSTEM, kubectl, metrics};
+
+/// Looks through everything that was kept: what files hold, and what they are called. Prints how many files there are, then those with a secret.
+const LOOK_THROUGH: &str = r#"set -e
+cd /evidence
+find . -type f | wc -l
+grep -rlFf /patterns/patterns . || [ $? = 1 ]
+find . | grep -cFf /patterns/patterns | sed -n '/^0$/!s/$/ file names/p'
+"#;
 
 /// Every place where one of `secrets` shows in the operator's namespace or a scenario's namespace: `place: secret's number`.
 /// Secrets themselves are not looked into. The secret is never printed.
@@ -49,6 +59,54 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
         }
     }
     Ok(found)
+}
+
+/// Every kept file in which one of `secrets` shows, or that is called so: pictures, manifests and reports on the volume of `namespace`, runner logs
+/// and the archive on the operator's. None if there is no such volume (an S3 store).
+///
+/// # Errors
+/// The cluster does not answer, or the Pod that looks cannot run.
+pub async fn search_kept(ground: &Ground, namespace: &str, secrets: &BTreeSet<String>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (namespace, claim) in [(namespace, "fno-evidence".to_owned()), (SYSTEM, format!("{RELEASE}-evidence"))] {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(ground.client.clone(), namespace);
+        if claims.get_opt(&claim).await?.is_some() {
+            found.extend(look_through(ground, namespace, &claim, secrets).await.with_context(|| format!("the volume {claim} in {namespace}"))?);
+        }
+    }
+    Ok(found)
+}
+
+/// By a Pod: a volume can be read nowhere else on every cluster.
+async fn look_through(ground: &Ground, namespace: &str, claim: &str, secrets: &BTreeSet<String>) -> Result<Vec<String>> {
+    let (all, pods): (Api<Secret>, Api<Pod>) = (Api::namespaced(ground.client.clone(), namespace), Api::namespaced(ground.client.clone(), namespace));
+    let patterns = secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect::<Vec<_>>().join("\n");
+    let patterns = json!({"metadata": {"generateName": "leaks-"}, "stringData": {"patterns": patterns}});
+    let patterns = all.create(&PostParams::default(), &serde_json::from_value(patterns)?).await?.name_any();
+    let pod = json!({
+        "metadata": {"generateName": "leaks-"},
+        "spec": {
+            "restartPolicy": "Never", "automountServiceAccountToken": false,
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "look", "image": Ground::image("portals")?, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", LOOK_THROUGH],
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+                "volumeMounts": [{"name": "evidence", "mountPath": "/evidence", "readOnly": true}, {"name": "patterns", "mountPath": "/patterns"}],
+            }],
+            "volumes": [{"name": "evidence", "persistentVolumeClaim": {"claimName": claim}}, {"name": "patterns", "secret": {"secretName": patterns}}],
+        },
+    });
+    let name = pods.create(&PostParams::default(), &serde_json::from_value(pod)?).await?.name_any();
+    let phase = |pod: Option<&Pod>| pod.and_then(|pod| pod.status.as_ref()?.phase.clone()).unwrap_or_default();
+    let over = await_condition(pods.clone(), &name, move |pod: Option<&Pod>| matches!(phase(pod).as_str(), "Succeeded" | "Failed"));
+    let pod = tokio::time::timeout(Duration::from_secs(120), over).await.context("it is not looked through in time")??;
+    let said = pods.logs(&name, &LogParams::default()).await?;
+    ensure!(phase(pod.as_ref()) == "Succeeded", "it cannot be looked through: {said}");
+    pods.delete(&name, &DeleteParams::default()).await?;
+    all.delete(&patterns, &DeleteParams::default()).await?;
+    let (count, found) = said.split_once('\n').context("nothing was said")?;
+    ensure!(namespace == SYSTEM || count.trim().parse::<usize>()? > 0, "nothing was kept");
+    Ok(found.lines().map(|file| format!("{claim} in {namespace}: {file}")).collect())
 }
 
 /// Values of Secrets in a scenario's namespace: the passwords, the seeds, and the codes while they exist.

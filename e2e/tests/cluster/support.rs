@@ -85,7 +85,8 @@ pub async fn close(arena: Arena, more_secrets: impl IntoIterator<Item = String>)
     arena.swept(LONG).await?;
     let mut secrets: BTreeSet<String> = leaks::values(&arena.ground, &arena.namespace).await?;
     secrets.extend(more_secrets);
-    let found = leaks::search(&arena.ground, &secrets).await?;
+    let mut found = leaks::search(&arena.ground, &secrets).await?;
+    found.extend(leaks::search_kept(&arena.ground, &arena.namespace, &secrets).await?);
     ensure!(found.is_empty(), "secrets show in: {found:?}");
     arena.close().await
 }
