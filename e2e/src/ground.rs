@@ -80,22 +80,12 @@ pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<St
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// One metric of the operator, summed over its labels that contain `labels` (`provider="octotel"`).
-///
-/// # Errors
-/// The operator does not answer.
-pub async fn metric(ground: &Ground, name: &str, labels: &str) -> Result<f64> {
-    let text = metrics(ground).await?;
-    let of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels);
-    Ok(text.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
-}
-
 /// Everything the operator exports.
 ///
 /// # Errors
 /// The operator does not answer.
 pub async fn metrics(ground: &Ground) -> Result<String> {
-    let path = format!("/api/v1/namespaces/{SYSTEM}/services/http:{RELEASE}:metrics/proxy/metrics");
+    let path = format!("/api/v1/namespaces/{SYSTEM}/services/http:{RELEASE}-metrics:http/proxy/metrics");
     let text = ground.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
     ensure!(text.contains("fno_"), "the operator exports no fno_ metric");
     Ok(text)
