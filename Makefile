@@ -14,7 +14,7 @@ demo: ## Set everything up, run the demo's jobs on a real cluster, show the resu
 	@$(STEP) "1/4 programs and cluster" $(MAKE) --no-print-directory cluster-up
 	@$(STEP) "2/4 images" $(MAKE) --no-print-directory images
 	@$(STEP) "3/4 operator" $(MAKE) --no-print-directory deploy
-	@$(STEP) "4/4 demo" e2e/with-cluster cargo run --quiet --locked --release -p fno-e2e --bin demo
+	@$(STEP) "4/4 demo" e2e/with-cluster e2e/program demo
 
 test: ## Everything that must hold: lint, unit tests, scenarios on a real cluster
 	@$(STEP) "1/3 lint" $(MAKE) --no-print-directory lint
@@ -34,10 +34,10 @@ unit: tools ## Unit and property tests, and the flow engine with a real Firefox 
 	e2e/with-tools cargo test --locked --workspace
 
 scenarios: cluster-up images deploy ## The scenarios on the cluster, judged by the portals' journal
-	e2e/with-cluster cargo test --locked -p fno-e2e --features cluster --test cluster -- --test-threads 3
+	e2e/with-cluster cargo test --locked --workspace --features fno-e2e/cluster --test scenarios -- --test-threads 3
 
 bench: cluster-up images deploy ## Measure: batched against unbatched, overhead, API writes, memory
-	e2e/with-cluster cargo run --quiet --locked --release -p fno-e2e --bin bench
+	e2e/with-cluster e2e/program bench
 
 ##@ Generated files
 crds: ## Write crds/*.yaml, the chart's copy of them and docs/reasons.md from the types
