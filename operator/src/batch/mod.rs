@@ -291,11 +291,12 @@ async fn tell_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
 async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Blocked) {
     let status = batch.status.clone().unwrap_or_default();
     settle::count_end(context, batch, phase);
+    let settled = status.progress.clone().unwrap_or_default();
+    let note = Blocked { reason: why.reason, message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned() };
     info!(
         batch = batch.name_any(), namespace = batch.namespace(), provider = batch.spec.provider, phase = %phase, reason = %why.reason,
-        progress = status.progress, logins = status.logins, "a batch ended: {}", why.message
+        progress = settled, logins = status.logins, "a batch ended: {}", note.message
     );
-    let note = Blocked { reason: why.reason, message: format!("{phase}, {} jobs settled. {}", status.progress.unwrap_or_default(), why.message) };
     if phase == BatchPhase::Completed {
         context.publisher.normal(batch, "Finish", &note).await;
     } else {
