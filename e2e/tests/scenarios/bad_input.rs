@@ -1,0 +1,249 @@
+//! Every mistake has its sentence or its reason, stops nothing else, and what waits goes on by itself once mended.
+
+use anyhow::{Context, Result, ensure};
+use fno_crds::Reason;
+use fno_e2e::{
+    Arena,
+    ground::{kubectl, kubectl_with},
+    jobs,
+};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+use crate::support::{LONG, alone, arena, beside, circuits, close, outcomes_are_right, validations};
+
+/// One job on a provider that is broken by `broken`; it shows `reason`; `mend` lets it end well.
+async fn waits_and_goes_on<F>(name: &str, provider: &str, broken: impl FnOnce(&mut Value), reason: Reason, mend: F) -> Result<()>
+where
+    F: AsyncFnOnce(&Arena) -> Result<()>,
+{
+    let arena = arena(name).await?;
+    arena.provider(provider, broken).await?;
+    let circuits = circuits(&arena, provider, 1).await?;
+    jobs::submit(&arena.jobs(), validations(provider, &circuits, &json!({}))).await?;
+    let job = jobs::shows(&arena.jobs(), &format!("{provider}-000"), reason, LONG).await?;
+    ensure!(job.status.and_then(|s| s.message).is_some_and(|m| !m.is_empty()), "no message");
+    mend(&arena).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, provider, &circuits)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn what_the_crd_refuses_is_refused_with_a_sentence() -> Result<()> {
+    let _beside = beside().await;
+    let job = |spec: Value| json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "bad"}, "spec": spec}).to_string();
+    for (spec, sentence) in [
+        (json!({"provider": "octotel", "action": "Destroy", "circuitNumber": "OCT1"}), "Unsupported value: \"Destroy\""),
+        (json!({"provider": "octotel", "action": "Validation", "circuitNumber": ""}), "spec.circuitNumber"),
+        (json!({"provider": "octotel", "action": "Validation"}), "spec.circuitNumber: Required value"),
+        (
+            json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1", "notBefore": "2026-02-01T00:00:00Z", "deadline": "2026-01-01T00:00:00Z"}),
+            "notBefore must be earlier than deadline",
+        ),
+    ] {
+        let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &job(spec)).await.err().context("accepted")?.to_string();
+        ensure!(refused.contains(sentence), "expected {sentence:?}, found {refused}");
+    }
+    let mut provider = fno_e2e::arena::sample("octotel")?;
+    provider["spec"]["flows"]["validation"]["steps"] = json!([{"type": "click"}]);
+    let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &provider.to_string()).await.err().context("accepted")?.to_string();
+    ensure!(refused.contains("this type of step needs selectors"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_without_its_provider_waits_until_it_is_created() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("no-provider").await?;
+    let circuits = circuits(&arena, "evotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    jobs::shows(&arena.jobs(), "evotel-000", Reason::ProviderNotFound, LONG).await?;
+    arena.provider("evotel", |_| {}).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "evotel", &circuits)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn a_suspended_provider_holds_its_jobs() -> Result<()> {
+    let _beside = beside().await;
+    waits_and_goes_on(
+        "suspended",
+        "evotel",
+        |spec| spec["suspend"] = json!(true),
+        Reason::Suspended,
+        async |arena| arena.patch_provider("evotel", json!({"spec": {"suspend": false}})).await.map(drop),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_flow_that_does_not_lint_holds_its_jobs_and_is_named_on_the_provider() -> Result<()> {
+    let _beside = beside().await;
+    let right = fno_e2e::arena::sample("evotel")?["spec"]["flows"]["validation"].clone();
+    let broken = |spec: &mut Value| {
+        if let Some(steps) = spec["flows"]["validation"]["steps"].as_array_mut() {
+            steps.insert(0, json!({"type": "navigate", "url": "{{ nobody.knows }}"}));
+        }
+    };
+    waits_and_goes_on("lint", "evotel", broken, Reason::FlowInvalid, async |arena| {
+        let provider = arena.providers().get("evotel").await?;
+        let ready = provider.status.context("status")?.conditions.into_iter().find(|c| c.type_ == "Ready").context("Ready")?;
+        ensure!(ready.status == "False" && ready.reason == "FlowInvalid" && ready.message.contains("nobody"), "{ready:?}");
+        arena.patch_provider("evotel", json!({"spec": {"flows": {"validation": right}}})).await.map(drop)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_missing_secret_and_then_a_missing_key_hold_the_jobs() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("secret").await?;
+    arena.provider("evotel", |_| {}).await?;
+    let secrets = arena.api::<Secret>();
+    let right = secrets.get("evotel-bot").await?;
+    let text = |key: &str| right.data.as_ref().and_then(|d| d.get(key)).map(|v| String::from_utf8_lossy(&v.0).into_owned()).unwrap_or_default();
+    secrets.delete("evotel-bot", &DeleteParams::default()).await?;
+    let circuits = circuits(&arena, "evotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::SecretNotFound, LONG).await?;
+    ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("evotel-bot"), "the Secret is not named");
+    arena.secret("evotel-bot", &[("username", &text("username"))]).await?;
+    let names_the_key = |jobs: &std::collections::BTreeMap<String, fno_crds::FnoJob>| {
+        jobs.values().any(|j| j.status.as_ref().and_then(|s| s.message.as_ref()).is_some_and(|m| m.contains("password")))
+    };
+    jobs::wait_until(&arena.jobs(), LONG, jobs::tell, names_the_key).await.context("the missing key is not named")?;
+    arena.secret("evotel-bot", &[("username", &text("username")), ("password", &text("password"))]).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "evotel", &circuits)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn a_seed_that_is_not_base32_holds_the_jobs() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("base32").await?;
+    arena.provider("octotel", |_| {}).await?;
+    let secrets = arena.api::<Secret>();
+    let right = secrets.get("octotel-bot").await?;
+    let text = |key: &str| right.data.as_ref().and_then(|d| d.get(key)).map(|v| String::from_utf8_lossy(&v.0).into_owned()).unwrap_or_default();
+    let with_seed = async |seed: &str| arena.secret("octotel-bot", &[("username", &text("username")), ("password", &text("password")), ("totp", seed)]).await;
+    with_seed("this is no base32!").await?;
+    let circuits = circuits(&arena, "octotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
+    jobs::shows(&arena.jobs(), "octotel-000", Reason::SeedInvalid, LONG).await?;
+    with_seed(&text("totp")).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    close(arena, ["this is no base32!".to_owned()]).await
+}
+
+#[tokio::test]
+async fn a_cancellation_without_a_flow_fails_with_no_flow() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("no-flow").await?;
+    arena.provider("evotel", |_| {}).await?;
+    jobs::submit(&arena.jobs(), vec![jobs::validation("cancel", "evotel", "ABCDEF0123456789", json!({"action": "Cancellation"}))]).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let status = finished["cancel"].status.clone().context("status")?;
+    ensure!(status.phase == Some(fno_crds::JobPhase::Failed) && status.reason == Some(Reason::NoFlow), "{status:?}");
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn a_pod_that_no_node_can_take_is_reported_and_starts_once_it_can() -> Result<()> {
+    let _beside = beside().await;
+    // A value of this run's own: an earlier one that was ended in the middle has left its label.
+    let (label, value) = ("e2e.fno.dev/takes-runners", jiff::Timestamp::now().as_millisecond().to_string());
+    waits_and_goes_on(
+        "unschedulable",
+        "evotel",
+        |spec| spec["runner"] = json!({"nodeSelector": {label: value}}),
+        Reason::PodUnschedulable,
+        async |_| kubectl(&["label", "nodes", "--all", "--overwrite", &format!("{label}={value}")]).await.map(drop),
+    )
+    .await?;
+    kubectl(&["label", "nodes", "--all", &format!("{label}-")]).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_lifted() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("quota").await?;
+    arena.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}}).to_string()).await?;
+    arena.provider("evotel", |_| {}).await?;
+    let circuits = circuits(&arena, "evotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::PodRejected, LONG).await?;
+    ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("quota"), "the quota is not named");
+    kubectl(&["delete", "resourcequota", "one", "--namespace", &arena.namespace]).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "evotel", &circuits)?;
+    close(arena, []).await
+}
+
+/// Lets a value through that the CRD refuses, for as long as `meanwhile` takes: as an object of an older or newer version of the API would be there.
+async fn without_enum(crd: &str, field: &str, meanwhile: impl Future<Output = Result<()>>) -> Result<()> {
+    let name = format!("{crd}.fno.dev");
+    let path = format!("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{field}/enum");
+    let patch = json!([{"op": "remove", "path": path}]).to_string();
+    kubectl(&["patch", "customresourcedefinition", &name, "--type", "json", "--patch", &patch]).await?;
+    let outcome = meanwhile.await;
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &format!("crds/{crd}.yaml")]).await?;
+    outcome
+}
+
+/// Applies what the CRD will take any moment now: the API server takes up a changed CRD after it has answered.
+async fn apply_once_taken(arena: &Arena, object: &Value) -> Result<()> {
+    let text = object.to_string();
+    let taken = async {
+        while let Err(error) = arena.apply(&text).await {
+            ensure!(format!("{error:#}").contains("Unsupported value"), "{error:#}");
+        }
+        Ok(())
+    };
+    tokio::time::timeout(LONG, taken).await.context("the changed CRD is not taken up")?
+}
+
+#[tokio::test]
+async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
+    let _alone = alone().await;
+    let arena = arena("malformed").await?;
+    arena.provider("evotel", |_| {}).await?;
+    let mut provider = fno_e2e::arena::sample("mfn")?;
+    provider["spec"]["batching"] = json!({"objective": "MinBoredom"});
+    without_enum("fnoproviders", "batching/properties/objective", apply_once_taken(&arena, &provider)).await?;
+    let job = json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "malformed"},
+                     "spec": {"provider": "evotel", "action": "Daydreaming", "circuitNumber": "4857544317156075"}});
+    without_enum("fnojobs", "action", apply_once_taken(&arena, &job)).await?;
+
+    let circuits = circuits(&arena, "evotel", 3).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    jobs::submit(&arena.jobs(), vec![jobs::validation("waits", "mfn", "FTTX-CT-12345", json!({}))]).await?;
+    // Read as text: our own types cannot hold them, which is the point.
+    let shown = async |kind: &str, name: &str, jsonpath: &str| kubectl(&["get", kind, name, "--namespace", &arena.namespace, "-o", jsonpath]).await;
+    let wait = |kind: &str, condition: &str| {
+        let (kind, condition) = (kind.to_owned(), condition.to_owned());
+        let namespace = arena.namespace.clone();
+        async move { kubectl(&["wait", &kind, "--namespace", &namespace, &format!("--for={condition}"), "--timeout=120s"]).await }
+    };
+    wait("fnojob/malformed", "jsonpath={.status.reason}=InvalidJob").await?;
+    wait("fnoprovider/mfn", "condition=Ready=False").await?;
+    wait("fnojob/waits", "jsonpath={.status.reason}=ProviderNotReady").await?;
+    for (kind, name, jsonpath, said) in [
+        ("fnojob", "malformed", "jsonpath={.status.phase} {.status.message}", "Daydreaming"),
+        ("fnoprovider", "mfn", "jsonpath={.status.conditions[?(@.type==\"Ready\")].message}", "MinBoredom"),
+        ("fnojob", "waits", "jsonpath={.status.message}", "MinBoredom"),
+    ] {
+        let message = shown(kind, name, jsonpath).await?;
+        ensure!(message.contains(said), "{kind} {name} does not name the value: {message}");
+    }
+    for n in 0..circuits.len() {
+        wait(&format!("fnojob/evotel-{n:03}"), "condition=Succeeded").await?;
+    }
+    kubectl(&["delete", "fnojobs/malformed", "fnojobs/waits", "fnoproviders/mfn", "--namespace", &arena.namespace, "--timeout=60s"]).await?;
+    outcomes_are_right(&jobs::all_finished(&arena.jobs(), LONG).await?, "evotel", &circuits)?;
+    close(arena, []).await
+}
