@@ -14,6 +14,7 @@
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
 //! * [`build`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
+//! * [`totp`]: the code of a seed and a step.
 //! * [`text`]: texts with a bound.
 //! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
 
@@ -30,4 +31,5 @@ pub mod plan;
 pub mod provider_status;
 pub mod sessions;
 pub mod text;
+pub mod totp;
 pub mod work;

@@ -6,7 +6,7 @@
 //! * `scope` and `jobs` are what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs.
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
 //! * `retention`, `sweep` and `valkey_watch` look after what else there is.
-//! * `totp`, `valkey` and `secrets` are the guarded things: nothing there can be printed.
+//! * `valkey` and `secrets` are the guarded things: nothing there can be printed.
 
 pub mod args;
 mod batch;
@@ -27,7 +27,6 @@ mod secrets;
 pub mod settings;
 mod sweep;
 pub mod telemetry;
-mod totp;
 mod valkey;
 mod valkey_watch;
 mod version;

@@ -1,7 +1,7 @@
 //! The Secrets of accounts, read one by one by name. The operator never lists or watches Secrets: a watch over those of a namespace would have
 //! to be allowed to read all of them, and what is needed is a handful known by name.
 
-use fno_core::plan::Blocked;
+use fno_core::{plan::Blocked, totp::Seed};
 use fno_crds::{
     Reason,
     names::{KEY_PASSWORD, KEY_USERNAME},
@@ -9,8 +9,6 @@ use fno_crds::{
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-
-use crate::totp::Seed;
 
 /// What is known of an account's Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

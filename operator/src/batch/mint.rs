@@ -10,6 +10,7 @@ use fno_core::{
     lifecycle::Held,
     mint::{Request, Valkey, Verdict, mint, step},
     plan::Blocked,
+    totp::Seed,
 };
 use fno_crds::{
     FnoBatch, FnoProvider, Reason,
@@ -30,7 +31,6 @@ use crate::{
     patch::{is_conflict, status_patch, write_status},
     provider::status,
     secrets,
-    totp::Seed,
     valkey::Taken,
 };
 

@@ -192,7 +192,7 @@ fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut Fno
     status.accounts.retain(|account| named(&account.name) || account.last_step.is_some());
     status.active_batches = Some(number(at_work.len()));
     // Before the first planning nothing is known, and what is stored stands.
-    status.pending = context.pending.get(of).or(status.pending.take());
+    status.pending = context.pending.get(of).or_else(|| status.pending.take());
     let flush = provider.annotations().get(ANNOTATION_FLUSH);
     if let Some(value) = flush.filter(|value| context.flushed.get(of).as_ref() == Some(*value)) {
         status.flushed = Some(fno_core::text::at_most(value, 100));

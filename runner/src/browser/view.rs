@@ -41,7 +41,7 @@ impl Browser {
         self.value(Raw::get("window/handles")).await
     }
 
-    pub(crate) async fn to_window(&mut self, window: &str) -> Result<(), DriverError> {
+    pub(crate) async fn enter_window(&mut self, window: &str) -> Result<(), DriverError> {
         self.command(QUICK, Raw::post("window", json!({ "handle": window }))).await.map(drop)
     }
 
@@ -50,15 +50,15 @@ impl Browser {
     }
 
     /// To the top of the window's page.
-    pub(crate) async fn to_top(&mut self) -> Result<(), DriverError> {
+    pub(crate) async fn enter_top(&mut self) -> Result<(), DriverError> {
         self.command(QUICK, Raw::post("frame", json!({ "id": null }))).await.map(drop)
     }
 
-    pub(crate) async fn to_frame(&mut self, frame: &Element) -> Result<(), DriverError> {
+    pub(crate) async fn enter_frame(&mut self, frame: &Element) -> Result<(), DriverError> {
         self.command(QUICK, Raw::post("frame", json!({ "id": frame.json() }))).await.map(drop)
     }
 
-    pub(crate) async fn to_child_frame(&mut self, index: u16) -> Result<(), DriverError> {
+    pub(crate) async fn enter_child_frame(&mut self, index: u16) -> Result<(), DriverError> {
         self.command(QUICK, Raw::post("frame", json!({ "id": index }))).await.map(drop)
     }
 

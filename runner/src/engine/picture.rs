@@ -16,7 +16,7 @@ const TRIES: usize = 50;
 /// # Errors
 /// [`DriverErrorKind::DialogOpen`] while a native dialog is open: there is nothing to see behind it.
 pub async fn picture(browser: &mut Browser, trace: &mut Trace, step: &str, full_page: bool) -> Result<String, DriverError> {
-    browser.to_top().await?;
+    browser.enter_top().await?;
     let png = covered(browser, &[], false, full_page).await?;
     Ok(trace.add_file(step, "image/png", png))
 }
@@ -54,7 +54,7 @@ impl Walk<'_, '_> {
     }
 
     async fn take(&mut self, full_page: bool) -> Result<Vec<u8>, DriverError> {
-        self.browser.to_top().await?;
+        self.browser.enter_top().await?;
         covered(self.browser, &self.sensitive, self.sensitive_frame, full_page).await
     }
 
@@ -63,7 +63,7 @@ impl Walk<'_, '_> {
         let chains: Vec<Value> = self.sensitive.iter().map(chain_json).collect();
         let cover = Request::new("cover").with("chains", chains).with("frames", self.sensitive_frame);
         self.place.is_lost();
-        self.browser.to_top().await?;
+        self.browser.enter_top().await?;
         ask(self.browser, &cover).await?;
         let pdf = self.browser.print().await;
         let uncovered = ask(self.browser, &Request::new("uncover")).await;

@@ -33,12 +33,12 @@ impl Place {
         Self { window, frames: Vec::new(), is_entered: false }
     }
 
-    pub(super) fn into_frame(&mut self, alternatives: Vec<Chain>) {
+    pub(super) fn add_frame(&mut self, alternatives: Vec<Chain>) {
         self.frames.push(Frame::Matching(alternatives));
         self.is_entered = false;
     }
 
-    pub(super) fn to_parent(&mut self) {
+    pub(super) fn leave_frame(&mut self) {
         self.frames.pop();
         self.is_entered = false;
     }
@@ -78,10 +78,10 @@ impl Walk<'_, '_> {
             return Err(Problem::new(FailureKind::Crashed, "the browser's main window is closed"));
         }
         for window in windows.iter().filter(|window| **window != main) {
-            self.browser.to_window(window).await?;
+            self.browser.enter_window(window).await?;
             self.browser.close_window().await?;
         }
-        self.browser.to_window(&main).await?;
+        self.browser.enter_window(&main).await?;
         self.place = Place::default();
         self.place.at_top();
         Ok(())
@@ -93,7 +93,7 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let window = self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
-        match self.browser.to_window(&window).await {
+        match self.browser.enter_window(&window).await {
             Err(error) if error.kind == DriverErrorKind::Stale => {
                 let (kind, which) = if self.place.window.is_none() {
                     (FailureKind::Crashed, "the browser's main window")
@@ -113,7 +113,7 @@ impl Walk<'_, '_> {
                     }
                     Err(_) => {
                         tokio::time::sleep(super::look::AGAIN).await;
-                        self.browser.to_top().await?;
+                        self.browser.enter_top().await?;
                         continue 'again;
                     }
                 }
@@ -126,13 +126,13 @@ impl Walk<'_, '_> {
     /// The inner error says that it is not there yet.
     async fn enter_frame(&mut self, frame: &Frame, clock: &mut Clock) -> Done<Result<(), DriverError>> {
         let entered = match frame {
-            Frame::Index(index) => self.browser.to_child_frame(*index).await,
+            Frame::Index(index) => self.browser.enter_child_frame(*index).await,
             Frame::Matching(alternatives) => {
                 let request = Request::new("find").alternatives(alternatives).with("need", "displayed");
                 match self.browser.ask::<Found>(&request, clock.remaining()).await? {
                     Answer::Here(Found { found: Some(target), .. }, _, waited) => {
                         clock.page_took(waited);
-                        self.browser.to_frame(&target.element).await
+                        self.browser.enter_frame(&target.element).await
                     }
                     Answer::Here(_, _, waited) => {
                         clock.page_took(waited);
@@ -174,7 +174,7 @@ impl Walk<'_, '_> {
         loop {
             for window in self.browser.windows().await? {
                 self.place.is_lost();
-                if self.browser.to_window(&window).await.is_ok() && self.browser.url().await.is_ok_and(|url| up_to_path(&url) == wanted) {
+                if self.browser.enter_window(&window).await.is_ok() && self.browser.url().await.is_ok_and(|url| up_to_path(&url) == wanted) {
                     return Ok(window);
                 }
             }

@@ -70,7 +70,7 @@ async fn fields_of_every_kind_take_their_value() {
     ] {
         let selectors = json!([[format!("#{id}")]]);
         let walked = bench.walk(json!([{"type": "change", "selectors": selectors, "value": value}, {"type": "extract", "field": "shown", "from": "Value", "selectors": selectors, "required": false}])).await;
-        assert_eq!(walked.finished().get("shown").unwrap_or(&json!("")), &shown, "{id}");
+        assert_eq!(walked.finished().get("shown").cloned().unwrap_or_else(|| json!("")), shown, "{id}");
     }
     for (id, value, checked) in [("box", "true", "true"), ("box", "false", "false"), ("on", "on", "true"), ("on", "false", "false"), ("radio", "true", "true")]
     {

@@ -96,7 +96,7 @@ pub(in super::super) fn key_of(step: &Step) -> Done<char> {
         (Some(single), None) => Ok(single),
         _ => {
             let found = KEYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, code)| *code);
-            found.or(if name == "Meta" { Some('\u{e03d}') } else { None }).ok_or_else(|| {
+            found.or_else(|| (name == "Meta").then_some('\u{e03d}')).ok_or_else(|| {
                 Problem::new(FailureKind::Flow, format!("there is no key {name:?}: a character, or a name such as Enter, Tab, Escape, ArrowDown, F5"))
             })
         }

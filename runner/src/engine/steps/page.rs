@@ -24,7 +24,7 @@ impl Walk<'_, '_> {
         let url = template.render(&self.run.scope)?;
         let url = address::resolve(&self.run.rules.base_url, &url).map_err(|error| Problem::new(FailureKind::Flow, error.to_string()))?;
         // A page has its own time; a step may say otherwise, the flow's time for steps in general does not.
-        let limit = step.timeout.map_or(self.browser.page_load_timeout(), millis);
+        let limit = step.timeout.map_or_else(|| self.browser.page_load_timeout(), millis);
         let left = self.run.deadline.saturating_duration_since(Instant::now());
         if self.place.is_in_frame() {
             self.place = Place::top_of(self.place.window.clone());

@@ -31,7 +31,7 @@ impl Walk<'_, '_> {
         match ran {
             // It led away from the page, or opened a dialog.
             Err(error) if matches!(error.kind, DriverErrorKind::Stale | DriverErrorKind::DialogOpen) => Ok(()),
-            other => Ok(drop(other?)),
+            other => other.map(drop).map_err(Into::into),
         }
     }
 }

@@ -14,7 +14,7 @@ impl Walk<'_, '_> {
     pub(super) async fn switch_to(&mut self, step: &Step, clock: &mut Clock) -> Done {
         match step.to.ok_or_else(|| Problem::lacks("to"))? {
             SwitchTarget::Main => self.place = Place::top_of(None),
-            SwitchTarget::Parent => self.place.to_parent(),
+            SwitchTarget::Parent => self.place.leave_frame(),
             SwitchTarget::Window => {
                 let window = self.newest_window(clock).await?;
                 self.place = Place::top_of(Some(window));
@@ -23,7 +23,7 @@ impl Walk<'_, '_> {
                 // Found first, for the message and the drift; entered by its selectors, now and whenever the page is drawn anew.
                 self.find(step, Need::Displayed, clock).await?;
                 let alternatives = self.alternatives(&step.selectors)?;
-                self.place.into_frame(alternatives);
+                self.place.add_frame(alternatives);
             }
         }
         self.settle(clock).await?;

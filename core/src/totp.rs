@@ -1,4 +1,6 @@
 //! Seeds and codes (RFC 6238). Neither type can be printed: no `Debug`, no `Display`, no `Serialize`.
+//!
+//! When a code may be made is another matter: [`crate::mint`].
 
 use fno_crds::provider::{Totp, TotpAlgorithm};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
