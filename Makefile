@@ -34,7 +34,7 @@ unit: tools ## Unit and property tests, and the flow engine with a real Firefox 
 	e2e/with-tools cargo test --locked --workspace
 
 scenarios: cluster-up images deploy ## The scenarios on the cluster, judged by the portals' journal
-	e2e/with-cluster cargo test --locked --workspace --features fno-e2e/cluster --test scenarios -- --test-threads 3
+	e2e/with-cluster cargo test --locked --workspace --features fno-e2e/cluster --test scenarios -- --test-threads 3 --show-output
 
 bench: cluster-up images deploy ## Measure: batched against unbatched, overhead, API writes, memory
 	e2e/with-cluster e2e/program bench

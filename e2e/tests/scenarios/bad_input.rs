@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::support::{LONG, alone, arena, beside, circuits, close, outcomes_are_right, validations};
+use crate::support::{LONG, alone, arena, beside, circuits, close, conditions_show, outcomes_are_right, validations};
 
 /// One job on a provider that is broken by `broken`; it shows `reason`; `mend` lets it end well.
 async fn waits_and_goes_on<F>(name: &str, provider: &str, broken: impl FnOnce(&mut Value), reason: Reason, mend: F) -> Result<()>
@@ -24,6 +24,7 @@ where
     jobs::submit(&arena.jobs(), validations(provider, &circuits, &json!({}))).await?;
     let job = jobs::shows(&arena.jobs(), &format!("{provider}-000"), reason, LONG).await?;
     ensure!(job.status.and_then(|s| s.message).is_some_and(|m| !m.is_empty()), "no message");
+    conditions_show(&arena, reason).await?;
     mend(&arena).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, provider, &circuits)?;
@@ -110,6 +111,7 @@ async fn a_missing_secret_and_then_a_missing_key_hold_the_jobs() -> Result<()> {
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::SecretNotFound, LONG).await?;
     ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("evotel-bot"), "the Secret is not named");
+    conditions_show(&arena, Reason::SecretNotFound).await?;
     arena.secret("evotel-bot", &[("username", &text("username"))]).await?;
     let names_the_key = |jobs: &std::collections::BTreeMap<String, fno_crds::FnoJob>| {
         jobs.values().any(|j| j.status.as_ref().and_then(|s| s.message.as_ref()).is_some_and(|m| m.contains("password")))
@@ -134,6 +136,7 @@ async fn a_seed_that_is_not_base32_holds_the_jobs() -> Result<()> {
     let circuits = circuits(&arena, "octotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
     jobs::shows(&arena.jobs(), "octotel-000", Reason::SeedInvalid, LONG).await?;
+    conditions_show(&arena, Reason::SeedInvalid).await?;
     with_seed(&text("totp")).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, "octotel", &circuits)?;
@@ -178,6 +181,7 @@ async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::PodRejected, LONG).await?;
     ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("quota"), "the quota is not named");
+    conditions_show(&arena, Reason::PodRejected).await?;
     kubectl(&["delete", "resourcequota", "one", "--namespace", &arena.namespace]).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, "evotel", &circuits)?;

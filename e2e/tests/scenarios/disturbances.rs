@@ -10,7 +10,7 @@ use fno_e2e::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, outcomes_are_right, validations};
+use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, validations};
 
 /// Talks to the operator's Valkey inside its Pod; the password never leaves it.
 pub async fn valkey(command: &[&str]) -> Result<String> {
@@ -38,7 +38,11 @@ async fn without_valkey_no_code_is_minted_and_work_goes_on_when_it_is_back() -> 
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
     scale_valkey(0).await?;
     arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
-    let shown = jobs::shows(&arena.jobs(), "octotel-000", Reason::ValkeyUnavailable, LONG).await;
+    let shown = async {
+        jobs::shows(&arena.jobs(), "octotel-000", Reason::ValkeyUnavailable, LONG).await?;
+        conditions_show(&arena, Reason::ValkeyUnavailable).await
+    };
+    let shown = shown.await;
     let journal = arena.portals.journal().await;
     // Mended whatever was found: the other scenarios need it.
     scale_valkey(1).await?;
@@ -87,9 +91,9 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     close(arena, []).await
 }
 
-/// Changes one value of the release and waits until the operator runs with it.
-async fn set_value(value: &str) -> Result<()> {
-    let args = ["upgrade", RELEASE, "charts/fno-operator", "--namespace", SYSTEM, "--reuse-values", "--wait", "--timeout", "3m", "--set", value];
+/// Changes values of the release and waits until the operator runs with them.
+async fn set_values(values: &str) -> Result<()> {
+    let args = ["upgrade", RELEASE, "charts/fno-operator", "--namespace", SYSTEM, "--reuse-values", "--wait", "--timeout", "3m", "--set", values];
     run("helm", &args, None).await.map(drop)
 }
 
@@ -97,12 +101,17 @@ async fn set_value(value: &str) -> Result<()> {
 async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("image").await?;
-    set_value("runner.image=localhost/fno/runner:not-there").await?;
+    // The batch whose Pod never came is given up sooner than by default, so that the next one has the right image sooner.
+    set_values("runner.image=localhost/fno/runner:not-there,deadlines.podRunning=45s").await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
-    let shown = jobs::shows(&arena.jobs(), "evotel-000", Reason::ImageUnavailable, LONG).await;
-    set_value(&format!("runner.image={}", Ground::image("runner")?)).await?;
+    let shown = async {
+        jobs::shows(&arena.jobs(), "evotel-000", Reason::ImageUnavailable, LONG).await?;
+        conditions_show(&arena, Reason::ImageUnavailable).await
+    };
+    let shown = shown.await;
+    set_values(&format!("runner.image={},deadlines.podRunning=5m", Ground::image("runner")?)).await?;
     shown?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, "evotel", &circuits)?;

@@ -5,7 +5,7 @@ use fno_crds::{Reason, provider_status::BreakerState};
 use fno_e2e::{Arena, jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, outcomes_are_right, validations};
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, validations};
 
 /// The Secret of the octotel sample's account, one key replaced.
 async fn spoil(arena: &Arena, key: &str, value: &str) -> Result<()> {
@@ -29,6 +29,7 @@ async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
     arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
     jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
+    conditions_show(&arena, Reason::BreakerOpen).await?;
     let provider = arena.providers().get("octotel").await?;
     let account = provider.status.context("status")?.accounts.first().cloned().context("account")?;
     ensure!(account.breaker.as_ref().is_some_and(|b| b.state == BreakerState::Open && b.open_until.is_none()), "{:?}", account.breaker);

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Result, ensure};
-use fno_crds::FnoJob;
+use fno_crds::{FnoJob, Reason};
 use fno_demo_portals::journal::Entry;
 use fno_e2e::{
     Arena, Ground, jobs, leaks,
     portals::{Circuit, Judge},
 };
+use kube::api::ListParams;
 use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -59,6 +60,16 @@ pub fn outcomes_are_right(jobs: &std::collections::BTreeMap<String, FnoJob>, pro
         ensure!(jobs::outcome(job) == Some(circuit.outcome.as_str()), "{name} ({}): expected {}, found {}", circuit.circuit, circuit.outcome, jobs::tell(job));
         ensure!(job.status.as_ref().is_some_and(|s| s.evidence.is_some()), "{name} has no evidence");
     }
+    Ok(())
+}
+
+/// What a job waits for stands on its provider's or its batch's conditions, too. They show it at once, a job only once it has held a while.
+pub async fn conditions_show(arena: &Arena, reason: Reason) -> Result<()> {
+    let (providers, batches) = (arena.providers().list(&ListParams::default()).await?, arena.batches().list(&ListParams::default()).await?);
+    let of_providers = providers.iter().filter_map(|provider| provider.status.as_ref()).flat_map(|status| &status.conditions);
+    let of_batches = batches.iter().filter_map(|batch| batch.status.as_ref()).flat_map(|status| &status.conditions);
+    let shown: BTreeSet<&str> = of_providers.chain(of_batches).map(|condition| condition.reason.as_str()).collect();
+    ensure!(shown.contains(reason.as_str()), "no condition of a provider or batch says {reason}, only {shown:?}");
     Ok(())
 }
 
