@@ -14,6 +14,7 @@ pub mod ground;
 pub mod jobs;
 pub mod leaks;
 pub mod portals;
+pub mod readme;
 
 pub use arena::Arena;
 pub use ground::Ground;

@@ -1,4 +1,4 @@
-//! A flow's author needs no cluster: `fno-runner local` runs every sample against the demo portals, with a real Firefox.
+//! A flow's author needs no cluster: `fno-runner local` runs every sample, and what README shows, against the demo portals with a real Firefox.
 
 use std::{env, path::PathBuf, process::Stdio};
 
@@ -7,6 +7,7 @@ use fno_demo_portals::{Clock, Config, Origin, Running, journal::Entry, start};
 use fno_e2e::{
     Ground,
     portals::{Circuit, Judge},
+    readme,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -58,17 +59,21 @@ async fn circuits(running: &Running, portal: &str) -> Result<Vec<Circuit>> {
     Ok(circuits)
 }
 
-async fn sample_runs(provider: &str, origins: &[Origin]) -> Result<()> {
-    let running = start(Config { port_base: 0, ..Config::default() }, Clock::System, false).await?;
-    let (_driver, port) = geckodriver().await?;
-    let circuits = circuits(&running, provider).await?;
-    let folder = tempfile::tempdir()?;
+fn jobs(provider: &str, circuits: &[Circuit]) -> String {
     let job = |(n, circuit): (usize, &Circuit)| {
         json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": format!("job-{n}")},
                "spec": {"provider": provider, "action": "Validation", "circuitNumber": circuit.circuit}})
         .to_string()
     };
-    std::fs::write(folder.path().join("jobs.yaml"), circuits.iter().enumerate().map(job).collect::<Vec<_>>().join("\n---\n"))?;
+    circuits.iter().enumerate().map(job).collect::<Vec<_>>().join("\n---\n")
+}
+
+async fn sample_runs(provider: &str, origins: &[Origin]) -> Result<()> {
+    let running = start(Config { port_base: 0, ..Config::default() }, Clock::System, false).await?;
+    let (_driver, port) = geckodriver().await?;
+    let circuits = circuits(&running, provider).await?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("jobs.yaml"), jobs(provider, &circuits))?;
 
     let samples = Ground::root().join("config/samples");
     let mut command = Command::new(runner()?);
@@ -124,4 +129,30 @@ async fn metrofibre_with_its_frame() -> Result<()> {
 #[tokio::test]
 async fn evotel() -> Result<()> {
     sample_runs("evotel", &[Origin::Evotel]).await
+}
+
+#[tokio::test]
+async fn the_commands_of_the_readme() -> Result<()> {
+    let running = start(Config { port_base: 0, ..Config::default() }, Clock::System, false).await?;
+    let (_driver, port) = geckodriver().await?;
+    let circuits = circuits(&running, "lightlink").await?;
+    let folder = tempfile::tempdir()?;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lightlink-bot"},
+                        "stringData": {"username": "lightlink-bot-1", "password": "Fibre!lightlink-1"}});
+    for (file, text) in [("lightlink.yaml", readme::block("portal")?), ("job.yaml", jobs("lightlink", &circuits)), ("secret.yaml", secret.to_string())] {
+        std::fs::write(folder.path().join(file), text)?;
+    }
+    let programs = runner()?.parent().context("a folder")?.display().to_string();
+    // README's portal and driver are at their usual addresses; these are where this test has them.
+    let here = format!("--base-url {} --webdriver http://127.0.0.1:{port} --evidence evidence", running.portals.url(Origin::Lightlink));
+    let script = format!("set -e\nPATH={programs}:$PATH\n{} {here}", readme::block("local")?);
+    let output = Command::new("bash").args(["-c", &script]).current_dir(folder.path()).kill_on_drop(true).output().await?;
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success() && said.contains("The flows are fine."), "{}: {said}{complained}", output.status);
+    for circuit in &circuits {
+        let line = format!("Validation {}  Succeeded {}", circuit.circuit, circuit.outcome);
+        ensure!(said.contains(&line), "{line} is not said: {said}");
+    }
+    running.stop().await;
+    Ok(())
 }

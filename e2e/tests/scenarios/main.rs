@@ -8,6 +8,6 @@ mod by_hand;
 mod disturbances;
 mod happy_path;
 mod logins;
-mod new_portal;
+mod readme;
 mod sessions;
 mod support;
