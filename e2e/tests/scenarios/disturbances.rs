@@ -10,7 +10,7 @@ use fno_e2e::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, validations};
+use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, release_with, validations};
 
 /// Talks to the operator's Valkey inside its Pod; the password never leaves it.
 pub async fn valkey(command: &[&str]) -> Result<String> {
@@ -76,9 +76,7 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("restart").await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
-    let circuits = circuits(&arena, "octotel", 20).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let circuits = release_with(&arena, "octotel", 20).await?;
     let begun = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
     jobs::wait_until(&arena.batches(), LONG, |b| format!("{:?}", b.phase()), |batches| batches.values().any(begun)).await?;
     kubectl(&["delete", "pod", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/component=operator", "--wait=false"]).await?;

@@ -4,18 +4,14 @@ use anyhow::{Context, Result, ensure};
 use fno_e2e::{jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, validations};
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, release_with, validations};
 
 #[tokio::test]
 async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("fifty").await?;
-    arena.provider("octotel", |_| {}).await?;
-    let circuits = circuits(&arena, "octotel", 50).await?;
-    // Created while the provider is suspended, then released: all fifty are there when planning begins.
-    arena.patch_provider("octotel", json!({"spec": {"suspend": true}})).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let circuits = release_with(&arena, "octotel", 50).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
     let journal = arena.portals.journal().await?;

@@ -5,7 +5,7 @@ use fno_crds::{Reason, provider_status::BreakerState};
 use fno_e2e::{Arena, jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, validations};
+use crate::support::{LONG, arena, beside, close, codes_were_never_refused, conditions_show, outcomes_are_right, release_with};
 
 /// The Secret of the octotel sample's account, one key replaced.
 async fn spoil(arena: &Arena, key: &str, value: &str) -> Result<()> {
@@ -25,9 +25,7 @@ async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     let right = value(&arena, key).await?;
     spoil(&arena, key, wrong).await?;
-    let circuits = circuits(&arena, "octotel", 3).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let circuits = release_with(&arena, "octotel", 3).await?;
     jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
     conditions_show(&arena, Reason::BreakerOpen).await?;
     let provider = arena.providers().get("octotel").await?;
@@ -82,9 +80,7 @@ async fn a_step_that_someone_else_used_is_left_out() -> Result<()> {
         ensure!(answer.contains("OK"), "{answer}");
         arena.portals.use_step("octotel", "octotel-bot-1", Some(u64::try_from(*step)?)).await?;
     }
-    let circuits = circuits(&arena, "octotel", 3).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let circuits = release_with(&arena, "octotel", 3).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, "octotel", &circuits)?;
     let journal = arena.portals.journal().await?;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use fno_e2e::{jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, validations};
+use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, release_with, validations};
 
 /// Codes of eight digits: long enough that one found in a log is no accident.
 const SEED: &str = "KRUGS4ZANFZSAYJAMRSW23ZAONSWKZBB";
@@ -31,9 +31,7 @@ async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result
                 json!([{"name": "eight", "credentialsSecretRef": {"name": "eight"}, "totp": {"secretRef": {"name": "eight", "key": "totp"}, "digits": 8}}]);
         })
         .await?;
-    let circuits = circuits(&arena, "octotel", 120).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let circuits = release_with(&arena, "octotel", 120).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
     let journal = arena.portals.journal().await?;
@@ -91,9 +89,7 @@ async fn a_session_that_expires_in_mid_batch_costs_one_more_login_and_nothing_el
     let arena = arena("expiry").await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     arena.portals.set("octotel", json!({"expireAfterLookups": 7})).await?;
-    let circuits = arena.portals.circuits("octotel", 12).await?;
-    jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
+    let circuits = release_with(&arena, "octotel", 12).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
     let journal = arena.portals.journal().await?;

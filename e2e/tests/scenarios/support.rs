@@ -46,6 +46,14 @@ pub async fn circuits(arena: &Arena, portal: &str, count: usize) -> Result<Vec<C
     Ok(circuits)
 }
 
+/// Submits jobs to a provider that is suspended and releases it: all of them are there when planning begins.
+pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result<Vec<Circuit>> {
+    let circuits = circuits(arena, provider, count).await?;
+    jobs::submit(&arena.jobs(), validations(provider, &circuits, &json!({}))).await?;
+    arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
+    Ok(circuits)
+}
+
 /// A validation for each circuit, named by its place.
 pub fn validations(provider: &str, circuits: &[Circuit], changes: &serde_json::Value) -> Vec<FnoJob> {
     let named = circuits.iter().enumerate();
