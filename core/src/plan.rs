@@ -24,7 +24,7 @@ mod pending;
 mod queue;
 mod report;
 mod runners;
-mod sentences;
+pub(crate) mod sentences;
 mod slots;
 
 use std::{

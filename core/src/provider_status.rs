@@ -18,14 +18,15 @@ use crate::{
         flow::{Observation, Saw, observe},
     },
     measure,
-    plan::{Blocked, Gate, ProviderView},
+    plan::{Blocked, Gate, ProviderView, sentences},
 };
 
 /// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A fault that was mended is noticed within that.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 
-/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then.
+/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then. What is broken
+/// is told before that it is suspended: it would still be broken after.
 #[must_use]
 pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
     let shut: Vec<(&str, &Blocked)> = view
@@ -43,6 +44,9 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
     let everyone = shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
     if let Some(blocked) = view.blocked.as_ref().or(flow).or(everyone).or(trouble) {
         return blocked.clone();
+    }
+    if view.spec.suspend {
+        return sentences::provider_suspended(view);
     }
     let message = shut.iter().map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message)).collect::<Vec<_>>().join(" ");
     Blocked { reason: Reason::Available, message }

@@ -70,6 +70,12 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
     ] {
         assert_eq!(readiness(&view, trouble).reason, expected);
     }
+    let suspended = |blocked| {
+        let view = view(blocked, &[Gate::Open], Gate::Open);
+        readiness(&ProviderView { spec: Arc::new(fno_crds::FnoProviderSpec { suspend: true, ..(*view.spec).clone() }), ..view }, None).reason
+    };
+    assert_eq!(suspended(None), Reason::Suspended);
+    assert_eq!(suspended(Some(because(Reason::SecretNotFound))), Reason::SecretNotFound);
     let partly = readiness(&view(None, &[Gate::Open, shut()], Gate::Open), None);
     assert_eq!(partly.message, "Account b rests: BreakerOpen.");
 }

@@ -30,7 +30,7 @@ pub(super) fn job_suspended() -> Blocked {
     blocked(Reason::Suspended, "The job is suspended (spec.suspend).".to_owned())
 }
 
-pub(super) fn provider_suspended(provider: &ProviderView) -> Blocked {
+pub(crate) fn provider_suspended(provider: &ProviderView) -> Blocked {
     blocked(Reason::Suspended, format!("Provider {} is suspended (spec.suspend).", provider.key.name))
 }
 

@@ -216,7 +216,8 @@ fn transition(provider: &FnoProvider, ready: &Blocked) -> Option<News> {
     let was = provider.status.as_ref().and_then(|status| get(&status.conditions, types::READY)).map(|condition| condition.reason.as_str());
     let changed = was != Some(ready.reason.as_str()) && !matches!(ready.reason, Reason::BreakerOpen | Reason::PortalChanged | Reason::PortalUnavailable);
     let first_good = was.is_none() && ready.reason == Reason::Available;
-    (changed && !first_good).then(|| News { warning: ready.reason != Reason::Available, what: ready.clone() })
+    let wanted = matches!(ready.reason, Reason::Available | Reason::Suspended);
+    (changed && !first_good).then(|| News { warning: !wanted, what: ready.clone() })
 }
 
 /// A provider that cannot be read says so itself, and holds up nobody else.
