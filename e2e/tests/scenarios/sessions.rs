@@ -48,8 +48,8 @@ async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result
 async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("overlap").await?;
-    // Slow pages, so that fifty jobs last longer than the two steps between the first login and the third.
-    arena.portals.set("octotel", json!({"latencyMs": 500, "maxSessions": 3})).await?;
+    // Slow pages, so that fifty jobs last longer than the steps between the first login and the third, even if a busy machine misses one.
+    arena.portals.set("octotel", json!({"latencyMs": 1000, "maxSessions": 3})).await?;
     arena
         .provider("octotel", |spec| {
             spec["suspend"] = json!(true);
