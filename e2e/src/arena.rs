@@ -58,12 +58,6 @@ impl Arena {
         Ok(arena)
     }
 
-    /// An arena whose namespace and portals are there already.
-    #[must_use]
-    pub fn existing(ground: &Ground, name: &str) -> Self {
-        Self { namespace: name.to_owned(), ground: ground.clone(), portals: Portals::of(ground.client.clone(), name) }
-    }
-
     /// `kubectl apply` in the namespace.
     ///
     /// # Errors

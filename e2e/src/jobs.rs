@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use fno_crds::{FnoBatch, FnoJob, JobPhase, batch::BatchPhase};
+use fno_crds::{FnoBatch, FnoJob, JobPhase};
 use futures::StreamExt as _;
 use kube::{
     Api, Resource, ResourceExt as _,
@@ -114,10 +114,4 @@ pub async fn batches_ended(api: &Api<FnoBatch>, within: Duration) -> Result<BTre
 pub fn outcome(job: &FnoJob) -> Option<&str> {
     let status = job.status.as_ref()?;
     (status.phase == Some(JobPhase::Succeeded)).then_some(status.outcome.as_deref()).flatten()
-}
-
-/// Batches that ended in order.
-#[must_use]
-pub fn completed(batches: &BTreeMap<String, FnoBatch>) -> usize {
-    batches.values().filter(|b| b.phase() == BatchPhase::Completed).count()
 }

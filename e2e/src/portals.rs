@@ -31,11 +31,6 @@ impl Portals {
         Ok(serde_json::from_str(&self.send("GET", path, None).await?)?)
     }
 
-    /// Whether the control port answers.
-    pub async fn is_alive(&self) -> bool {
-        self.send("GET", "/livez", None).await.is_ok()
-    }
-
     /// Everything that was done to the portals, in order.
     ///
     /// # Errors
@@ -77,14 +72,6 @@ impl Portals {
     /// The control port refuses it.
     pub async fn account(&self, account: Value) -> Result<()> {
         self.send("POST", "/accounts", Some(account)).await.map(drop)
-    }
-
-    /// Ends every session of an account now.
-    ///
-    /// # Errors
-    /// The control port does not answer.
-    pub async fn expire(&self, portal: &str, username: &str) -> Result<()> {
-        self.send("POST", "/sessions/expire", Some(json!({"portal": portal, "username": username}))).await.map(drop)
     }
 
     /// Somebody else uses a step of the account (the current one if none is given).
