@@ -1,202 +1,17 @@
-//! Flows: what a browser does on a portal, as data.
-//!
-//! A strict superset of the Chrome DevTools Recorder's `UserFlow` (`@puppeteer/replay`): same step types and field names,
-//! so a recording made in the browser pastes in unchanged. Steps are flat objects with a `type` because same-named fields
-//! of a structural schema must agree anyway, and one rule per type gives the clearer message.
+//! One step of a flow: a flat object with a `type`.
 
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
+use super::{
+    choice::{Cardinality, CountOperator, DialogAction, ExtractFrom, Normalize, ScreenshotPolicy, SelectBy, SwitchTarget},
+    commit::Commit,
+    step_type::StepType,
+};
 use crate::{duration::Duration, schema};
-
-/// A list of steps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Flow {
-    /// What the flow does, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 200))]
-    pub title: Option<String>,
-    /// Milliseconds a step may take unless it says otherwise. Default 5000, as in the DevTools Recorder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 180_000))]
-    pub timeout: Option<i32>,
-    /// Accepted from recordings, not used: the attribute the recorder preferred for selectors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 100))]
-    pub selector_attribute: Option<String>,
-    /// The steps, in order.
-    #[schemars(length(min = 1, max = 100))]
-    pub steps: Vec<Step>,
-}
-
-/// The closed list of step types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
-#[serde(rename_all = "camelCase")]
-#[strum(serialize_all = "camelCase")]
-pub enum StepType {
-    // The DevTools Recorder's.
-    /// Open `url`.
-    Navigate,
-    /// Click an element.
-    Click,
-    /// Double-click an element.
-    DoubleClick,
-    /// Set the value of a field (text, checkbox, radio, list).
-    Change,
-    /// Press a key and hold it.
-    KeyDown,
-    /// Release a key.
-    KeyUp,
-    /// Move the pointer over an element.
-    Hover,
-    /// Scroll the page or an element.
-    Scroll,
-    /// Set the size of the page.
-    SetViewport,
-    /// Wait until as many elements match as asked for.
-    WaitForElement,
-    /// Wait until a JavaScript expression is true (needs `browser.allowScripts`).
-    WaitForExpression,
-    /// Accepted from recordings and ignored: the session outlives a flow.
-    Close,
-    /// Accepted from recordings and ignored.
-    CustomStep,
-    /// Accepted from recordings and ignored.
-    EmulateNetworkConditions,
-    // Ours.
-    /// Read something from the page into `fields`.
-    Extract,
-    /// Fail unless a condition holds.
-    Assert,
-    /// End the flow with an outcome if `when` holds. First match wins.
-    Outcome,
-    /// Choose an entry of a list.
-    Select,
-    /// Press and release a key.
-    Press,
-    /// Answer a native dialog (alert, confirm, prompt).
-    Dialog,
-    /// Work in another frame or window from here on.
-    SwitchTo,
-    /// Take a picture.
-    Screenshot,
-    /// Store the page as PDF.
-    Print,
-    /// Run a subflow.
-    RunFlow,
-    /// Run a subflow for each row of an extracted table.
-    ForEach,
-    /// Run JavaScript (needs `browser.allowScripts`).
-    Script,
-}
-
-/// Whether a step takes a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ScreenshotPolicy {
-    /// Never, not even when the step fails.
-    Never,
-    /// When the step fails.
-    #[default]
-    OnFailure,
-    /// After the step.
-    After,
-}
-
-/// Where `extract` reads from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ExtractFrom {
-    /// The element's visible text.
-    Text,
-    /// The value of a form field.
-    Value,
-    /// An attribute, named by `attribute`.
-    Attribute,
-    /// A DOM property, named by `attribute`.
-    Property,
-    /// The page's URL (needs no selectors).
-    Url,
-    /// One row of a table, chosen by `match`, as an object with `columns`; with cardinality `Many` a list of rows.
-    Table,
-    /// The texts of all matching elements.
-    List,
-}
-
-/// How many rows may match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Cardinality {
-    /// Exactly one; none fails the step.
-    One,
-    /// None or one; none leaves the field away.
-    #[default]
-    ZeroOrOne,
-    /// Any number, as a list.
-    Many,
-}
-
-/// What is done to an extracted text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Normalize {
-    /// White space at the ends goes, runs of it become one blank (this happens anyway unless a regex is given).
-    Trim,
-    /// Only the digits stay.
-    Digits,
-    /// DD/MM/YYYY, DD-MM-YYYY, YYYY/MM/DD and `2 Jan 2026` become YYYY-MM-DD.
-    Date,
-}
-
-/// How `select` chooses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SelectBy {
-    /// By the visible text.
-    #[default]
-    Label,
-    /// By the value attribute.
-    Value,
-    /// By position, from 0.
-    Index,
-}
-
-/// What to do with a native dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum DialogAction {
-    /// OK.
-    Accept,
-    /// Cancel.
-    Dismiss,
-}
-
-/// Where `switchTo` goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SwitchTarget {
-    /// The top of the page.
-    Main,
-    /// The frame matched by `selectors`.
-    Frame,
-    /// One frame up.
-    Parent,
-    /// The newest window or tab.
-    Window,
-}
-
-/// How `waitForElement` compares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum CountOperator {
-    /// At least.
-    #[serde(rename = ">=")]
-    AtLeast,
-    /// Exactly (the recorder's default).
-    #[default]
-    #[serde(rename = "==")]
-    Exactly,
-    /// At most.
-    #[serde(rename = "<=")]
-    AtMost,
-}
 
 /// Repeats a step that failed. Never on a `commit` step or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -212,34 +27,6 @@ pub struct StepRetry {
 
 fn default_retry_delay() -> Duration {
     Duration::from_secs(1)
-}
-
-/// Marks the point of no return of a cancellation: the first act after which the portal may have acted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Commit {
-    /// The element (row, dialog) that must name the circuit just before the act.
-    pub identify: Identify,
-    /// CEL: the act is allowed only if this holds.
-    #[schemars(length(min = 1, max = 1000))]
-    pub cancellable_when: String,
-    /// CEL over the page after the act: the portal refused explicitly, so nothing happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000))]
-    pub refused_when: Option<String>,
-}
-
-/// An element and the text it must show.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Identify {
-    /// Selector alternatives. A native dialog needs none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::selectors")]
-    pub selectors: Vec<Vec<String>>,
-    /// Template of the text it must contain, usually `{{ params.circuitNumber }}`.
-    #[schemars(length(min = 1, max = 500))]
-    pub contains: String,
 }
 
 /// What a recording expects after a step. Only navigation exists in the recorder.

@@ -1,0 +1,34 @@
+//! The point of no return of a cancellation.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Marks the point of no return of a cancellation: the first act after which the portal may have acted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Commit {
+    /// The element (row, dialog) that must name the circuit just before the act.
+    pub identify: Identify,
+    /// CEL: the act is allowed only if this holds.
+    #[schemars(length(min = 1, max = 1000))]
+    pub cancellable_when: String,
+    /// CEL over the page after the act: the portal refused explicitly, so nothing happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1000))]
+    pub refused_when: Option<String>,
+}
+
+/// An element and the text it must show.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identify {
+    /// Selector alternatives. A native dialog needs none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::selectors")]
+    pub selectors: Vec<Vec<String>>,
+    /// Template of the text it must contain, usually `{{ params.circuitNumber }}`.
+    #[schemars(length(min = 1, max = 500))]
+    pub contains: String,
+}
