@@ -5,7 +5,6 @@ use std::time::Duration;
 use fno_core::flow::{
     kind::FlowKind,
     outcome::{Meaning, meaning},
-    scope::Scope,
 };
 use fno_crds::{JobPhase, batch::RunEnd};
 use jiff::Timestamp;
@@ -16,12 +15,13 @@ use tokio::time::Instant;
 use super::{
     Batch, End, Ended, Portal, Session, Shown,
     record::{self, Tried},
+    session_flow::session_flow,
     uploads::Parcel,
     verdict::Verdict,
 };
 use crate::{
     control::{Control, Urgency},
-    engine::{ClosedGate, FlowEnd, FlowRun},
+    engine::FlowEnd,
 };
 
 /// The logout flow. Its steps have their own, shorter times.
@@ -68,17 +68,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     async fn log_out(&mut self) -> bool {
         let (Some(flow), Session::LoggedIn { .. }) = (&self.work.flows.logout, self.session) else { return false };
         let deadline = Instant::now() + LOGOUT;
-        let mut run = FlowRun {
-            name: FlowKind::Logout.as_str(),
-            flow,
-            subflows: &self.work.flows.subflows,
-            scope: Scope::of_session(self.work),
-            rules: &self.rules,
-            secrets: self.credentials,
-            gate: &ClosedGate,
-            expect: &Default::default(),
-            deadline,
-        };
+        let mut run = session_flow(FlowKind::Logout, flow, self.work, &self.rules, self.credentials, deadline);
         let end = tokio::time::timeout_at(deadline, self.portal.run(&mut run, &mut self.trace)).await;
         match end {
             Ok(FlowEnd::Finished) => true,

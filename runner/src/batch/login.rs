@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use fno_core::flow::{kind::FlowKind, scope::Scope};
+use fno_core::flow::kind::FlowKind;
 use fno_crds::{
     Reason,
     batch::{LoginState, RunLogin},
@@ -14,12 +14,10 @@ use tokio::time::Instant;
 use super::{
     Batch, End, Portal, Session, Shown,
     secrets::LoginSecrets,
+    session_flow::session_flow,
     verdict::{self, LoginVerdict},
 };
-use crate::{
-    control::{Control, Urgency},
-    engine::{ClosedGate, FlowRun},
-};
+use crate::control::{Control, Urgency};
 
 /// From leave to being logged in. Just inside the operator's own limit, so that the reason is told by the one who saw it.
 const DEADLINE: Duration = Duration::from_secs(285);
@@ -97,17 +95,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             code: Mutex::default(),
             waited: Mutex::default(),
         };
-        let mut run = FlowRun {
-            name: FlowKind::Login.as_str(),
-            flow: &self.work.flows.login,
-            subflows: &self.work.flows.subflows,
-            scope: Scope::of_session(self.work),
-            rules: &self.rules,
-            secrets: &secrets,
-            gate: &ClosedGate,
-            expect: &Default::default(),
-            deadline: Instant::now() + DEADLINE,
-        };
+        let mut run = session_flow(FlowKind::Login, &self.work.flows.login, self.work, &self.rules, &secrets, Instant::now() + DEADLINE);
         let end = tokio::select! {
             end = self.portal.run(&mut run, &mut self.trace) => end,
             halt = self.halts.cut_short() => {

@@ -10,6 +10,7 @@ mod probe;
 mod record;
 pub mod recovery;
 mod secrets;
+mod session_flow;
 mod uploads;
 pub mod verdict;
 

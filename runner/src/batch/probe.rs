@@ -2,18 +2,16 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use fno_core::flow::{kind::FlowKind, scope::Scope};
+use fno_core::flow::kind::FlowKind;
 use fno_crds::{Flow, provider};
 use tokio::time::Instant;
 
 use super::{
     Batch, End, Portal, Session,
+    session_flow::session_flow,
     verdict::{self, Session as Found},
 };
-use crate::{
-    control::Control,
-    engine::{ClosedGate, FlowRun, Trace},
-};
+use crate::{control::Control, engine::Trace};
 
 /// The whole probe. Its steps have their own, shorter times.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -40,17 +38,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     /// Looks, and keeps in mind what was found.
     pub(super) async fn probe(&mut self, trace: &mut Trace) -> Result<Found, End> {
         let flow = self.work.flows.session_probe.as_ref();
-        let mut run = FlowRun {
-            name: FlowKind::SessionProbe.as_str(),
-            flow: flow.unwrap_or(&VISIT),
-            subflows: &self.work.flows.subflows,
-            scope: Scope::of_session(self.work),
-            rules: &self.rules,
-            secrets: self.credentials,
-            gate: &ClosedGate,
-            expect: &Default::default(),
-            deadline: Instant::now() + DEADLINE,
-        };
+        let deadline = Instant::now() + DEADLINE;
+        let mut run = session_flow(FlowKind::SessionProbe, flow.unwrap_or(&VISIT), self.work, &self.rules, self.credentials, deadline);
         let end = tokio::select! {
             end = self.portal.run(&mut run, trace) => end,
             halt = self.halts.cut_short() => return Err(halt.into()),
