@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::support::{LONG, alone, arena, beside, circuits, close, conditions_show, outcomes_are_right, validations};
+use crate::support::{LONG, alone, arena, beside, circuits, close, conditions_show, finished, validations};
 
 /// One job on a provider that is broken by `broken`; it shows `reason`; `mend` lets it end well.
 async fn waits_and_goes_on<F>(name: &str, provider: &str, broken: impl FnOnce(&mut Value), reason: Reason, mend: F) -> Result<()>
@@ -26,8 +26,7 @@ where
     ensure!(job.status.and_then(|s| s.message).is_some_and(|m| !m.is_empty()), "no message");
     conditions_show(&arena, reason).await?;
     mend(&arena).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, provider, &circuits)?;
+    finished(&arena).await?.is_right(provider, &circuits)?;
     close(arena, []).await
 }
 
@@ -62,8 +61,7 @@ async fn a_job_without_its_provider_waits_until_it_is_created() -> Result<()> {
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     jobs::shows(&arena.jobs(), "evotel-000", Reason::ProviderNotFound, LONG).await?;
     arena.provider("evotel", |_| {}).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
+    finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }
 
@@ -118,8 +116,7 @@ async fn a_missing_secret_and_then_a_missing_key_hold_the_jobs() -> Result<()> {
     };
     jobs::wait_until(&arena.jobs(), LONG, jobs::tell, names_the_key).await.context("the missing key is not named")?;
     arena.secret("evotel-bot", &[("username", &text("username")), ("password", &text("password"))]).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
+    finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }
 
@@ -138,8 +135,7 @@ async fn a_seed_that_is_not_base32_holds_the_jobs() -> Result<()> {
     jobs::shows(&arena.jobs(), "octotel-000", Reason::SeedInvalid, LONG).await?;
     conditions_show(&arena, Reason::SeedInvalid).await?;
     with_seed(&text("totp")).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
+    finished(&arena).await?.is_right("octotel", &circuits)?;
     close(arena, ["this is no base32!".to_owned()]).await
 }
 
@@ -183,8 +179,7 @@ async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_
     ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("quota"), "the quota is not named");
     conditions_show(&arena, Reason::PodRejected).await?;
     kubectl(&["delete", "resourcequota", "one", "--namespace", &arena.namespace]).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
+    finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }
 
@@ -248,6 +243,6 @@ async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
         wait(&format!("fnojob/evotel-{n:03}"), "condition=Succeeded").await?;
     }
     kubectl(&["delete", "fnojobs/malformed", "fnojobs/waits", "fnoproviders/mfn", "--namespace", &arena.namespace, "--timeout=60s"]).await?;
-    outcomes_are_right(&jobs::all_finished(&arena.jobs(), LONG).await?, "evotel", &circuits)?;
+    finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }

@@ -10,7 +10,7 @@ use fno_e2e::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, outcomes_are_right, release_with, validations};
+use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, finished, release_with, validations};
 
 /// Talks to the operator's Valkey inside its Pod; the password never leaves it.
 pub async fn valkey(command: &[&str]) -> Result<String> {
@@ -48,9 +48,7 @@ async fn without_valkey_no_code_is_minted_and_work_goes_on_when_it_is_back() -> 
     scale_valkey(1).await?;
     shown?;
     ensure!(journal?.steps().is_empty(), "a code was minted without Valkey");
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    codes_were_never_refused(&arena.portals.journal().await?)?;
+    finished(&arena).await?.is_right("octotel", &circuits)?;
     close(arena, []).await
 }
 
@@ -80,12 +78,9 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     let begun = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
     jobs::wait_until(&arena.batches(), LONG, |b| format!("{:?}", b.phase()), |batches| batches.values().any(begun)).await?;
     kubectl(&["delete", "pod", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/component=operator", "--wait=false"]).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    let journal = arena.portals.journal().await?;
-    codes_were_never_refused(&journal)?;
-    ensure!((batches.len(), journal.logins()) == (1, 1), "{} batches, {} logins", batches.len(), journal.logins());
+    let done = finished(&arena).await?;
+    done.is_right("octotel", &circuits)?;
+    ensure!((done.batches.len(), done.journal.logins()) == (1, 1), "{} batches, {} logins", done.batches.len(), done.journal.logins());
     close(arena, []).await
 }
 
@@ -111,7 +106,6 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
     let shown = shown.await;
     set_values(&format!("runner.image={},deadlines.podRunning=5m", Ground::image("runner")?)).await?;
     shown?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
+    finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use fno_e2e::{jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, release_with, validations};
+use crate::support::{Finished, arena, beside, circuits, close, codes_were_never_refused, finished, outcomes_are_right, release_with, validations};
 
 #[tokio::test]
 async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
@@ -12,13 +12,9 @@ async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
     let arena = arena("fifty").await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     let circuits = release_with(&arena, "octotel", 50).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    let journal = arena.portals.journal().await?;
-
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    each_looked_up_once(&journal, &circuits)?;
-    codes_were_never_refused(&journal)?;
+    let done = finished(&arena).await?;
+    done.is_right("octotel", &circuits)?;
+    let Finished { batches, journal, .. } = done;
     ensure!(batches.len() == 1, "{} batches", batches.len());
     ensure!((journal.logins(), journal.logouts()) == (1, 1), "{} logins, {} logouts", journal.logins(), journal.logouts());
     let (_, batch) = batches.first_key_value().context("a batch")?;
@@ -48,17 +44,15 @@ async fn four_providers_work_at_once_and_higher_priority_goes_first() -> Result<
     for (provider, _) in &truth {
         arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
     }
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    let Finished { jobs, batches, journal } = finished(&arena).await?;
     for (provider, circuits) in &truth {
-        outcomes_are_right(&finished, provider, circuits)?;
+        outcomes_are_right(&jobs, provider, circuits)?;
     }
     for batch in batches.values() {
         let order: Vec<&str> = batch.spec.jobs.iter().map(|j| j.name.as_str()).collect();
         ensure!(order.is_sorted_by(|a, b| a > b), "not by priority: {order:?}");
         ensure!(order.iter().all(|name| name.starts_with(&batch.spec.provider)), "providers are mixed: {order:?}");
     }
-    let journal = arena.portals.journal().await?;
     codes_were_never_refused(&journal)?;
     ensure!(journal.logins() == batches.len(), "{} logins in {} batches", journal.logins(), batches.len());
     close(arena, []).await
@@ -71,9 +65,8 @@ async fn three_jobs_alone_leave_after_the_linger() -> Result<()> {
     arena.provider("evotel", |spec| spec["batching"] = json!({"linger": "3s"})).await?;
     let circuits = circuits(&arena, "evotel", 3).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
-    ensure!(batches.len() == 1, "three jobs made {} batches", batches.len());
+    let done = finished(&arena).await?;
+    done.is_right("evotel", &circuits)?;
+    ensure!(done.batches.len() == 1, "three jobs made {} batches", done.batches.len());
     close(arena, []).await
 }

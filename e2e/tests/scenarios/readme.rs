@@ -14,7 +14,7 @@ use fno_e2e::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, each_looked_up_once, outcomes_are_right, validations};
+use crate::support::{LONG, arena, beside, circuits, close, finished, validations};
 
 /// A kubeconfig whose default namespace is the arena's, as a person would have set it.
 async fn kubeconfig(arena: &Arena, folder: &Path) -> Result<String> {
@@ -47,11 +47,9 @@ async fn a_fifth_portal_is_one_file_written_by_the_readme_alone() -> Result<()> 
     arena.apply(&yaml).await?;
     let circuits = circuits(&arena, "lightlink", 10).await?;
     jobs::submit(&arena.jobs(), validations(&provider.metadata.name.context("name")?, &circuits, &json!({}))).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "lightlink", &circuits)?;
-    let journal = arena.portals.journal().await?;
-    each_looked_up_once(&journal, &circuits)?;
-    ensure!(journal.logins() == 1 && journal.refused().is_empty(), "{} logins", journal.logins());
+    let done = finished(&arena).await?;
+    done.is_right("lightlink", &circuits)?;
+    ensure!(done.journal.logins() == 1, "{} logins", done.journal.logins());
     close(arena, []).await
 }
 
@@ -89,11 +87,10 @@ async fn the_commands_for_operating_run_as_they_stand_in_the_readme() -> Result<
     jobs::submit(&arena.jobs(), second).await?;
     jobs::shows(&arena.jobs(), "evotel-001", Reason::Suspended, LONG).await?;
     arena.patch_provider("evotel", json!({"spec": {"suspend": false, "batching": {"linger": "0s"}}})).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    outcomes_are_right(&finished, "evotel", &circuits)?;
+    let done = finished(&arena).await?;
+    done.is_right("evotel", &circuits)?;
 
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    let (batch, _) = batches.first_key_value().context("a batch")?;
+    let (batch, _) = done.batches.first_key_value().context("a batch")?;
     run_it("fno.dev/resume", "evotel").await?;
     run_it(r#""stop":"Drain""#, batch).await?;
     ensure!(run_it("get fnoproviders", "").await?.contains("PENDING"), "no table of providers");

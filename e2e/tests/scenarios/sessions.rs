@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use fno_e2e::{jobs, portals::Judge};
+use fno_e2e::{jobs, portals::Judge as _};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, circuits, close, codes_were_never_refused, each_looked_up_once, outcomes_are_right, release_with, validations};
+use crate::support::{arena, beside, circuits, close, finished, release_with, validations};
 
 /// Codes of eight digits: long enough that one found in a log is no accident.
 const SEED: &str = "KRUGS4ZANFZSAYJAMRSW23ZAONSWKZBB";
@@ -32,16 +32,12 @@ async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result
         })
         .await?;
     let circuits = release_with(&arena, "octotel", 120).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    let journal = arena.portals.journal().await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    each_looked_up_once(&journal, &circuits)?;
-    codes_were_never_refused(&journal)?;
-    let sizes: Vec<usize> = batches.values().map(|b| b.spec.jobs.len()).collect();
+    let done = finished(&arena).await?;
+    done.is_right("octotel", &circuits)?;
+    let sizes: Vec<usize> = done.batches.values().map(|b| b.spec.jobs.len()).collect();
     ensure!(sizes == [40, 40, 40], "120 jobs are three balanced batches, found {sizes:?}");
-    ensure!(journal.logins() == 3, "{} logins", journal.logins());
-    close(arena, journal.steps().into_iter().map(code)).await
+    ensure!(done.journal.logins() == 3, "{} logins", done.journal.logins());
+    close(arena, done.journal.steps().into_iter().map(code)).await
 }
 
 #[tokio::test]
@@ -61,13 +57,10 @@ async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Resu
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
     let begun = Instant::now();
     arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let done = finished(&arena).await?;
     let wall = begun.elapsed().as_secs_f64();
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    let journal = arena.portals.journal().await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    each_looked_up_once(&journal, &circuits)?;
-    codes_were_never_refused(&journal)?;
+    done.is_right("octotel", &circuits)?;
+    let batches = &done.batches;
     ensure!(batches.len() == 3, "{} batches", batches.len());
     let span = |b: &fno_crds::FnoBatch| b.status.as_ref().and_then(|s| Some((s.started_at.as_ref()?.0, s.finished_at.as_ref()?.0)));
     let spans: Vec<_> = batches.values().filter_map(span).collect();
@@ -90,14 +83,10 @@ async fn a_session_that_expires_in_mid_batch_costs_one_more_login_and_nothing_el
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     arena.portals.set("octotel", json!({"expireAfterLookups": 7})).await?;
     let circuits = release_with(&arena, "octotel", 12).await?;
-    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
-    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
-    let journal = arena.portals.journal().await?;
-    outcomes_are_right(&finished, "octotel", &circuits)?;
-    each_looked_up_once(&journal, &circuits)?;
-    codes_were_never_refused(&journal)?;
-    ensure!((batches.len(), journal.logins()) == (1, 2), "{} batches, {} logins", batches.len(), journal.logins());
-    let tried_again = finished.values().filter(|j| j.status.as_ref().and_then(|s| s.attempts).unwrap_or(1) > 1).count();
+    let done = finished(&arena).await?;
+    done.is_right("octotel", &circuits)?;
+    ensure!((done.batches.len(), done.journal.logins()) == (1, 2), "{} batches, {} logins", done.batches.len(), done.journal.logins());
+    let tried_again = done.jobs.values().filter(|j| j.status.as_ref().and_then(|s| s.attempts).unwrap_or(1) > 1).count();
     ensure!(tried_again == 0, "{tried_again} jobs lost a try");
     close(arena, []).await
 }

@@ -1,9 +1,12 @@
 //! What every scenario begins and ends with.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
-use fno_crds::{FnoJob, Reason};
+use fno_crds::{FnoBatch, FnoJob, Reason};
 use fno_demo_portals::journal::Entry;
 use fno_e2e::{
     Arena, Ground, jobs, leaks,
@@ -61,7 +64,7 @@ pub fn validations(provider: &str, circuits: &[Circuit], changes: &serde_json::V
 }
 
 /// Every job says what the portal's data says.
-pub fn outcomes_are_right(jobs: &std::collections::BTreeMap<String, FnoJob>, provider: &str, circuits: &[Circuit]) -> Result<()> {
+pub fn outcomes_are_right(jobs: &BTreeMap<String, FnoJob>, provider: &str, circuits: &[Circuit]) -> Result<()> {
     for (n, circuit) in circuits.iter().enumerate() {
         let name = format!("{provider}-{n:03}");
         let job = &jobs[&name];
@@ -81,8 +84,31 @@ pub async fn conditions_show(arena: &Arena, reason: Reason) -> Result<()> {
     Ok(())
 }
 
+/// What came of a scenario, once every job and every batch has ended.
+pub struct Finished {
+    pub jobs: BTreeMap<String, FnoJob>,
+    pub batches: BTreeMap<String, FnoBatch>,
+    pub journal: Vec<Entry>,
+}
+
+impl Finished {
+    /// Every answer is the portal's, each circuit was looked up once, and no code was refused.
+    pub fn is_right(&self, provider: &str, circuits: &[Circuit]) -> Result<()> {
+        outcomes_are_right(&self.jobs, provider, circuits)?;
+        each_looked_up_once(&self.journal, circuits)?;
+        codes_were_never_refused(&self.journal)
+    }
+}
+
+/// Waits until everything has ended.
+pub async fn finished(arena: &Arena) -> Result<Finished> {
+    let jobs = jobs::all_finished(&arena.jobs(), LONG).await?;
+    let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
+    Ok(Finished { jobs, batches, journal: arena.portals.journal().await? })
+}
+
 /// Each circuit that exists was looked up exactly once, and no other.
-pub fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
+fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
     let mut found = journal.lookups();
     found.sort_unstable();
     let mut expected: Vec<String> = circuits.iter().filter(|c| c.outcome != "NotFound").map(|c| c.circuit.clone()).collect();
