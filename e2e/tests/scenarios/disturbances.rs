@@ -94,8 +94,7 @@ async fn set_values(values: &str) -> Result<()> {
 async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("image").await?;
-    // The batch whose Pod never came is given up sooner than by default, so that the next one has the right image sooner.
-    set_values("runner.image=localhost/fno/runner:not-there,deadlines.podRunning=45s").await?;
+    set_values("runner.image=localhost/fno/runner:not-there").await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
@@ -104,7 +103,7 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
         conditions_show(&arena, Reason::ImageUnavailable).await
     };
     let shown = shown.await;
-    set_values(&format!("runner.image={},deadlines.podRunning=5m", Ground::image("runner")?)).await?;
+    set_values(&format!("runner.image={}", Ground::image("runner")?)).await?;
     shown?;
     finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
