@@ -14,9 +14,9 @@ use fno_core::{
     plan::{Blocked, Key},
 };
 use fno_crds::{FnoBatch, FnoProvider, provider_status::Pending};
-use kube::Client;
-
 use fno_store::Store;
+use kube::Client;
+use tokio::sync::Notify;
 
 use crate::{
     batch::memory::Batches,
@@ -59,6 +59,8 @@ pub struct Context {
     pub looked: Shared<Key, Looked>,
     /// Whether Valkey answered when it was last asked.
     pub valkey_state: AtomicBool,
+    /// A job has finished: wakes retention.
+    pub finished: Notify,
     /// Jobs that wait, as last planned.
     pub pending: Shared<Key, Pending>,
     /// The flush annotation's value that was last planned with.

@@ -9,7 +9,7 @@ use kube::{
     Api,
     api::{DeleteParams, Preconditions},
 };
-use tokio::time::sleep;
+use tokio::{select, time::sleep};
 use tracing::{info, warn};
 
 use crate::{
@@ -19,16 +19,16 @@ use crate::{
     patch::{is_conflict, is_not_found},
 };
 
-/// Looked at this often at least: a job may finish with a time to live of nothing.
-const EVERY: Duration = Duration::from_secs(5);
+/// Looked at this often at least: the machine's clock may be set meanwhile.
+const EVERY: Duration = Duration::from_secs(300);
 /// A job that cannot go yet is tried again after this.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
 
 /// Archives and deletes for ever.
 pub async fn run(context: Arc<Context>) {
     loop {
-        let (expired, _) = context.jobs.expired(Timestamp::now());
-        for (of, _) in expired {
+        let now = Timestamp::now();
+        for of in context.jobs.expired(now).0 {
             let gone = match expire(&context, &of).await {
                 Ok(gone) => gone,
                 Err(error) => {
@@ -40,7 +40,10 @@ pub async fn run(context: Arc<Context>) {
                 context.jobs.put_off(&of, Timestamp::now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX));
             }
         }
-        sleep(EVERY).await;
+        // Judged by the time this round began with: what expired during it is next.
+        let next = context.jobs.expired(now).1.map_or(EVERY, |at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        // A job may finish meanwhile whose time is over sooner.
+        select! { () = sleep(next.min(EVERY)) => {}, () = context.finished.notified() => {} }
     }
 }
 

@@ -29,7 +29,7 @@ use tokio::{
     net::TcpListener,
     select,
     signal::unix::{SignalKind, signal},
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::JoinSet,
     time::timeout,
 };
@@ -130,6 +130,7 @@ fn prepare(client: &Client, settings: Settings, metrics: Metrics, log_level: Str
         batches: batch::memory::Batches::default(),
         facts: Shared::default(),
         looked: Shared::default(),
+        finished: Notify::default(),
         pending: Shared::default(),
         flushed: Shared::default(),
         troubles: Shared::default(),

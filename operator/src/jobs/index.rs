@@ -93,6 +93,8 @@ pub struct Changed {
     pub queue: bool,
     /// The batch that has to look at one of its jobs.
     pub batch: Option<Key>,
+    /// A job finished: its time runs from now on.
+    pub finished: bool,
 }
 
 impl JobIndex {
@@ -168,9 +170,9 @@ impl JobIndex {
     }
 
     /// Finished jobs whose time is over, and when the next one's is.
-    pub fn expired(&self, now: Timestamp) -> (Vec<(Key, Ended)>, Option<Timestamp>) {
+    pub fn expired(&self, now: Timestamp) -> (Vec<Key>, Option<Timestamp>) {
         let inner = self.lock();
-        let over = inner.ended.iter().filter(|(_, ended)| ended.expires.is_some_and(|at| at <= now)).map(|(key, ended)| (key.clone(), ended.clone())).collect();
+        let over = inner.ended.iter().filter(|(_, ended)| ended.expires.is_some_and(|at| at <= now)).map(|(key, _)| key.clone()).collect();
         (over, inner.ended.values().filter_map(|ended| ended.expires).filter(|at| *at > now).min())
     }
 
@@ -196,7 +198,7 @@ impl Inner {
         let (before, before_work) = (self.pending(&key).map(|(view, beside)| (view.clone(), beside.clone())), self.at_work.remove(&key));
         self.ended.remove(&key);
         let phase = job.phase();
-        let mut changed = Changed { queue: true, batch: None };
+        let mut changed = Changed { queue: true, ..Changed::default() };
         if phase != JobPhase::Pending {
             self.remove_pending(&key);
         }
@@ -224,6 +226,7 @@ impl Inner {
             }
             JobPhase::Succeeded | JobPhase::Failed | JobPhase::Resolved | JobPhase::Cancelled | JobPhase::OutcomeUnknown => {
                 self.ended.insert(key, ended(&job, uid));
+                changed.finished = true;
             }
         }
         changed
@@ -236,7 +239,8 @@ impl Inner {
         let queue = self.remove_pending(key);
         self.ended.remove(key);
         let batch = self.at_work.remove(key).and_then(|job| job.status.as_ref().and_then(|status| status.batch.clone()));
-        Changed { queue: queue || batch.is_some(), batch: batch.map(|name| Key { namespace: key.namespace.clone(), name }) }
+        let batch = batch.map(|name| Key { namespace: key.namespace.clone(), name });
+        Changed { queue: queue || batch.is_some(), batch, finished: false }
     }
 
     /// UID and version of the newest known copy.

@@ -32,15 +32,15 @@ fn a_job_is_in_one_place_only_wherever_it_goes() {
         assert!(index.apply(job(name, 1, Value::Null), now()).queue);
     }
     let claimed = index.apply(job("a", 2, json!({"phase": "Batched", "batch": "x"})), now());
-    assert_eq!(claimed, Changed { queue: true, batch: Some(key("x")) });
+    assert_eq!(claimed, Changed { queue: true, batch: Some(key("x")), finished: false });
     assert_eq!(names(&index), ["b", "c"]);
     assert!(index.at_work(&key("a")).is_some());
-    index.apply(job("a", 3, json!({"phase": "Succeeded", "finishedAt": "2030-01-01T00:00:00Z"})), now());
+    assert!(index.apply(job("a", 3, json!({"phase": "Succeeded", "finishedAt": "2030-01-01T00:00:00Z"})), now()).finished);
     assert!(index.at_work(&key("a")).is_none());
     assert!(index.knows(&key("a"), "a-uid") && !index.knows(&key("a"), "other"));
     let (over, next) = index.expired(now());
     assert_eq!((over.len(), next), (0, Some("2030-01-02T00:00:00Z".parse().expect("a time"))));
-    assert_eq!(index.expired(next.expect("one")).0[0].0, key("a"));
+    assert_eq!(index.expired(next.expect("one")).0[0], key("a"));
 }
 
 #[test]

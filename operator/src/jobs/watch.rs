@@ -66,6 +66,9 @@ pub fn tell(context: &Context, changed: Changed) {
     if changed.queue {
         context.scopes.plan.notify_one();
     }
+    if changed.finished {
+        context.finished.notify_one();
+    }
     if let Some(batch) = changed.batch {
         context.scopes.wake_batch(&batch);
     }
