@@ -14,13 +14,16 @@ use fno_crds::{
     names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
 };
 use fno_store::Store;
-use futures::{FutureExt as _, StreamExt as _, future::join_all};
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{BoxFuture, join_all},
+};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Client, ResourceExt as _,
     runtime::{
         Controller, WatchStreamExt as _,
-        controller::{self, Config},
+        controller::{self, Action, Config},
         watcher,
     },
 };
@@ -41,6 +44,7 @@ use crate::{
     args::Args,
     batch,
     context::{Context, Locks, Shared, key},
+    error::Error,
     http::{self, Readiness},
     jobs::{self, JobIndex},
     leader::Candidate,
@@ -192,41 +196,18 @@ async fn work(context: Arc<Context>, inputs: Vec<ScopeInputs>, ready: Readiness,
         let for_plan = Arc::clone(&context);
         let pod_events = pod_events.reflect(pods).touched_objects().inspect(move |_| for_plan.scopes.plan.notify_one());
 
-        // The controllers run the watches; they reconcile only once everything is in step.
-        let gate = go.clone();
         let batch_controller = Controller::for_stream(batch_events, batches_now)
             .with_config(Config::default().concurrency(AT_ONCE))
             .owns_stream(pod_events)
             .reconcile_on(UnboundedReceiverStream::new(woken_batches))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(
-                move |batch, context| {
-                    let gate = gate.clone();
-                    async move {
-                        gate.cancelled().await;
-                        batch::reconcile(batch, context).await
-                    }
-                },
-                batch::failed,
-                Arc::clone(&context),
-            );
-        let gate = go.clone();
+            .run(once_in_step(go.clone(), batch::reconcile), batch::failed, Arc::clone(&context));
         tasks.spawn(batch_controller.for_each(|result| async { stream_error(result.err().as_ref(), "FnoBatch") }));
         let provider_controller = Controller::for_stream(provider_events, providers_now)
             .with_config(Config::default().concurrency(AT_ONCE))
             .reconcile_on(UnboundedReceiverStream::new(woken_providers))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(
-                move |provider, context| {
-                    let gate = gate.clone();
-                    async move {
-                        gate.cancelled().await;
-                        provider::reconcile(provider, context).await
-                    }
-                },
-                provider::failed,
-                Arc::clone(&context),
-            );
+            .run(once_in_step(go.clone(), provider::reconcile), provider::failed, Arc::clone(&context));
         tasks.spawn(provider_controller.for_each(|result| async { stream_error(result.err().as_ref(), "FnoProvider") }));
     }
     context.scopes.ready().await;
@@ -236,7 +217,7 @@ async fn work(context: Arc<Context>, inputs: Vec<ScopeInputs>, ready: Readiness,
     info!(valkey = context.valkey_answers(), "every watch is in step");
     go.cancel();
     ready.set(true);
-    let until_stop = |task: futures::future::BoxFuture<'static, ()>| {
+    let until_stop = |task: BoxFuture<'static, ()>| {
         let stop = stop.clone();
         async move {
             select! {
@@ -256,6 +237,25 @@ async fn work(context: Arc<Context>, inputs: Vec<ScopeInputs>, ready: Readiness,
     }
     if gone.is_cancelled() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// The controllers run the watches; they reconcile only once all of these are in step.
+fn once_in_step<K, F>(
+    go: CancellationToken,
+    reconcile: fn(Arc<K>, Arc<Context>) -> F,
+) -> impl Fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, Error>>
+where
+    K: Send + Sync + 'static,
+    F: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    move |object, context| {
+        let go = go.clone();
+        async move {
+            go.cancelled().await;
+            reconcile(object, context).await
+        }
+        .boxed()
     }
 }
 
