@@ -1,0 +1,108 @@
+//! Two operators at once, as a leader that was paused and woke up makes them: a model of everything they share, in which every write
+//! may be lost, be applied without an answer, or be the last thing an operator does, and every watch may lag behind or go back.
+//!
+//! The decisions are the real ones (`plan`, `claim`, `mint`). Whatever the schedule, no step gives two codes, the portal takes every
+//! code, no job is at work in two batches, and once the faults stop everything gets done. Each guard is needed: taken away, the same
+//! schedules find the harm it prevents.
+
+mod decide;
+mod model;
+mod schedule;
+mod stored;
+mod write;
+
+use fno_crds::batch::BatchPhase;
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
+};
+
+use self::{
+    model::{Harm, Operator, World},
+    schedule::{Action, any_disaster, any_schedule},
+};
+
+const PERIOD: i64 = 30;
+const JOBS: usize = 5;
+
+/// Which guards are in place.
+#[derive(Clone, Copy, Debug)]
+struct Guards {
+    /// `lastStep` is written by compare-and-set.
+    last_step_compared: bool,
+    /// A step is taken in Valkey before its code leaves.
+    valkey: bool,
+    /// A step whose write was not answered counts as used.
+    doubt_burns: bool,
+    /// A job is claimed by compare-and-set.
+    claim_compared: bool,
+}
+
+const ALL: Guards = Guards { last_step_compared: true, valkey: true, doubt_burns: true, claim_compared: true };
+
+/// What is lost on the way. The two guards of a step cover for one another, so only one of them is lost at a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Disaster {
+    ValkeyFlushed,
+    ProviderRestoredFromBackup,
+}
+
+fn play(guards: Guards, disaster: Disaster, schedule: &[Action]) -> Result<World, Harm> {
+    let mut world = World::new(guards, disaster);
+    for action in schedule {
+        world.act(action)?;
+    }
+    Ok(world)
+}
+
+proptest! {
+    #[test]
+    fn no_step_gives_two_codes_and_no_job_is_at_work_twice(disaster in any_disaster(), schedule in any_schedule()) {
+        let mut world = play(ALL, disaster, &schedule).map_err(TestCaseError::fail)?;
+        world.settle().map_err(TestCaseError::fail)?;
+    }
+}
+
+#[test]
+fn without_faults_every_job_is_done_with_one_code_per_batch() {
+    let mut world = World::new(ALL, Disaster::ValkeyFlushed);
+    world.settle().expect("no harm");
+    let used = world.api.batches.values().filter(|batch| batch.phase == BatchPhase::Completed).count();
+    assert_eq!((used, world.codes.len()), (3, 3), "five jobs, two per batch");
+}
+
+/// The harm that random schedules find when a guard is missing. The schedules are always the same ones.
+fn harm_without(guards: Guards, disaster: Disaster) -> Option<String> {
+    let config = Config { cases: 20_000, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+
+    match runner.run(&any_schedule(), |schedule| play(guards, disaster, &schedule).map(|_| ()).map_err(TestCaseError::fail)) {
+        Ok(()) => None,
+        Err(TestError::Fail(reason, _)) => Some(reason.to_string()),
+        Err(abort) => panic!("{abort}"),
+    }
+}
+
+#[test]
+fn without_compare_and_set_of_the_last_step_a_step_gives_two_codes() {
+    let harm = harm_without(Guards { last_step_compared: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    assert!(harm.contains("gave a code to"), "{harm}");
+}
+
+#[test]
+fn without_valkey_a_step_gives_two_codes_after_a_restore() {
+    let harm = harm_without(Guards { valkey: false, ..ALL }, Disaster::ProviderRestoredFromBackup).expect("the model finds it");
+    assert!(harm.contains("gave a code to"), "{harm}");
+}
+
+#[test]
+fn when_a_lost_answer_is_taken_for_a_success_a_step_gives_two_codes() {
+    let harm = harm_without(Guards { doubt_burns: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    assert!(harm.contains("gave a code to"), "{harm}");
+}
+
+#[test]
+fn without_compare_and_set_of_the_claim_a_job_is_at_work_twice() {
+    let harm = harm_without(Guards { claim_compared: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    assert!(harm.contains("is at work in"), "{harm}");
+}
