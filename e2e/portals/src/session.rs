@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rand::Rng;
 
 use crate::account::AccountSpec;
 use crate::journal::EndCause;
@@ -104,5 +103,5 @@ impl Sessions {
 
 /// 128 random bits in hexadecimal.
 pub(crate) fn random_token() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
+    format!("{:032x}", rand::random::<u128>())
 }
