@@ -27,7 +27,7 @@ lint: tools ## Format, clippy, generated files, licences (cargo deny, if install
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	@e2e/with-tools helm lint --strict --quiet charts/fno-operator
 	@e2e/with-tools e2e/render /dev/stdout | diff -u config/default/fno-operator.yaml - || { echo "config/default differs from the chart: run \`make config\` and commit the result"; exit 1; }
-	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"; fi
+	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet && cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"; fi
 
 unit: tools ## Unit and property tests, and the flow engine with a real Firefox (the distribution's, if there is none)
 	@command -v firefox >/dev/null || e2e/cluster/packages firefox-esr
