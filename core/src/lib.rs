@@ -12,7 +12,7 @@
 //! * [`mint`]: whether a one-time code may be minted now.
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
-//! * [`build`]: the Pod, Secrets and roles of a batch.
+//! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
 //! * [`totp`]: the code of a seed and a step.
 //! * [`text`]: texts with a bound.
@@ -20,13 +20,13 @@
 
 pub mod batch_status;
 pub mod breaker;
-pub mod build;
 pub mod claim;
 pub mod flow;
 pub mod job_status;
 pub mod lifecycle;
 pub mod measure;
 pub mod mint;
+pub mod objects;
 pub mod plan;
 pub mod provider_status;
 pub mod sessions;

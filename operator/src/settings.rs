@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use fno_core::build::{EvidenceSettings, RunnerSettings};
+use fno_core::objects::{EvidenceSettings, RunnerSettings};
 use fno_crds::Duration as Words;
 use serde::Deserialize;
 

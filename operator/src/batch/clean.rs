@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use fno_core::build::is_owned;
+use fno_core::objects::is_owned;
 use fno_crds::{
     FnoBatch,
     names::{self, FINALIZER},

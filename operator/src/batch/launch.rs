@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use fno_core::{
-    build::{self, PodInput, access, evidence_claim, is_owned, work_secret},
+    objects::{self, PodInput, access, evidence_claim, is_owned, work_secret},
     plan::Blocked,
     work::{JobWork, Work},
 };
@@ -68,7 +68,7 @@ async fn create_all(context: &Context, batch: &FnoBatch, provider: &FnoProvider,
     // The mounted Secret has to exist before the Pod; the identity has to before it starts.
     try_join!(create(client, batch, &work), create(client, batch, &access.account), create(client, batch, &access.role))?;
     bind(client, batch, &access.binding).await?;
-    let pod = build::pod(&PodInput {
+    let pod = objects::pod(&PodInput {
         batch,
         attempt,
         provider: &provider.spec,

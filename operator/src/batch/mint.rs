@@ -6,9 +6,9 @@ use std::sync::Arc;
 use fno_core::{
     batch_status::derive,
     breaker,
-    build::{is_owned, totp_secret},
     lifecycle::Held,
     mint::{Request, Valkey, Verdict, mint, step},
+    objects::{is_owned, totp_secret},
     plan::Blocked,
     totp::Seed,
 };

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use fno_core::{
-    build::is_owned,
     lifecycle::{Held, JobSeen, PodState, Seen, Switches},
+    objects::is_owned,
     plan::Key,
 };
 use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase, names};

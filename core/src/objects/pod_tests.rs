@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::build::{EvidenceClaim, access, evidence_claim, totp_secret, work_secret};
+use crate::objects::{EvidenceClaim, access, evidence_claim, totp_secret, work_secret};
 
 fn batch() -> FnoBatch {
     serde_json::from_value(serde_json::json!({
@@ -92,7 +92,7 @@ fn secrets_are_immutable_and_owned_by_the_batch() {
     let batch = batch();
     let secret = totp_secret(&batch, 2, "123456", 58_000_000, jiff::Timestamp::UNIX_EPOCH);
     assert_eq!((secret.metadata.name.as_deref(), secret.immutable), (Some("octotel-0a1b2c3d-totp-2"), Some(true)));
-    assert!(crate::build::is_owned(&secret.metadata, &batch));
+    assert!(crate::objects::is_owned(&secret.metadata, &batch));
     let work: crate::work::Work = serde_json::from_value(serde_json::json!({
         "namespace": "lines", "batch": "octotel-0a1b2c3d", "provider": "octotel", "account": "main", "totp": true, "baseUrl": "", "allowedOrigins": [],
         "flows": provider(serde_json::json!({})).flows, "session": {}, "limits": {}, "browser": {}, "jobs": [],
