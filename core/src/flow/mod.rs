@@ -13,7 +13,6 @@
 
 pub mod address;
 pub mod condition;
-mod condition_tree;
 pub mod digest;
 pub mod expect;
 pub mod kind;

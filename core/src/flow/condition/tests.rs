@@ -138,7 +138,7 @@ fn long_chains_are_read_or_refused_without_an_overflow() {
 #[test]
 fn questions_are_told_once_each() {
     let condition = Condition::parse("exists('#a') || exists('#a') || text('css/#a') == 'exists(1)' || count('#f >>> text/ Two  words ') > 1");
-    let questions: Vec<_> = condition.iter().flat_map(|c| c.questions()).map(super::super::condition_tree::written).collect();
+    let questions: Vec<_> = condition.iter().flat_map(|c| c.questions()).map(ToString::to_string).collect();
     assert_eq!(questions, ["exists('#a')", "text('#a')", "count('#f >>> text/Two words')"]);
 }
 

@@ -3,97 +3,25 @@
 //! Looking at a page takes a browser and time, working out a condition takes neither. So a condition tells its questions first,
 //! the runner gets the answers, then the condition is worked out in one go.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod error;
+mod functions;
+mod question;
+mod tree;
+
+use std::collections::{BTreeSet, HashMap};
 
 use cel::{Context, ExecutionError, Program, extractors::This, parser::Expression};
 use serde_json::{Map, Value};
 
+use self::tree::{Tree, answer_name, prepare};
+pub use self::{
+    error::ConditionError,
+    question::{Answers, PageQuestion},
+};
 use super::{
-    condition_tree::{Tree, prepare},
     scope::{Missing, Scope, find},
-    selector::{Chain, SelectorError},
     text::shorten,
 };
-
-/// Something only the page can tell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PageQuestion {
-    /// `exists(sel)`: is there a displayed element?
-    Exists(Chain),
-    /// `text(sel)`: what does the first displayed element say? An empty text if there is none.
-    Text(Chain),
-    /// `count(sel)`: how many displayed elements are there?
-    Count(Chain),
-}
-
-/// What the page told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    exists: BTreeMap<String, bool>,
-    texts: BTreeMap<String, String>,
-    counts: BTreeMap<String, i64>,
-}
-
-impl Answers {
-    /// Answers [`PageQuestion::Exists`].
-    pub fn exists(&mut self, selector: &Chain, answer: bool) {
-        self.exists.insert(selector.to_string(), answer);
-    }
-
-    /// Answers [`PageQuestion::Text`].
-    pub fn text(&mut self, selector: &Chain, answer: impl Into<String>) {
-        self.texts.insert(selector.to_string(), answer.into());
-    }
-
-    /// Answers [`PageQuestion::Count`].
-    pub fn count(&mut self, selector: &Chain, answer: usize) {
-        self.counts.insert(selector.to_string(), i64::try_from(answer).unwrap_or(i64::MAX));
-    }
-
-    /// What stands for the question in the tree that is worked out.
-    fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
-        match question {
-            PageQuestion::Exists(chain) => self.exists.get(&chain.to_string()).map(|yes| cel::Value::Bool(*yes)),
-            PageQuestion::Text(chain) => self.texts.get(&chain.to_string()).map(|text| text.as_str().into()),
-            PageQuestion::Count(chain) => self.counts.get(&chain.to_string()).map(|n| cel::Value::Int(*n)),
-        }
-    }
-}
-
-/// Why a condition could not be read or worked out.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ConditionError {
-    /// It is no CEL.
-    #[error("not a condition: {0}")]
-    Syntax(String),
-    /// Longer, or deeper nested, than is sensible.
-    #[error("the condition is too large: {0}")]
-    TooLarge(&'static str),
-    /// A function there is not.
-    #[error("there is no function {name}(); there are {known}", known = super::condition_tree::FUNCTIONS.join(", "))]
-    Function {
-        /// Its name.
-        name: String,
-    },
-    /// `exists`, `text` or `count` with something else than one text in quotes.
-    #[error("{0}() needs one selector in quotes, as in {0}('#id')")]
-    Argument(String),
-    /// The selector in it is none.
-    #[error("{0}")]
-    Selector(SelectorError),
-    /// A name that is not defined.
-    #[error("{0}")]
-    Undefined(Missing),
-    /// It gives something else than true or false.
-    #[error("the condition gives {0}, not true or false")]
-    NotBool(String),
-    /// The page was not asked.
-    #[error("{0} was not answered")]
-    Unanswered(String),
-    /// It cannot be worked out.
-    #[error("{0}")]
-    Value(String),
-}
 
 /// A condition that has been read and checked.
 #[derive(Clone, Debug)]
@@ -165,8 +93,8 @@ impl Condition {
             context.add_variable_from_value(name.as_str(), to_cel(value));
         }
         for (i, question) in self.questions.iter().enumerate() {
-            let answer = answers.to(question).ok_or_else(|| ConditionError::Unanswered(super::condition_tree::written(question)))?;
-            context.add_variable_from_value(super::condition_tree::answer_name(i), answer);
+            let answer = answers.to(question).ok_or_else(|| ConditionError::Unanswered(question.to_string()))?;
+            context.add_variable_from_value(answer_name(i), answer);
         }
         on_large_stack(|| match cel::Value::resolve(&self.tree, &context) {
             Ok(cel::Value::Bool(holds)) => Ok(holds),

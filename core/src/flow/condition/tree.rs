@@ -1,65 +1,14 @@
 //! The syntax tree of a condition: what it asks and names, and the stricter form in which it is worked out.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::collections::BTreeSet;
 
 use cel::{
     common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators},
     parser::Expression,
 };
 
-use super::{
-    condition::{ConditionError, PageQuestion},
-    selector::Chain,
-};
-
-/// The functions there are, besides CEL's operators and its macros `all`, `exists`, `exists_one`, `filter` and `map`.
-pub(super) const FUNCTIONS: [&str; 18] = [
-    "contains",
-    "count",
-    "double",
-    "endsWith",
-    "exists",
-    "has",
-    "int",
-    "lowerAscii",
-    "matches",
-    "max",
-    "min",
-    "size",
-    "startsWith",
-    "string",
-    "text",
-    "trim",
-    "uint",
-    "upperAscii",
-];
-
-/// How many arguments a function or operator takes, the value it is called on included. None: there is no such function.
-fn function_takes(name: &str) -> Option<RangeInclusive<usize>> {
-    Some(match name {
-        "double" | "int" | "lowerAscii" | "size" | "string" | "trim" | "uint" | "upperAscii" => 1..=1,
-        "contains" | "endsWith" | "matches" | "startsWith" => 2..=2,
-        "max" | "min" => 1..=10,
-        operators::LOGICAL_NOT | operators::NEGATE | operators::NOT_STRICTLY_FALSE => 1..=1,
-        operators::CONDITIONAL => 3..=3,
-        operators::LOGICAL_AND
-        | operators::LOGICAL_OR
-        | operators::SUBSTRACT
-        | operators::ADD
-        | operators::MULTIPLY
-        | operators::DIVIDE
-        | operators::MODULO
-        | operators::EQUALS
-        | operators::NOT_EQUALS
-        | operators::GREATER_EQUALS
-        | operators::LESS_EQUALS
-        | operators::GREATER
-        | operators::LESS
-        | operators::INDEX
-        | operators::IN => 2..=2,
-        _ => return None,
-    })
-}
+use super::{error::ConditionError, functions::function_takes, question::PageQuestion};
+use crate::flow::selector::Chain;
 
 /// Loops within loops at most: a list may have hundreds of entries.
 const MAX_LOOPS: usize = 2;
@@ -87,15 +36,6 @@ pub(super) fn prepare(expression: &Expression) -> Result<Tree, ConditionError> {
 /// The name under which the answer to the n-th question is bound. No one can write it.
 pub(super) fn answer_name(i: usize) -> String {
     format!("@answer{i}")
-}
-
-/// As it stands in the condition.
-pub(super) fn written(question: &PageQuestion) -> String {
-    match question {
-        PageQuestion::Exists(chain) => format!("exists('{chain}')"),
-        PageQuestion::Text(chain) => format!("text('{chain}')"),
-        PageQuestion::Count(chain) => format!("count('{chain}')"),
-    }
 }
 
 struct Walk {

@@ -1,0 +1,61 @@
+//! What a condition asks the page, and what the page told.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::flow::selector::Chain;
+
+/// Something only the page can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PageQuestion {
+    /// `exists(sel)`: is there a displayed element?
+    Exists(Chain),
+    /// `text(sel)`: what does the first displayed element say? An empty text if there is none.
+    Text(Chain),
+    /// `count(sel)`: how many displayed elements are there?
+    Count(Chain),
+}
+
+impl fmt::Display for PageQuestion {
+    /// As it stands in the condition.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(chain) => write!(f, "exists('{chain}')"),
+            Self::Text(chain) => write!(f, "text('{chain}')"),
+            Self::Count(chain) => write!(f, "count('{chain}')"),
+        }
+    }
+}
+
+/// What the page told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    exists: BTreeMap<String, bool>,
+    texts: BTreeMap<String, String>,
+    counts: BTreeMap<String, i64>,
+}
+
+impl Answers {
+    /// Answers [`PageQuestion::Exists`].
+    pub fn exists(&mut self, selector: &Chain, answer: bool) {
+        self.exists.insert(selector.to_string(), answer);
+    }
+
+    /// Answers [`PageQuestion::Text`].
+    pub fn text(&mut self, selector: &Chain, answer: impl Into<String>) {
+        self.texts.insert(selector.to_string(), answer.into());
+    }
+
+    /// Answers [`PageQuestion::Count`].
+    pub fn count(&mut self, selector: &Chain, answer: usize) {
+        self.counts.insert(selector.to_string(), i64::try_from(answer).unwrap_or(i64::MAX));
+    }
+
+    /// What stands for the question in the tree that is worked out.
+    pub(super) fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
+        match question {
+            PageQuestion::Exists(chain) => self.exists.get(&chain.to_string()).map(|yes| cel::Value::Bool(*yes)),
+            PageQuestion::Text(chain) => self.texts.get(&chain.to_string()).map(|text| text.as_str().into()),
+            PageQuestion::Count(chain) => self.counts.get(&chain.to_string()).map(|n| cel::Value::Int(*n)),
+        }
+    }
+}
