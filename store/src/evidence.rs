@@ -9,32 +9,15 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use fno_crds::job::Evidence;
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     manifest::{FileFacts, MANIFEST, Manifest, REPORT},
+    new_file::NewFile,
     place::Place,
     report,
     store::{Store, StoreError},
 };
-
-/// A picture or a printed page.
-#[derive(Clone, Debug)]
-pub struct NewFile {
-    /// Its name: letters, digits, `.`, `-`, `_`.
-    pub name: String,
-    /// `image/png` or `application/pdf`.
-    pub media_type: &'static str,
-    /// The step it belongs to.
-    pub step: String,
-    /// When it was made.
-    pub taken_at: Timestamp,
-    /// The page it shows.
-    pub url: Option<String>,
-    /// Content.
-    pub bytes: Vec<u8>,
-}
 
 /// A complete folder on local disk.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use fno_core::flow::result::flatten_all;
 use jiff::{Timestamp, Unit};
 use minijinja::{Environment, Value, context, value::Serde};
 
-use crate::{evidence::NewFile, manifest::Manifest};
+use crate::{manifest::Manifest, new_file::NewFile};
 
 const TEMPLATE: &str = include_str!("report.html");
 

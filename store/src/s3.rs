@@ -8,7 +8,18 @@ use object_store::{
     aws::{AmazonS3Builder, AwsCredential},
 };
 
-use crate::{http::Connector, store::S3};
+use crate::http::Connector;
+
+/// An S3-compatible store. Addresses are path-style (`endpoint/bucket/key`), which all of them understand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// Its address; none is AWS. `http://` is taken as it stands.
+    pub endpoint: Option<String>,
+    /// Region; none is `us-east-1`, which stores without regions expect.
+    pub region: Option<String>,
+    /// Folder with the files `access_key_id` and `secret_access_key`. They are read at each request, so a Secret may be rotated.
+    pub credentials_dir: PathBuf,
+}
 
 /// Files in the credentials folder.
 const KEY_ID: &str = "access_key_id";

@@ -1,12 +1,12 @@
 //! Opening a store by its URL, and the two things that are done with it: put and get.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::{Attribute, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, local::LocalFileSystem, path::Path};
 use url::Url;
 
-use crate::s3;
+use crate::s3::{self, S3};
 
 /// Which store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +15,6 @@ pub struct Settings {
     pub url: String,
     /// For an `s3:` URL.
     pub s3: S3,
-}
-
-/// An S3-compatible store. Addresses are path-style (`endpoint/bucket/key`), which all of them understand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3 {
-    /// Its address; none is AWS. `http://` is taken as it stands.
-    pub endpoint: Option<String>,
-    /// Region; none is `us-east-1`, which stores without regions expect.
-    pub region: Option<String>,
-    /// Folder with the files `access_key_id` and `secret_access_key`. They are read at each request, so a Secret may be rotated.
-    pub credentials_dir: PathBuf,
 }
 
 /// A store that cannot be opened: the settings are wrong.
