@@ -3,16 +3,12 @@
 use std::{sync::Mutex, time::Duration};
 
 use fno_core::flow::kind::FlowKind;
-use fno_crds::{
-    Reason,
-    batch::{LoginState, RunLogin},
-};
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use fno_crds::{Reason, batch::LoginState};
 use tokio::time::Instant;
 
 use super::{
     Batch, End, Portal, Session, Shown,
+    run_login::run_login,
     secrets::LoginSecrets,
     session_flow::session_flow,
     verdict::{self, LoginVerdict},
@@ -123,7 +119,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         self.session = Session::LoggedIn { since: now, used: now };
         self.control.reporter().report(Urgency::Now, |run| {
             run.logins = Some(logins);
-            run.login = Some(login(n, LoginState::LoggedIn, None));
+            run.login = Some(run_login(n, LoginState::LoggedIn, None));
             run.login_seconds.get_or_insert(seconds);
         });
         if logins == 1
@@ -134,17 +130,6 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     }
 
     fn report_login(&self, n: i32, state: LoginState, why: Option<(Reason, &str)>) {
-        self.control.reporter().report(Urgency::Now, |run| run.login = Some(login(n, state, why)));
-    }
-}
-
-/// The login at hand, as it is reported.
-pub(super) fn login(n: i32, state: LoginState, why: Option<(Reason, &str)>) -> RunLogin {
-    RunLogin {
-        n,
-        state,
-        reason: why.map(|(reason, _)| reason),
-        message: why.map(|(_, message)| message.to_owned()).filter(|message| !message.is_empty()),
-        at: MicroTime(Timestamp::now()),
+        self.control.reporter().report(Urgency::Now, |run| run.login = Some(run_login(n, state, why)));
     }
 }

@@ -9,6 +9,7 @@ mod portal;
 mod probe;
 mod record;
 pub mod recovery;
+mod run_login;
 mod secrets;
 mod session_flow;
 mod uploads;

@@ -10,7 +10,7 @@ use fno_crds::{Reason, batch::LoginState};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{halt::Halts, login::login};
+use super::{halt::Halts, run_login::run_login};
 use crate::{
     control::{Control, Urgency},
     engine::{NoCode, Secrets},
@@ -82,7 +82,7 @@ impl<C: Control> Secrets for LoginSecrets<'_, C> {
         if !self.totp {
             return Err(NoCode { reason: Reason::LoginFailed, message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned() });
         }
-        self.control.reporter().report(Urgency::Now, |run| run.login = Some(login(self.login, LoginState::AwaitingCode, None)));
+        self.control.reporter().report(Urgency::Now, |run| run.login = Some(run_login(self.login, LoginState::AwaitingCode, None)));
         let (began, mut halts) = (Instant::now(), self.halts.clone());
         let code = tokio::select! {
             code = self.control.code(self.login) => code,
