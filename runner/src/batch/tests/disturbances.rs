@@ -2,7 +2,7 @@
 
 use fno_crds::{JobPhase, Reason};
 
-use super::world::{World, failure};
+use super::{site::failure, world::World};
 
 const ANSWERED: (JobPhase, Reason) = (JobPhase::Succeeded, Reason::Answered);
 

@@ -1,8 +1,10 @@
 //! The loop against a scripted portal and a scripted outside. Time is the test's own.
 
+mod desk;
 mod disturbances;
 mod logins;
 mod orders;
+mod site;
 mod world;
 
 use fno_crds::{JobPhase, Reason, batch::Stop};

@@ -1,7 +1,6 @@
-//! A portal and an outside that do what the test says, and write down what happened.
+//! The batch under test between its portal and its outside, and what came of it.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,26 +8,23 @@ use std::{
 use fno_core::work::{JobWork, Work};
 use fno_crds::{
     Action, Reason,
-    batch::{JobResult, LoginState, Run},
+    batch::{JobResult, Run},
 };
 use fno_store::{S3, Settings};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Credentials, Ended, Opened, Portal, Setup, Uploads, run};
-use crate::{
-    browser::{DriverError, DriverErrorKind},
-    control::{Control, Orders, Refused, Reporter},
-    engine::{Act, Entry, Failure, FailureKind, FlowEnd, FlowRun, NoCode, StepResult, Trace},
+use super::{
+    super::{Credentials, Ended, Setup, Uploads, run},
+    desk::Desk,
+    site::Site,
 };
+use crate::control::Orders;
 
-type Log = Arc<Mutex<Vec<String>>>;
+/// What happened, a line each.
+pub type Log = Arc<Mutex<Vec<String>>>;
 
 pub struct World {
     pub work: Work,
@@ -40,46 +36,6 @@ pub struct World {
     folder: TempDir,
 }
 
-/// The portal.
-pub struct Site {
-    pub right_password: String,
-    pub right_code: String,
-    pub locks: bool,
-    /// Seconds.
-    pub login_takes: f64,
-    pub lookup_takes: f64,
-    /// The session ends before these look-ups (counted from 0 over the whole run).
-    pub expires_before: Vec<usize>,
-    /// The browser crashes at these.
-    pub crashes_at: Vec<usize>,
-    /// The portal is away from this one on.
-    pub down_from: Option<usize>,
-    /// A lost session is seen as a failed step, and only the probe knows better.
-    pub silent_expiry: bool,
-    /// How the flow ends on a circuit, instead of with an answer.
-    pub odd: Vec<(String, FlowEnd)>,
-    /// The driver refuses to open so many times.
-    pub no_browser: usize,
-    pub login_fails: Option<Reason>,
-    looked_up: usize,
-    logged_in: bool,
-    crashed: bool,
-    log: Log,
-}
-
-/// The outside.
-pub struct Desk {
-    pub codes: VecDeque<String>,
-    pub refuse_leave: Option<(i32, Reason)>,
-    pub leave_takes: f64,
-    pub code_takes: f64,
-    pub delivers: bool,
-    reporter: Reporter,
-    orders: watch::Sender<Orders>,
-    given: Mutex<usize>,
-    log: Log,
-}
-
 pub struct Done {
     pub ended: Ended,
     pub run: Run,
@@ -87,10 +43,6 @@ pub struct Done {
     /// Seconds on the test's clock.
     pub took: f64,
     folder: TempDir,
-}
-
-pub fn failure(reason: Reason, step: &str) -> FlowEnd {
-    FlowEnd::Failed(Failure { reason, kind: FailureKind::NotFound, step: step.to_owned(), message: format!("Step {step} failed."), act: Act::NotReached })
 }
 
 impl World {
@@ -116,35 +68,8 @@ impl World {
                 proxy: None,
                 jobs: (0..jobs).map(job).collect(),
             },
-            site: Site {
-                right_password: "the-password".to_owned(),
-                right_code: "123456".to_owned(),
-                locks: false,
-                login_takes: 2.0,
-                lookup_takes: 1.0,
-                expires_before: Vec::new(),
-                crashes_at: Vec::new(),
-                down_from: None,
-                silent_expiry: false,
-                odd: Vec::new(),
-                no_browser: 0,
-                login_fails: None,
-                looked_up: 0,
-                logged_in: false,
-                crashed: false,
-                log: Arc::clone(&log),
-            },
-            desk: Desk {
-                codes: VecDeque::new(),
-                refuse_leave: None,
-                leave_takes: 0.0,
-                code_takes: 0.0,
-                delivers: true,
-                reporter: Reporter::new(Run::default()),
-                orders: watch::Sender::default(),
-                given: Mutex::default(),
-                log: Arc::clone(&log),
-            },
+            site: Site::new(Arc::clone(&log)),
+            desk: Desk::new(Arc::clone(&log)),
             store: format!("file://{}/store", folder.path().display()),
             terminated: CancellationToken::new(),
             log,
@@ -232,176 +157,5 @@ impl Done {
             }
         }
         false
-    }
-}
-
-impl Site {
-    fn note(&self, what: impl Into<String>) {
-        self.log.lock().expect("no panic").push(what.into());
-    }
-
-    async fn login(&mut self, run: &FlowRun<'_>) -> FlowEnd {
-        self.note("login");
-        sleep(Duration::from_secs_f64(self.login_takes)).await;
-        if let Some(reason) = self.login_fails.take() {
-            self.crashed |= reason == Reason::BrowserCrashed;
-            return failure(reason, "user");
-        }
-        let rejected = |code: &str, message: &str| FlowEnd::Outcome { code: code.to_owned(), message: message.to_owned(), step: "refused".to_owned() };
-        if run.secrets.password().expose_secret() != self.right_password {
-            return rejected("LoginRejected", "The password is wrong.");
-        }
-        match run.secrets.code().await {
-            Ok(code) if code.expose_secret() == self.right_code => {
-                self.logged_in = true;
-                FlowEnd::Finished
-            }
-            Ok(_) if self.locks => rejected("AccountLocked", "Your account has been locked."),
-            Ok(_) => rejected("LoginRejected", "The code is wrong."),
-            Err(NoCode { reason, message }) => {
-                FlowEnd::Failed(Failure { reason, kind: FailureKind::Secret, step: "code".to_owned(), message, act: Act::NotReached })
-            }
-        }
-    }
-
-    async fn look_up(&mut self, run: &mut FlowRun<'_>) -> FlowEnd {
-        let circuit = run.scope.params["circuitNumber"].clone();
-        let number = self.looked_up;
-        self.looked_up += 1;
-        self.note(format!("lookup {circuit}"));
-        sleep(Duration::from_secs_f64(self.lookup_takes)).await;
-        if self.expires_before.contains(&number) {
-            self.logged_in = false;
-        }
-        if self.crashes_at.contains(&number) {
-            self.crashed = true;
-            return failure(Reason::BrowserCrashed, "search");
-        }
-        if self.down_from.is_some_and(|from| number >= from) {
-            return failure(Reason::PortalUnavailable, "search");
-        }
-        if !self.logged_in {
-            return match self.silent_expiry {
-                true => failure(Reason::StepFailed, "search"),
-                false => FlowEnd::Outcome { code: "SessionLost".to_owned(), message: String::new(), step: "lost".to_owned() },
-            };
-        }
-        if let Some((_, end)) = self.odd.iter().find(|(odd, _)| *odd == circuit) {
-            return end.clone();
-        }
-        run.scope.fields.insert("circuit".to_owned(), json!(circuit));
-        FlowEnd::Outcome { code: "Active".to_owned(), message: String::new(), step: "active".to_owned() }
-    }
-}
-
-impl Portal for Site {
-    async fn open(&mut self) -> Result<Opened, DriverError> {
-        self.note("open");
-        if self.no_browser > 0 {
-            self.no_browser -= 1;
-            return Err(DriverError { kind: DriverErrorKind::Timeout, message: "nobody listens".to_owned() });
-        }
-        (self.crashed, self.logged_in) = (false, false);
-        Ok(Opened { session_id: "s-1".to_owned(), version: "Firefox 140.0".to_owned(), warning: None })
-    }
-
-    async fn run(&mut self, run: &mut FlowRun<'_>, trace: &mut Trace) -> FlowEnd {
-        let end = match run.name {
-            _ if self.crashed => failure(Reason::BrowserCrashed, "any"),
-            "login" => self.login(run).await,
-            "validation" => self.look_up(run).await,
-            "sessionProbe" => {
-                self.note("probe");
-                match (self.down_from.is_some_and(|from| self.looked_up > from), self.logged_in) {
-                    (true, _) => failure(Reason::PortalUnavailable, "probe"),
-                    (false, true) => FlowEnd::Finished,
-                    (false, false) => failure(Reason::StepFailed, "probe"),
-                }
-            }
-            "logout" => {
-                self.note("logout");
-                self.logged_in = false;
-                FlowEnd::Finished
-            }
-            other => panic!("there is no flow {other}"),
-        };
-        let result = if matches!(end, FlowEnd::Failed(_)) { StepResult::Failed } else { StepResult::Done };
-        trace.entries.push(entry(run.name, result));
-        end
-    }
-
-    async fn picture(&mut self, trace: &mut Trace, step: &str) -> Result<String, DriverError> {
-        Ok(trace.add_file(step, "image/png", b"png".to_vec()))
-    }
-
-    async fn clock_offset(&mut self) -> Option<f64> {
-        Some(0.5)
-    }
-
-    async fn quit(&mut self) {
-        self.note("quit");
-    }
-}
-
-fn entry(flow: &str, result: StepResult) -> Entry {
-    Entry {
-        flow: flow.to_owned(),
-        step: "step".to_owned(),
-        type_: fno_crds::StepType::Navigate,
-        label: None,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        millis: 1,
-        result,
-        url: None,
-        drift: None,
-        message: None,
-        files: Vec::new(),
-    }
-}
-
-impl Desk {
-    /// What the outside sees of the login at hand.
-    fn note(&self, what: &str, login: i32) {
-        let seen = self.reporter.look().run.login.map_or_else(|| "nothing".to_owned(), |login| format!("{} {}", login.n, login.state));
-        self.log.lock().expect("no panic").push(format!("{what} {login}: {seen}"));
-    }
-}
-
-impl Control for Desk {
-    fn reporter(&self) -> &Reporter {
-        &self.reporter
-    }
-
-    fn orders(&self) -> watch::Receiver<Orders> {
-        self.orders.subscribe()
-    }
-
-    async fn leave(&self, login: i32) -> Result<(), Refused> {
-        self.note("leave", login);
-        sleep(Duration::from_secs_f64(self.leave_takes)).await;
-        match self.refuse_leave {
-            Some((refused, reason)) if refused == login => Err(Refused { reason, message: "No leave.".to_owned() }),
-            _ => Ok(()),
-        }
-    }
-
-    async fn code(&self, login: i32) -> Result<SecretString, NoCode> {
-        self.note("code", login);
-        sleep(Duration::from_secs_f64(self.code_takes)).await;
-        let mut given = self.given.lock().expect("no panic");
-        let code = self.codes.get(*given).cloned().unwrap_or_else(|| "123456".to_owned());
-        *given += 1;
-        Ok(code.into())
-    }
-
-    async fn counted(&self, login: i32) {
-        self.note("counted", login);
-        let state = self.reporter.look().run.login.map(|login| login.state);
-        assert!(matches!(state, Some(LoginState::Rejected | LoginState::Failed)), "{state:?}");
-    }
-
-    async fn delivered(&self) -> bool {
-        self.log.lock().expect("no panic").push("delivered".to_owned());
-        self.delivers
     }
 }
