@@ -29,7 +29,7 @@ fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobSeen]) -> Seen
         batch,
         pod,
         pod_uid: Some("p1"),
-        image_replaced: false,
+        images_replaced: false,
         switches: Switches::default(),
         silent_for: SignedDuration::ZERO,
         jobs,

@@ -6,6 +6,8 @@ pub const LABEL_PROVIDER: &str = "fno.dev/provider";
 pub const LABEL_ACCOUNT: &str = "fno.dev/account";
 /// Label: the batch an object belongs to.
 pub const LABEL_BATCH: &str = "fno.dev/batch";
+/// Label on runner Pods: fingerprint of the images they were made with.
+pub const LABEL_IMAGES: &str = "fno.dev/images";
 /// Label: `app.kubernetes.io/managed-by`, value [`MANAGER`].
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label: `app.kubernetes.io/component`, `runner` on runner Pods.

@@ -142,7 +142,10 @@ fn assigned(seen: &Seen<'_>) -> Step {
     match seen.pod {
         PodState::Missing | PodState::Ended { .. } => pod_over(seen, status.attempt.unwrap_or(1), deadline),
         PodState::Starting(_) if draining(seen) => failed(Reason::Drained, "The batch was drained before its Pod ran."),
-        PodState::Starting(Some(problem)) if seen.image_replaced => failed(problem.reason, &format!("Another image is set by now. {}", problem.message)),
+        // No Pod of this batch gets them; the next batch's does.
+        PodState::Starting(Some(problem)) if problem.reason == Reason::ImageUnavailable && seen.images_replaced => {
+            failed(problem.reason, &format!("Other images are set by now. {}", problem.message))
+        }
         PodState::Starting(problem) if seen.now >= deadline => End { phase: BatchPhase::Failed, why: not_started(seen, problem.as_ref()), fence: true }.into(),
         PodState::Starting(problem) => Step::Wait { until: Some(deadline), shown: problem.clone() },
         PodState::Running { since } => running(seen, *since, needs),

@@ -54,14 +54,6 @@ impl PodState {
         Self::Starting(problem(&status))
     }
 
-    /// Whether the Pod cannot have an image that is none of those new Pods get: a person has corrected it, and another Pod would start.
-    #[must_use]
-    pub fn waits_for_replaced_image(pod: &Pod, images: &[&str]) -> bool {
-        let containers = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().chain(&status.container_statuses)).flatten();
-        let in_vain = |c: &ContainerStatus| held_up(c).is_some_and(|problem| problem.reason == Reason::ImageUnavailable);
-        containers.filter(|c| in_vain(c)).any(|c| !images.contains(&c.image.as_str()))
-    }
-
     /// No container of it is at work any more, so nothing of it can reach the portal.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -154,16 +146,6 @@ mod tests {
         }
         let evicted = state(json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}));
         assert!(matches!(&evicted, PodState::Ended { ran: false, how } if how.contains("Evicted")), "{evicted:?}");
-    }
-
-    #[test]
-    fn only_an_image_that_is_not_to_be_had_and_not_set_any_more_is_waited_for_in_vain() {
-        let in_vain = |reason: &str, images: &[&str]| {
-            PodState::waits_for_replaced_image(&serde_json::from_value(json!({"status": waiting(reason)})).expect("a Pod"), images)
-        };
-        assert!(in_vain("ImagePullBackOff", &["runner:2", "browser:1"]));
-        assert!(!in_vain("ImagePullBackOff", &["runner:1", "browser:2"]));
-        assert!(!in_vain("ContainerCreating", &["runner:2"]), "a Pod that starts is left alone");
     }
 
     #[test]

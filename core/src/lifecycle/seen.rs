@@ -62,8 +62,8 @@ pub struct Seen<'a> {
     pub pod: &'a PodState,
     /// UID of that Pod, while there is one.
     pub pod_uid: Option<&'a str>,
-    /// The Pod waits for an image that is not the one new Pods get any more.
-    pub image_replaced: bool,
+    /// New Pods get other images than this one: a person has set them since.
+    pub images_replaced: bool,
     /// The provider's switches.
     pub switches: Switches,
     /// How long we have seen no sign of life of the runner, by our own clock: a node's clock may be wrong.

@@ -12,7 +12,7 @@ struct Case {
     batch: FnoBatch,
     pod: PodState,
     pod_uid: Option<&'static str>,
-    image_replaced: bool,
+    images_replaced: bool,
     switches: Switches,
     silent: i64,
     jobs: Vec<JobSeen>,
@@ -32,7 +32,7 @@ fn case(status: Value) -> Case {
         .expect("a batch"),
         pod: PodState::Missing,
         pod_uid: None,
-        image_replaced: false,
+        images_replaced: false,
         switches: Switches::default(),
         silent: 0,
         jobs: vec![JobSeen { uid: "u".to_owned(), at_work: true, withdrawn: false }],
@@ -68,7 +68,7 @@ impl Case {
             batch: &self.batch,
             pod: &self.pod,
             pod_uid: self.pod_uid,
-            image_replaced: self.image_replaced,
+            images_replaced: self.images_replaced,
             switches: self.switches,
             silent_for: SignedDuration::from_secs(self.silent),
             jobs: &self.jobs,
@@ -136,8 +136,10 @@ fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
     };
     assert_eq!(stuck().waits(), (Some(time("2030-01-01T00:05:00Z")), Some(Reason::ImageUnavailable)));
     assert_eq!(stuck().at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::ImageUnavailable, true));
-    let corrected = stuck().with(|case| case.image_replaced = true);
+    let corrected = stuck().with(|case| case.images_replaced = true);
     assert_eq!(corrected.ends(), (BatchPhase::Failed, Reason::ImageUnavailable, true), "the next batch's Pod has the right image");
+    let slow = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None)).with(|case| case.images_replaced = true);
+    assert_eq!(slow.waits(), (Some(time("2030-01-01T00:05:00Z")), None), "a Pod that can start is left alone");
     let silent = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None));
     assert_eq!(silent.at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
 }

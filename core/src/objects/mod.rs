@@ -2,12 +2,14 @@
 
 mod access;
 mod evidence_claim;
+mod images;
 mod pod;
 mod secrets;
 mod settings;
 
 pub use access::{Access, access};
 pub use evidence_claim::evidence_claim;
+pub use images::images_replaced;
 pub use pod::{PATH_CA, PATH_EVIDENCE_S3, PodInput, pod};
 pub use secrets::{totp_secret, work_secret};
 pub use settings::{EvidenceClaim, EvidenceS3, EvidenceSettings, RunnerSettings};

@@ -15,7 +15,7 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{EvidenceSettings, RunnerSettings, metadata};
+use super::{EvidenceSettings, RunnerSettings, images, metadata};
 
 /// Folder in the browser's container with `ca.crt`, when the provider names a CA bundle. The browser image's policy installs certificates from there.
 pub const PATH_CA: &str = "/var/run/fno/ca";
@@ -55,9 +55,10 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
     let name = batch.metadata.name.as_deref().unwrap_or_default();
     let mut meta = metadata(batch, names::pod(name, attempt));
     let ours = meta.labels.take().unwrap_or_default();
-    let component = (names::LABEL_COMPONENT.to_owned(), CONTAINER_RUNNER.to_owned());
+    let more = [(names::LABEL_COMPONENT, CONTAINER_RUNNER.to_owned()), (names::LABEL_IMAGES, images::fingerprint(settings))];
+    let more = more.map(|(key, value)| (key.to_owned(), value));
     // Ours last: the operator finds its Pods by them.
-    meta.labels = Some(settings.labels.clone().into_iter().chain(provider.runner.labels.clone()).chain(ours).chain([component]).collect());
+    meta.labels = Some(settings.labels.clone().into_iter().chain(provider.runner.labels.clone()).chain(ours).chain(more).collect());
 
     let or = |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
     let over = &provider.runner;

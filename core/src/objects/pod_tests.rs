@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::objects::{EvidenceClaim, access, evidence_claim, totp_secret, work_secret};
+use crate::objects::{EvidenceClaim, access, evidence_claim, images_replaced, totp_secret, work_secret};
 
 fn batch() -> FnoBatch {
     serde_json::from_value(serde_json::json!({
@@ -73,6 +73,18 @@ fn the_browser_gets_no_secret_and_no_token_and_nothing_runs_with_privileges() {
         assert_eq!(security.capabilities.as_ref().and_then(|c| c.drop.as_ref()), Some(&vec!["ALL".to_owned()]), "{}", container.name);
         assert!(container.env_from.is_none(), "{}", container.name);
     }
+}
+
+#[test]
+fn other_images_are_told_whatever_a_webhook_made_of_the_containers() {
+    let (old, mut new) = (settings(), settings());
+    new.image = "runner:2".to_owned();
+    let mut pod = built(&provider(serde_json::json!({})), &old, &EvidenceSettings::default());
+    pod.spec.as_mut().expect("a spec").containers[0].image = Some("mirror.example/runner:1".to_owned());
+    assert!(!images_replaced(&pod.metadata, &old));
+    assert!(images_replaced(&pod.metadata, &new));
+    pod.metadata.labels = None;
+    assert!(!images_replaced(&pod.metadata, &new), "who made it is not known");
 }
 
 #[test]

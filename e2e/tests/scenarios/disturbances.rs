@@ -94,7 +94,8 @@ async fn set_values(values: &str) -> Result<()> {
 async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("image").await?;
-    set_values("runner.image=localhost/fno/runner:not-there").await?;
+    // Not the deadline ends the batch whose Pod cannot start.
+    set_values("runner.image=localhost/fno/runner:not-there,deadlines.podRunning=1h").await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
@@ -104,7 +105,9 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
     };
     let shown = shown.await;
     set_values(&format!("runner.image={}", Ground::image("runner")?)).await?;
+    let done = finished(&arena).await;
+    set_values("deadlines.podRunning=5m").await?;
     shown?;
-    finished(&arena).await?.is_right("evotel", &circuits)?;
+    done?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fno_core::{
     lifecycle::{Held, JobSeen, PodState, Seen, Switches},
-    objects::is_owned,
+    objects::{self, is_owned},
     plan::Key,
 };
 use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase, names};
@@ -21,7 +21,7 @@ pub struct Observed {
     pod: PodState,
     /// UID of the current Pod, while there is one.
     pub pod_uid: Option<String>,
-    image_replaced: bool,
+    images_replaced: bool,
     switches: Switches,
     silent_for: SignedDuration,
     jobs: Vec<JobSeen>,
@@ -36,7 +36,7 @@ impl Observed {
             batch,
             pod: &self.pod,
             pod_uid: self.pod_uid.as_deref(),
-            image_replaced: self.image_replaced,
+            images_replaced: self.images_replaced,
             switches: self.switches,
             silent_for: self.silent_for,
             jobs: &self.jobs,
@@ -60,13 +60,12 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let of = key(batch);
     let pod = pod(context, batch, &of).await?;
     let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
-    let runner = &context.settings.runner;
     let provider = context.provider_of(batch);
     let switches = provider
         .map_or_else(Switches::default, |provider| Switches { suspend: provider.spec.suspend, suspend_cancellations: provider.spec.suspend_cancellations });
     Ok(Observed {
         now: Timestamp::now(),
-        image_replaced: pod.as_ref().is_some_and(|pod| PodState::waits_for_replaced_image(pod, &[&runner.image, &runner.browser_image])),
+        images_replaced: pod.as_ref().is_some_and(|pod| objects::images_replaced(&pod.metadata, &context.settings.runner)),
         pod_uid: pod.and_then(|pod| pod.metadata.uid),
         switches,
         silent_for: silent_for(context, batch, &of, &state),
