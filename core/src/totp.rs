@@ -2,6 +2,7 @@
 //!
 //! When a code may be made is another matter: [`crate::mint`].
 
+use data_encoding::HEXLOWER;
 use fno_crds::provider::{Totp, TotpAlgorithm};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -54,7 +55,7 @@ impl Seed {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest([b"fno.dev totp tracking ", self.0.expose_secret()].concat());
-        digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest[..12])
     }
 
     /// The code of a time step.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use fno_crds::provider::Flows;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -12,10 +13,7 @@ pub fn flows_digest(flows: &Flows) -> String {
     let json = serde_json::to_value(flows).unwrap_or_else(|_| unreachable!("flows came from JSON and go back to it"));
     let mut canonical = String::new();
     write_sorted(&json, &mut canonical);
-    Sha256::digest(canonical.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    HEXLOWER.encode(&Sha256::digest(canonical))
 }
 
 /// Sorts itself: whether serde_json's maps are sorted depends on a feature any crate of the build may switch.

@@ -3,6 +3,7 @@
 //! Told by a label, as Deployments tell their revision, not by the containers: an admission webhook may send their images through a mirror, and then
 //! they are never the ones that were set.
 
+use data_encoding::HEXLOWER;
 use fno_crds::names::LABEL_IMAGES;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +13,7 @@ use super::RunnerSettings;
 /// The label's value.
 pub(super) fn fingerprint(settings: &RunnerSettings) -> String {
     let digest = Sha256::digest(format!("{}\n{}", settings.image, settings.browser_image));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&digest[..8])
 }
 
 /// Whether new Pods get other images than the one this is about. A Pod without the label tells nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::{BatchView, JobView, Key};
@@ -32,7 +33,7 @@ impl<'a> Names<'a> {
             if salt > 0 {
                 hash.update(salt.to_be_bytes());
             }
-            let digits: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let digits = HEXLOWER.encode(&hash.finalize()[..4]);
             let key = Key { namespace: provider.namespace.clone(), name: format!("{}-{digits}", provider.name) };
             if !self.known.contains(&(key.namespace.as_str(), key.name.as_str())) && self.new.insert(key.clone()) {
                 return key;
