@@ -36,7 +36,9 @@ pub struct Counts {
 pub fn count(results: &[JobResult]) -> Counts {
     let mut counts = Counts::default();
     for result in results {
-        let failed = result.phase == JobPhase::Failed || (result.phase == JobPhase::Pending && result.reason.class() == ReasonClass::RetryCounted);
+        let failed = result.phase == JobPhase::Failed
+            || (result.phase == JobPhase::Pending
+                && result.reason.class() == ReasonClass::RetryCounted);
         counts.completed += i32::from(result.phase == JobPhase::Succeeded);
         counts.unknown += i32::from(result.phase == JobPhase::OutcomeUnknown);
         counts.failed += i32::from(failed);
@@ -47,7 +49,11 @@ pub fn count(results: &[JobResult]) -> Counts {
 
 /// The status that follows from what was seen, on top of `status` (the stored one, with what an act has changed in it). `shown` is what is waited for.
 #[must_use]
-pub fn derive(seen: &Seen<'_>, mut status: FnoBatchStatus, shown: Option<&Blocked>) -> FnoBatchStatus {
+pub fn derive(
+    seen: &Seen<'_>,
+    mut status: FnoBatchStatus,
+    shown: Option<&Blocked>,
+) -> FnoBatchStatus {
     let (now, generation) = (seen.now, seen.batch.metadata.generation);
     if status.phase.unwrap_or_default().is_finished() {
         return status;
@@ -70,22 +76,47 @@ pub fn derive(seen: &Seen<'_>, mut status: FnoBatchStatus, shown: Option<&Blocke
     }
 
     let phase = status.phase.unwrap_or_default();
-    let normal = Blocked { reason: if phase == BatchPhase::InProgress { Reason::Running } else { Reason::Starting }, message: String::new() };
+    let normal = Blocked {
+        reason: if phase == BatchPhase::InProgress { Reason::Running } else { Reason::Starting },
+        message: String::new(),
+    };
     let why = shown.unwrap_or(&normal);
     say(&mut status, why);
 
     let running = Blocked { reason: Reason::Running, message: String::new() };
     let pod_ready = matches!(seen.pod, PodState::Running { .. });
-    set(&mut status, now, generation, types::POD_READY, Status::from(pod_ready), if pod_ready { &running } else { why });
-    let in_session = run.and_then(|run| run.login.as_ref()).is_some_and(|login| login.state == LoginState::LoggedIn);
-    set(&mut status, now, generation, types::LOGGED_IN, Status::from(in_session), if in_session { &running } else { why });
+    set(
+        &mut status,
+        now,
+        generation,
+        types::POD_READY,
+        Status::from(pod_ready),
+        if pod_ready { &running } else { why },
+    );
+    let in_session = run
+        .and_then(|run| run.login.as_ref())
+        .is_some_and(|login| login.state == LoginState::LoggedIn);
+    set(
+        &mut status,
+        now,
+        generation,
+        types::LOGGED_IN,
+        Status::from(in_session),
+        if in_session { &running } else { why },
+    );
     set(&mut status, now, generation, types::SUCCEEDED, Status::Unknown, why);
     status
 }
 
 /// The status at the end. `finished` says whether everything else is done, too; the fence comes before that.
 #[must_use]
-pub fn end(seen: &Seen<'_>, mut status: FnoBatchStatus, phase: BatchPhase, why: &Blocked, finished: bool) -> FnoBatchStatus {
+pub fn end(
+    seen: &Seen<'_>,
+    mut status: FnoBatchStatus,
+    phase: BatchPhase,
+    why: &Blocked,
+    finished: bool,
+) -> FnoBatchStatus {
     let (now, generation) = (seen.now, seen.batch.metadata.generation);
     let results = status.run.as_ref().map(|run| run.results.clone()).unwrap_or_default();
     tally(&mut status, &results);
@@ -95,7 +126,14 @@ pub fn end(seen: &Seen<'_>, mut status: FnoBatchStatus, phase: BatchPhase, why: 
     say(&mut status, why);
     set(&mut status, now, generation, types::POD_READY, Status::False, why);
     set(&mut status, now, generation, types::LOGGED_IN, Status::False, why);
-    set(&mut status, now, generation, types::SUCCEEDED, Status::from(phase == BatchPhase::Completed), why);
+    set(
+        &mut status,
+        now,
+        generation,
+        types::SUCCEEDED,
+        Status::from(phase == BatchPhase::Completed),
+        why,
+    );
     if finished {
         status.finished_at = Some(Time(now));
     }
@@ -105,16 +143,25 @@ pub fn end(seen: &Seen<'_>, mut status: FnoBatchStatus, phase: BatchPhase, why: 
 /// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and a few seconds; that the Pod runs waits for these
 /// seconds, because the runner asks for leave in the meantime. Both go with the next write anyway.
 #[must_use]
-pub fn is_due(old: &FnoBatchStatus, new: &FnoBatchStatus, written: Option<Timestamp>, now: Timestamp) -> bool {
+pub fn is_due(
+    old: &FnoBatchStatus,
+    new: &FnoBatchStatus,
+    written: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
     if old == new {
         return false;
     }
     if essence(old) != essence(new) {
         return true;
     }
-    let settled = |status: &FnoBatchStatus| status.jobs_completed.unwrap_or(0) + status.jobs_failed.unwrap_or(0);
+    let settled = |status: &FnoBatchStatus| {
+        status.jobs_completed.unwrap_or(0) + status.jobs_failed.unwrap_or(0)
+    };
     let tenth = (new.jobs_total.unwrap_or(0) / 10).max(1);
-    let enough = settled(new) - settled(old) >= tenth || old.message != new.message || pod_ready(old) != pod_ready(new);
+    let enough = settled(new) - settled(old) >= tenth
+        || old.message != new.message
+        || pod_ready(old) != pod_ready(new);
     enough && written.is_none_or(|at| now.duration_since(at) >= PROGRESS_EVERY)
 }
 
@@ -124,8 +171,15 @@ fn pod_ready(status: &FnoBatchStatus) -> Option<&str> {
 
 /// Everything that is not mere progress.
 fn essence(status: &FnoBatchStatus) -> FnoBatchStatus {
-    let mut essence =
-        FnoBatchStatus { progress: None, jobs_completed: None, jobs_failed: None, message: None, run: None, observed_generation: None, ..status.clone() };
+    let mut essence = FnoBatchStatus {
+        progress: None,
+        jobs_completed: None,
+        jobs_failed: None,
+        message: None,
+        run: None,
+        observed_generation: None,
+        ..status.clone()
+    };
     essence.conditions.retain(|condition| condition.type_ != types::POD_READY);
     for condition in &mut essence.conditions {
         condition.message.clear();
@@ -152,8 +206,23 @@ fn say(status: &mut FnoBatchStatus, why: &Blocked) {
     status.message = Some(at_most(&why.message, 2000)).filter(|m| !m.is_empty());
 }
 
-fn set(status: &mut FnoBatchStatus, now: Timestamp, generation: Option<i64>, type_: &str, value: Status, why: &Blocked) {
-    condition::set(&mut status.conditions, now, generation, type_, value, why.reason, &at_most(&why.message, 2000));
+fn set(
+    status: &mut FnoBatchStatus,
+    now: Timestamp,
+    generation: Option<i64>,
+    type_: &str,
+    value: Status,
+    why: &Blocked,
+) {
+    condition::set(
+        &mut status.conditions,
+        now,
+        generation,
+        type_,
+        value,
+        why.reason,
+        &at_most(&why.message, 2000),
+    );
 }
 
 #[cfg(test)]

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::lifecycle::{Deadlines, JobSeen, Switches};
 
-const DEADLINES: Deadlines =
-    Deadlines { pod_running: SignedDuration::from_mins(5), logged_in: SignedDuration::from_mins(5), heartbeat: SignedDuration::from_mins(2) };
+const DEADLINES: Deadlines = Deadlines {
+    pod_running: SignedDuration::from_mins(5),
+    logged_in: SignedDuration::from_mins(5),
+    heartbeat: SignedDuration::from_mins(2),
+};
 
 fn now() -> Timestamp {
     "2030-01-01T00:01:00Z".parse().expect("a time")
@@ -44,21 +47,32 @@ fn running() -> PodState {
 
 #[test]
 fn logging_in_starts_the_batch_and_says_so() {
-    let batch = batch(json!({"phase": "Assigned", "claimed": ["u", "v"], "run": {"podUid": "p1", "logins": 1,
-        "login": {"n": 1, "state": "LoggedIn", "at": "2030-01-01T00:00:50.000000Z"}, "results": [result("Succeeded", "Answered")]}}));
+    let batch = batch(
+        json!({"phase": "Assigned", "claimed": ["u", "v"], "run": {"podUid": "p1", "logins": 1,
+        "login": {"n": 1, "state": "LoggedIn", "at": "2030-01-01T00:00:50.000000Z"}, "results": [result("Succeeded", "Answered")]}}),
+    );
     let pod = running();
     let status = derive(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), None);
-    assert_eq!((status.phase, status.reason, status.logins), (Some(BatchPhase::InProgress), Some(Reason::Running), Some(1)));
-    assert_eq!((status.progress.as_deref(), status.jobs_completed, status.jobs_total), (Some("1/2"), Some(1), Some(2)));
+    assert_eq!(
+        (status.phase, status.reason, status.logins),
+        (Some(BatchPhase::InProgress), Some(Reason::Running), Some(1))
+    );
+    assert_eq!(
+        (status.progress.as_deref(), status.jobs_completed, status.jobs_total),
+        (Some("1/2"), Some(1), Some(2))
+    );
     assert_eq!(status.started_at, Some(Time(now())));
-    for (type_, value) in [(types::POD_READY, "True"), (types::LOGGED_IN, "True"), (types::SUCCEEDED, "Unknown")] {
+    for (type_, value) in
+        [(types::POD_READY, "True"), (types::LOGGED_IN, "True"), (types::SUCCEEDED, "Unknown")]
+    {
         assert_eq!(get(&status.conditions, type_).expect(type_).status, value, "{type_}");
     }
 }
 
 #[test]
 fn a_report_of_an_earlier_pod_counts_for_nothing() {
-    let batch = batch(json!({"phase": "Assigned", "claimed": ["u"], "run": {"podUid": "p0", "logins": 1}}));
+    let batch =
+        batch(json!({"phase": "Assigned", "claimed": ["u"], "run": {"podUid": "p0", "logins": 1}}));
     let pod = running();
     let status = derive(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), None);
     assert_eq!(status.phase, Some(BatchPhase::Assigned));
@@ -70,7 +84,10 @@ fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
     let pod = PodState::Starting(None);
     let why = Blocked { reason: Reason::ImageUnavailable, message: "no such image".to_owned() };
     let held = derive(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), Some(&why));
-    assert_eq!((held.reason, held.message.as_deref()), (Some(Reason::ImageUnavailable), Some("no such image")));
+    assert_eq!(
+        (held.reason, held.message.as_deref()),
+        (Some(Reason::ImageUnavailable), Some("no such image"))
+    );
     assert_eq!(get(&held.conditions, types::POD_READY).expect("set").reason, "ImageUnavailable");
     let mended = derive(&seen(&batch, &pod, &[]), held, None);
     assert_eq!((mended.reason, mended.message), (Some(Reason::Starting), None));
@@ -80,7 +97,8 @@ fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
 fn withdrawn_jobs_and_the_kill_switch_reach_the_runner_through_the_status() {
     let batch = batch(json!({"phase": "InProgress", "claimed": ["u", "v"], "withdrawn": ["v"]}));
     let pod = running();
-    let jobs = ["u", "v"].map(|uid| JobSeen { uid: uid.to_owned(), at_work: true, withdrawn: true });
+    let jobs =
+        ["u", "v"].map(|uid| JobSeen { uid: uid.to_owned(), at_work: true, withdrawn: true });
     let mut seen = seen(&batch, &pod, &jobs);
     seen.switches.suspend_cancellations = true;
     let status = derive(&seen, batch.status.clone().expect("status"), None);
@@ -104,8 +122,16 @@ fn progress_is_written_by_tenths_and_everything_else_at_once() {
         (status(15), Some(seconds(4)), false),
         (status(15), Some(seconds(5)), true),
         (FnoBatchStatus { jobs_unknown: Some(1), ..status(10) }, Some(seconds(0)), true),
-        (FnoBatchStatus { reason: Some(Reason::ValkeyUnavailable), ..status(10) }, Some(seconds(0)), true),
-        (FnoBatchStatus { message: Some("other words".to_owned()), ..status(10) }, Some(seconds(0)), false),
+        (
+            FnoBatchStatus { reason: Some(Reason::ValkeyUnavailable), ..status(10) },
+            Some(seconds(0)),
+            true,
+        ),
+        (
+            FnoBatchStatus { message: Some("other words".to_owned()), ..status(10) },
+            Some(seconds(0)),
+            false,
+        ),
     ] {
         assert_eq!(is_due(&status(10), &new, written, now()), due, "{new:?}");
     }
@@ -123,12 +149,23 @@ fn that_the_pod_runs_waits_a_little_for_company() {
 
 #[test]
 fn the_end_keeps_the_counts_and_the_fence_comes_without_a_finishing_time() {
-    let batch = batch(json!({"phase": "InProgress", "claimed": ["u", "v", "w"], "run": {"podUid": "p1", "logins": 2,
-        "results": [result("Succeeded", "Answered"), result("Pending", "StepFailed"), result("Pending", "Drained")]}}));
+    let batch = batch(
+        json!({"phase": "InProgress", "claimed": ["u", "v", "w"], "run": {"podUid": "p1", "logins": 2,
+        "results": [result("Succeeded", "Answered"), result("Pending", "StepFailed"), result("Pending", "Drained")]}}),
+    );
     let pod = running();
     let why = Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() };
-    let fence = end(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), BatchPhase::Failed, &why, false);
-    assert_eq!((fence.finished_at.is_none(), fence.progress.as_deref(), fence.jobs_failed, fence.logins), (true, Some("2/3"), Some(1), Some(2)));
+    let fence = end(
+        &seen(&batch, &pod, &[]),
+        batch.status.clone().expect("status"),
+        BatchPhase::Failed,
+        &why,
+        false,
+    );
+    assert_eq!(
+        (fence.finished_at.is_none(), fence.progress.as_deref(), fence.jobs_failed, fence.logins),
+        (true, Some("2/3"), Some(1), Some(2))
+    );
     let done = end(&seen(&batch, &pod, &[]), fence, BatchPhase::Failed, &why, true);
     assert_eq!(done.finished_at, Some(Time(now())));
     assert_eq!(get(&done.conditions, types::SUCCEEDED).expect("set").status, "False");

@@ -35,7 +35,8 @@ impl<'a> From<&'a FnoJob> for Seen<'a> {
             phase: job.phase(),
             batch: status.and_then(|s| s.batch.as_deref()),
             suspend: job.spec.suspend,
-            cancel_requested: job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some(),
+            cancel_requested: job.spec.cancel_requested
+                || job.metadata.deletion_timestamp.is_some(),
             deadline: job.spec.deadline.as_ref().map(|time| time.0),
             retry_at: status.and_then(|s| s.retry_at.as_ref()).map(|time| time.0),
         }
@@ -107,7 +108,11 @@ pub fn claim(now: Timestamp, uid: &str, batch: &str, seen: Option<&Seen<'_>>) ->
                 holder => Claim::Lost(Lost::Elsewhere(holder.unwrap_or_default().to_owned())),
             };
         }
-        phase @ (JobPhase::Succeeded | JobPhase::Failed | JobPhase::OutcomeUnknown | JobPhase::Resolved | JobPhase::Cancelled) => {
+        phase @ (JobPhase::Succeeded
+        | JobPhase::Failed
+        | JobPhase::OutcomeUnknown
+        | JobPhase::Resolved
+        | JobPhase::Cancelled) => {
             return Claim::Lost(Lost::Settled(phase));
         }
     }
@@ -149,15 +154,31 @@ mod tests {
 
     #[test]
     fn a_pending_job_is_taken_against_the_version_that_was_read() {
-        assert_eq!(claim(at(0), "u1", "b", Some(&pending())), Claim::Take { resource_version: "42".to_owned() });
+        assert_eq!(
+            claim(at(0), "u1", "b", Some(&pending())),
+            Claim::Take { resource_version: "42".to_owned() }
+        );
         let handed_back = Seen { batch: Some("old"), ..pending() };
-        assert!(matches!(claim(at(0), "u1", "b", Some(&handed_back)), Claim::Take { .. }), "the phase decides, not what is left of an earlier batch");
+        assert!(
+            matches!(claim(at(0), "u1", "b", Some(&handed_back)), Claim::Take { .. }),
+            "the phase decides, not what is left of an earlier batch"
+        );
     }
 
     #[test]
     fn a_claim_whose_answer_was_lost_is_found_again() {
-        let ours = Seen { phase: JobPhase::Batched, batch: Some("b"), suspend: true, cancel_requested: true, ..pending() };
-        assert_eq!(claim(at(500), "u1", "b", Some(&ours)), Claim::Ours, "whatever has happened since");
+        let ours = Seen {
+            phase: JobPhase::Batched,
+            batch: Some("b"),
+            suspend: true,
+            cancel_requested: true,
+            ..pending()
+        };
+        assert_eq!(
+            claim(at(500), "u1", "b", Some(&ours)),
+            Claim::Ours,
+            "whatever has happened since"
+        );
     }
 
     #[test]
@@ -165,13 +186,31 @@ mod tests {
         let cases = [
             (None, Lost::Gone),
             (Some(Seen { uid: "u2", ..pending() }), Lost::Replaced),
-            (Some(Seen { phase: JobPhase::Batched, batch: Some("other"), ..pending() }), Lost::Elsewhere("other".to_owned())),
-            (Some(Seen { phase: JobPhase::Batched, batch: None, ..pending() }), Lost::Elsewhere(String::new())),
-            (Some(Seen { phase: JobPhase::Succeeded, batch: Some("b"), ..pending() }), Lost::Settled(JobPhase::Succeeded)),
+            (
+                Some(Seen { phase: JobPhase::Batched, batch: Some("other"), ..pending() }),
+                Lost::Elsewhere("other".to_owned()),
+            ),
+            (
+                Some(Seen { phase: JobPhase::Batched, batch: None, ..pending() }),
+                Lost::Elsewhere(String::new()),
+            ),
+            (
+                Some(Seen { phase: JobPhase::Succeeded, batch: Some("b"), ..pending() }),
+                Lost::Settled(JobPhase::Succeeded),
+            ),
             (Some(Seen { phase: JobPhase::Failed, ..pending() }), Lost::Settled(JobPhase::Failed)),
-            (Some(Seen { phase: JobPhase::OutcomeUnknown, ..pending() }), Lost::Settled(JobPhase::OutcomeUnknown)),
-            (Some(Seen { phase: JobPhase::Resolved, ..pending() }), Lost::Settled(JobPhase::Resolved)),
-            (Some(Seen { phase: JobPhase::Cancelled, ..pending() }), Lost::Settled(JobPhase::Cancelled)),
+            (
+                Some(Seen { phase: JobPhase::OutcomeUnknown, ..pending() }),
+                Lost::Settled(JobPhase::OutcomeUnknown),
+            ),
+            (
+                Some(Seen { phase: JobPhase::Resolved, ..pending() }),
+                Lost::Settled(JobPhase::Resolved),
+            ),
+            (
+                Some(Seen { phase: JobPhase::Cancelled, ..pending() }),
+                Lost::Settled(JobPhase::Cancelled),
+            ),
             (Some(Seen { cancel_requested: true, ..pending() }), Lost::CancelRequested),
             (Some(Seen { deadline: Some(at(0)), ..pending() }), Lost::DeadlinePassed),
             (Some(Seen { suspend: true, ..pending() }), Lost::Suspended),

@@ -24,7 +24,12 @@ pub fn pause(attempts: i32) -> SignedDuration {
 
 /// A try ended with a result. `intent` is the irreversible step the runner armed for this job, if it did.
 #[must_use]
-pub fn settled(job: &FnoJob, result: &JobResult, intent: Option<&Intent>, now: Timestamp) -> FnoJobStatus {
+pub fn settled(
+    job: &FnoJob,
+    result: &JobResult,
+    intent: Option<&Intent>,
+    now: Timestamp,
+) -> FnoJobStatus {
     let mut status = FnoJobStatus {
         outcome: result.outcome.clone(),
         result: result.fields.clone(),
@@ -32,7 +37,8 @@ pub fn settled(job: &FnoJob, result: &JobResult, intent: Option<&Intent>, now: T
         intent: intent.cloned(),
         ..job.status.clone().unwrap_or_default()
     };
-    let why = Blocked { reason: result.reason, message: result.message.clone().unwrap_or_default() };
+    let why =
+        Blocked { reason: result.reason, message: result.message.clone().unwrap_or_default() };
     let tries = status.attempts.unwrap_or(0) + 1;
     match (result.phase, result.reason.class()) {
         (JobPhase::Succeeded, _) => {
@@ -47,15 +53,26 @@ pub fn settled(job: &FnoJob, result: &JobResult, intent: Option<&Intent>, now: T
         }
         (_, _) if intent.is_some() => unproven(job, status, &why, now),
         (JobPhase::Cancelled, _) => withdrawn(job, now),
-        (_, _) if job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some() => withdrawn(job, now),
+        (_, _) if job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some() => {
+            withdrawn(job, now)
+        }
         (JobPhase::Failed | JobPhase::Pending, ReasonClass::RetryCounted) => {
             status.attempts = Some(tries);
             if tries > job.spec.backoff_limit {
                 let message = match tries {
                     1 => format!("The only try failed ({}): {}", why.reason, why.message),
-                    n => format!("All {n} tries failed, the last one by {}: {}", why.reason, why.message),
+                    n => format!(
+                        "All {n} tries failed, the last one by {}: {}",
+                        why.reason, why.message
+                    ),
                 };
-                return end(job, status, JobPhase::Failed, &Blocked { reason: Reason::TriesExhausted, message }, now);
+                return end(
+                    job,
+                    status,
+                    JobPhase::Failed,
+                    &Blocked { reason: Reason::TriesExhausted, message },
+                    now,
+                );
             }
             status.retry_at = now.checked_add(pause(tries)).ok().map(Time);
             pending(job, status, &why, now)
@@ -64,7 +81,9 @@ pub fn settled(job: &FnoJob, result: &JobResult, intent: Option<&Intent>, now: T
             status.attempts = Some(tries);
             end(job, status, JobPhase::Failed, &why, now)
         }
-        (JobPhase::Pending | JobPhase::Batched | JobPhase::Failed | JobPhase::Resolved, _) => pending(job, status, &why, now),
+        (JobPhase::Pending | JobPhase::Batched | JobPhase::Failed | JobPhase::Resolved, _) => {
+            pending(job, status, &why, now)
+        }
     }
 }
 
@@ -79,7 +98,12 @@ pub fn handed_back(job: &FnoJob, why: &Blocked, now: Timestamp) -> FnoJobStatus 
 
 /// The batch ended after the irreversible step was armed, and there is no result.
 #[must_use]
-pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+pub fn outcome_unknown(
+    job: &FnoJob,
+    intent: &Intent,
+    why: &Blocked,
+    now: Timestamp,
+) -> FnoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
     status.intent = Some(intent.clone());
     unproven(job, status, why, now)
@@ -88,7 +112,10 @@ pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Blocked, now: Timest
 /// Withdrawn before anything irreversible.
 #[must_use]
 pub fn withdrawn(job: &FnoJob, now: Timestamp) -> FnoJobStatus {
-    let why = Blocked { reason: Reason::Withdrawn, message: "Withdrawn before anything irreversible happened.".to_owned() };
+    let why = Blocked {
+        reason: Reason::Withdrawn,
+        message: "Withdrawn before anything irreversible happened.".to_owned(),
+    };
     end(job, job.status.clone().unwrap_or_default(), JobPhase::Cancelled, &why, now)
 }
 
@@ -120,26 +147,57 @@ fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp
 fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp) -> FnoJobStatus {
     let why = Blocked {
         reason: Reason::Unproven,
-        message: format!("The irreversible step was armed and nobody can prove what followed ({}): {}", why.reason, why.message),
+        message: format!(
+            "The irreversible step was armed and nobody can prove what followed ({}): {}",
+            why.reason, why.message
+        ),
     };
     status.phase = Some(JobPhase::OutcomeUnknown);
     status.attempts = Some(status.attempts.unwrap_or(0) + 1);
     status.retry_at = None;
     tell(job, &mut status, &why, Status::Unknown, now);
-    condition::set(&mut status.conditions, now, job.metadata.generation, types::STALLED, true, why.reason, why.reason.mend());
+    condition::set(
+        &mut status.conditions,
+        now,
+        job.metadata.generation,
+        types::STALLED,
+        true,
+        why.reason,
+        why.reason.mend(),
+    );
     status
 }
 
-fn end(job: &FnoJob, mut status: FnoJobStatus, phase: JobPhase, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+fn end(
+    job: &FnoJob,
+    mut status: FnoJobStatus,
+    phase: JobPhase,
+    why: &Blocked,
+    now: Timestamp,
+) -> FnoJobStatus {
     status.phase = Some(phase);
     status.retry_at = None;
     status.finished_at = Some(Time(now));
     tell(job, &mut status, why, Status::from(phase == JobPhase::Succeeded), now);
     if phase == JobPhase::Succeeded {
         let stored = status.evidence.is_some();
-        let (reason, message) =
-            if stored { (Reason::Available, "") } else { (Reason::EvidenceUnavailable, "The evidence store did not take it until the batch's end.") };
-        condition::set(&mut status.conditions, now, job.metadata.generation, types::EVIDENCE_STORED, stored, reason, message);
+        let (reason, message) = if stored {
+            (Reason::Available, "")
+        } else {
+            (
+                Reason::EvidenceUnavailable,
+                "The evidence store did not take it until the batch's end.",
+            )
+        };
+        condition::set(
+            &mut status.conditions,
+            now,
+            job.metadata.generation,
+            types::EVIDENCE_STORED,
+            stored,
+            reason,
+            message,
+        );
     }
     status
 }
@@ -149,7 +207,15 @@ fn tell(job: &FnoJob, status: &mut FnoJobStatus, why: &Blocked, succeeded: Statu
     status.reason = Some(why.reason);
     status.message = Some(message.clone()).filter(|m| !m.is_empty());
     status.observed_generation = job.metadata.generation;
-    condition::set(&mut status.conditions, now, job.metadata.generation, types::SUCCEEDED, succeeded, why.reason, &message);
+    condition::set(
+        &mut status.conditions,
+        now,
+        job.metadata.generation,
+        types::SUCCEEDED,
+        succeeded,
+        why.reason,
+        &message,
+    );
 }
 
 #[cfg(test)]

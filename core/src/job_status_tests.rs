@@ -18,7 +18,10 @@ fn job(spec: serde_json::Value, status: serde_json::Value) -> FnoJob {
 }
 
 fn at_work(spec: serde_json::Value) -> FnoJob {
-    job(spec, json!({"phase": "Batched", "batch": "b", "attempts": 0, "startedAt": "2029-12-31T23:59:00Z"}))
+    job(
+        spec,
+        json!({"phase": "Batched", "batch": "b", "attempts": 0, "startedAt": "2029-12-31T23:59:00Z"}),
+    )
 }
 
 fn result(phase: JobPhase, reason: Reason) -> JobResult {
@@ -40,24 +43,77 @@ fn what_a_result_makes_of_a_job() {
     // (spec, what the runner says, armed) -> (phase, reason, tries used up)
     let table = [
         (json!({}), Succeeded, Reason::Answered, false, Succeeded, Reason::Answered, 1),
-        (json!({"cancelRequested": true}), Succeeded, Reason::Answered, false, Succeeded, Reason::Answered, 1),
+        (
+            json!({"cancelRequested": true}),
+            Succeeded,
+            Reason::Answered,
+            false,
+            Succeeded,
+            Reason::Answered,
+            1,
+        ),
         (json!({}), Failed, Reason::StepFailed, false, Pending, Reason::StepFailed, 1),
-        (json!({"backoffLimit": 0}), Failed, Reason::StepFailed, false, Failed, Reason::TriesExhausted, 1),
+        (
+            json!({"backoffLimit": 0}),
+            Failed,
+            Reason::StepFailed,
+            false,
+            Failed,
+            Reason::TriesExhausted,
+            1,
+        ),
         (json!({}), Failed, Reason::ExpectMismatch, false, Failed, Reason::ExpectMismatch, 1),
         (json!({}), Failed, Reason::SessionLost, false, Pending, Reason::SessionLost, 0),
         (json!({}), Pending, Reason::Drained, false, Pending, Reason::Drained, 0),
-        (json!({}), Pending, Reason::EvidenceUnavailable, false, Pending, Reason::EvidenceUnavailable, 0),
-        (json!({"cancelRequested": true}), Pending, Reason::Withdrawn, false, Cancelled, Reason::Withdrawn, 0),
-        (json!({"cancelRequested": true}), Failed, Reason::StepFailed, false, Cancelled, Reason::Withdrawn, 0),
+        (
+            json!({}),
+            Pending,
+            Reason::EvidenceUnavailable,
+            false,
+            Pending,
+            Reason::EvidenceUnavailable,
+            0,
+        ),
+        (
+            json!({"cancelRequested": true}),
+            Pending,
+            Reason::Withdrawn,
+            false,
+            Cancelled,
+            Reason::Withdrawn,
+            0,
+        ),
+        (
+            json!({"cancelRequested": true}),
+            Failed,
+            Reason::StepFailed,
+            false,
+            Cancelled,
+            Reason::Withdrawn,
+            0,
+        ),
         (json!({}), OutcomeUnknown, Reason::Unproven, true, OutcomeUnknown, Reason::Unproven, 1),
         (json!({}), Failed, Reason::Refused, true, Failed, Reason::Refused, 1),
         (json!({}), Failed, Reason::StepFailed, true, Failed, Reason::StepFailed, 1),
-        (json!({"cancelRequested": true}), Pending, Reason::Aborted, true, OutcomeUnknown, Reason::Unproven, 1),
+        (
+            json!({"cancelRequested": true}),
+            Pending,
+            Reason::Aborted,
+            true,
+            OutcomeUnknown,
+            Reason::Unproven,
+            1,
+        ),
     ];
     for (spec, said, because, armed, phase, reason, tries) in table {
         let case = format!("{spec} {said} {because} armed={armed}");
-        let status = settled(&at_work(spec), &result(said, because), armed.then(intent).as_ref(), now());
-        assert_eq!((status.phase, status.reason, status.attempts.unwrap_or(0)), (Some(phase), Some(reason), tries), "{case}");
+        let status =
+            settled(&at_work(spec), &result(said, because), armed.then(intent).as_ref(), now());
+        assert_eq!(
+            (status.phase, status.reason, status.attempts.unwrap_or(0)),
+            (Some(phase), Some(reason), tries),
+            "{case}"
+        );
         let succeeded = get(&status.conditions, types::SUCCEEDED).expect("Succeeded");
         let expected = match phase {
             Succeeded => "True",
@@ -74,7 +130,8 @@ fn what_a_result_makes_of_a_job() {
 
 #[test]
 fn a_job_that_goes_back_shows_no_outcome_of_the_try_that_failed() {
-    let status = settled(&at_work(json!({})), &result(JobPhase::Failed, Reason::StepFailed), None, now());
+    let status =
+        settled(&at_work(json!({})), &result(JobPhase::Failed, Reason::StepFailed), None, now());
     assert_eq!((status.outcome, status.result.len()), (None, 0));
     assert!(status.evidence.is_some(), "the pictures of the failure stay");
 }
@@ -100,8 +157,16 @@ fn three_tries_end_as_tries_exhausted_and_name_the_last_reason() {
     for tries in 1..=3 {
         let status = settled(&job, &result(JobPhase::Failed, Reason::Timeout), None, now());
         assert_eq!(status.attempts, Some(tries));
-        assert_eq!(status.phase, Some(if tries == 3 { JobPhase::Failed } else { JobPhase::Pending }), "{tries}");
-        job.status = Some(FnoJobStatus { phase: Some(JobPhase::Batched), batch: Some("b".to_owned()), ..status });
+        assert_eq!(
+            status.phase,
+            Some(if tries == 3 { JobPhase::Failed } else { JobPhase::Pending }),
+            "{tries}"
+        );
+        job.status = Some(FnoJobStatus {
+            phase: Some(JobPhase::Batched),
+            batch: Some("b".to_owned()),
+            ..status
+        });
     }
     let status = job.status.expect("status");
     assert_eq!(status.reason, Some(Reason::TriesExhausted));
@@ -112,16 +177,26 @@ fn three_tries_end_as_tries_exhausted_and_name_the_last_reason() {
 fn an_untouched_job_goes_back_without_losing_a_try() {
     let why = Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() };
     let status = handed_back(&at_work(json!({})), &why, now());
-    assert_eq!((status.phase, status.reason, status.attempts, status.retry_at), (Some(JobPhase::Pending), Some(Reason::RunnerLost), Some(0), None));
+    assert_eq!(
+        (status.phase, status.reason, status.attempts, status.retry_at),
+        (Some(JobPhase::Pending), Some(Reason::RunnerLost), Some(0), None)
+    );
     let status = handed_back(&at_work(json!({"cancelRequested": true})), &why, now());
     assert_eq!(status.phase, Some(JobPhase::Cancelled));
 }
 
 #[test]
 fn an_armed_job_without_a_result_waits_for_a_person() {
-    let status =
-        outcome_unknown(&at_work(json!({"action": "Cancellation"})), &intent(), &Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() }, now());
-    assert_eq!((status.phase, status.reason), (Some(JobPhase::OutcomeUnknown), Some(Reason::Unproven)));
+    let status = outcome_unknown(
+        &at_work(json!({"action": "Cancellation"})),
+        &intent(),
+        &Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() },
+        now(),
+    );
+    assert_eq!(
+        (status.phase, status.reason),
+        (Some(JobPhase::OutcomeUnknown), Some(Reason::Unproven))
+    );
     assert_eq!(get(&status.conditions, types::STALLED).expect("set").status, "True");
     assert!(status.message.expect("a message").contains("RunnerLost"));
 }
@@ -136,7 +211,10 @@ fn the_rules_of_the_schema_accept_every_step_of_a_job() {
         (JobPhase::Pending, Reason::Drained, false),
         (JobPhase::OutcomeUnknown, Reason::Unproven, true),
     ] {
-        let new = FnoJob { status: Some(settled(&old, &result(phase, reason), armed.then(intent).as_ref(), now())), ..old.clone() };
+        let new = FnoJob {
+            status: Some(settled(&old, &result(phase, reason), armed.then(intent).as_ref(), now())),
+            ..old.clone()
+        };
         new.validate_cel_update(&old).unwrap_or_else(|error| panic!("{phase} {reason}: {error:?}"));
     }
 }
@@ -144,7 +222,14 @@ fn the_rules_of_the_schema_accept_every_step_of_a_job() {
 #[test]
 fn a_waiting_reason_changes_nothing_else() {
     let job = job(json!({}), json!({"attempts": 1, "retryAt": "2030-01-01T00:01:00Z"}));
-    let status = waiting(&job, &Blocked { reason: Reason::WaitingForSession, message: "busy".to_owned() }, now());
-    assert_eq!((status.phase, status.reason, status.attempts), (Some(JobPhase::Pending), Some(Reason::WaitingForSession), Some(1)));
+    let status = waiting(
+        &job,
+        &Blocked { reason: Reason::WaitingForSession, message: "busy".to_owned() },
+        now(),
+    );
+    assert_eq!(
+        (status.phase, status.reason, status.attempts),
+        (Some(JobPhase::Pending), Some(Reason::WaitingForSession), Some(1))
+    );
     assert!(status.retry_at.is_some());
 }

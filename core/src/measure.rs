@@ -74,7 +74,11 @@ mod tests {
         for nonsense in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(ewma(Some(4.0), 0.2, nonsense), Some(4.0), "{nonsense}");
             assert_eq!(ewma(None, 0.2, nonsense), None, "{nonsense}");
-            assert_eq!(ewma(Some(nonsense), 0.2, 4.0), Some(4.0), "a stored {nonsense} is forgotten");
+            assert_eq!(
+                ewma(Some(nonsense), 0.2, 4.0),
+                Some(4.0),
+                "a stored {nonsense} is forgotten"
+            );
         }
         assert_eq!(ewma(None, 0.2, 1e9), Some(LONGEST), "a clock that jumped");
     }

@@ -105,18 +105,29 @@ pub enum Verdict {
 /// Decides. A table of the checks in their order is the constant `CHAIN` of this module's source.
 #[must_use]
 pub fn mint(request: &Request<'_>) -> Verdict {
-    CHAIN.iter().find_map(|check| check(request)).unwrap_or_else(|| Verdict::Mint { step: candidate(request) })
+    CHAIN
+        .iter()
+        .find_map(|check| check(request))
+        .unwrap_or_else(|| Verdict::Mint { step: candidate(request) })
 }
 
 /// `None` = passed.
 type Check = fn(&Request<'_>) -> Option<Verdict>;
 
 /// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
-const CHAIN: [Check; 7] =
-    [batch_may_log_in, breaker_allows, clocks_agree, reserved_step_is_still_good, valkey_answers, last_step_is_not_in_the_future, step_has_begun];
+const CHAIN: [Check; 7] = [
+    batch_may_log_in,
+    breaker_allows,
+    clocks_agree,
+    reserved_step_is_still_good,
+    valkey_answers,
+    last_step_is_not_in_the_future,
+    step_has_begun,
+];
 
 fn batch_may_log_in(request: &Request<'_>) -> Option<Verdict> {
-    checks::batch(request.phase, request.stop, request.provider_suspended).map(|blocked| Verdict::Never { blocked })
+    checks::batch(request.phase, request.stop, request.provider_suspended)
+        .map(|blocked| Verdict::Never { blocked })
 }
 
 fn breaker_allows(request: &Request<'_>) -> Option<Verdict> {
@@ -124,7 +135,8 @@ fn breaker_allows(request: &Request<'_>) -> Option<Verdict> {
 }
 
 fn clocks_agree(request: &Request<'_>) -> Option<Verdict> {
-    checks::clocks(request.clock_offset, request.period).map(|blocked| not_yet(request.now, blocked))
+    checks::clocks(request.clock_offset, request.period)
+        .map(|blocked| not_yet(request.now, blocked))
 }
 
 /// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered
@@ -132,12 +144,14 @@ fn clocks_agree(request: &Request<'_>) -> Option<Verdict> {
 fn reserved_step_is_still_good(request: &Request<'_>) -> Option<Verdict> {
     let step = request.reserved?;
     let covered = request.last_step.is_some_and(|last| last >= step);
-    let current = step == step::at(request.now, request.period) && step == earliest_with_time_left(request);
+    let current =
+        step == step::at(request.now, request.period) && step == earliest_with_time_left(request);
     (covered && current).then_some(Verdict::Deliver { step })
 }
 
 fn valkey_answers(request: &Request<'_>) -> Option<Verdict> {
-    checks::valkey(request.valkey == Valkey::Unreachable).map(|blocked| not_yet(request.now, blocked))
+    checks::valkey(request.valkey == Valkey::Unreachable)
+        .map(|blocked| not_yet(request.now, blocked))
 }
 
 /// A step is minted after it began, so a last step beyond the next one means that some clock went back.
@@ -158,7 +172,8 @@ fn last_step_is_not_in_the_future(request: &Request<'_>) -> Option<Verdict> {
 fn step_has_begun(request: &Request<'_>) -> Option<Verdict> {
     let step = candidate(request);
     let begins = step::begins(step, request.period);
-    (begins > request.now).then(|| Verdict::NotYet { until: begins, blocked: checks::waiting_for_code(begins) })
+    (begins > request.now)
+        .then(|| Verdict::NotYet { until: begins, blocked: checks::waiting_for_code(begins) })
 }
 
 fn not_yet(now: Timestamp, blocked: Blocked) -> Verdict {
@@ -171,7 +186,8 @@ fn candidate(request: &Request<'_>) -> i64 {
         Valkey::Taken { step } => Some(step),
         Valkey::Unknown | Valkey::Unreachable | Valkey::Free { .. } => None,
     };
-    let used = [request.last_step, request.doubtful, request.reserved, taken].into_iter().flatten().max();
+    let used =
+        [request.last_step, request.doubtful, request.reserved, taken].into_iter().flatten().max();
     let earliest = earliest_with_time_left(request);
     used.map_or(earliest, |used| earliest.max(used.saturating_add(1)))
 }

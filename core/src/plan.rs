@@ -215,14 +215,20 @@ impl Plan {
     /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and leaves it alone otherwise.
     #[must_use]
     pub fn is_ready(&self, job: &Key) -> bool {
-        self.waits.get(job).is_some_and(|b| matches!(b.reason, Reason::WaitingForLinger | Reason::WaitingForSession | Reason::WaitingForRunner))
+        self.waits.get(job).is_some_and(|b| {
+            matches!(
+                b.reason,
+                Reason::WaitingForLinger | Reason::WaitingForSession | Reason::WaitingForRunner
+            )
+        })
     }
 }
 
 impl ProviderView {
     /// Seconds per job, measured or assumed.
     fn job_seconds(&self, action: Action) -> f64 {
-        measure::usable(self.job_seconds.get(&action).copied()).unwrap_or_else(|| measure::unmeasured_job(action))
+        measure::usable(self.job_seconds.get(&action).copied())
+            .unwrap_or_else(|| measure::unmeasured_job(action))
     }
 
     /// Seconds per login, measured or assumed.
@@ -248,7 +254,8 @@ pub fn plan(world: &World<'_>) -> Plan {
         }
     }
     let claims: Vec<runners::Claim<'_>> = departures.iter().map(Departure::claim).collect();
-    let granted = runners::share(world.now, world.max_runners.saturating_sub(live.runners), &claims);
+    let granted =
+        runners::share(world.now, world.max_runners.saturating_sub(live.runners), &claims);
     let mut names = Names::of(world.batches);
     for (departure, granted) in departures.into_iter().zip(granted) {
         departure.go(granted, world.max_runners, &mut names, &mut report);
@@ -258,10 +265,16 @@ pub fn plan(world: &World<'_>) -> Plan {
 
 /// The ready jobs by provider, in the order of the providers' names. Jobs that are not ready are answered right here.
 fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report) -> Vec<Queue<'a>> {
-    let mut providers: Vec<(Rules<'a>, Vec<&'a JobView>)> = world.providers.iter().map(|provider| (Rules::of(provider), Vec::new())).collect();
+    let mut providers: Vec<(Rules<'a>, Vec<&'a JobView>)> =
+        world.providers.iter().map(|provider| (Rules::of(provider), Vec::new())).collect();
     providers.sort_unstable_by_key(|(rules, _)| &rules.provider.key);
-    let index: HashMap<(&str, &str), usize> =
-        providers.iter().enumerate().map(|(i, (rules, _))| ((rules.provider.key.namespace.as_str(), rules.provider.key.name.as_str()), i)).collect();
+    let index: HashMap<(&str, &str), usize> = providers
+        .iter()
+        .enumerate()
+        .map(|(i, (rules, _))| {
+            ((rules.provider.key.namespace.as_str(), rules.provider.key.name.as_str()), i)
+        })
+        .collect();
     for job in world.jobs {
         let provider = index.get(&(job.key.namespace.as_str(), job.provider.as_str())).copied();
         let rules = provider.map(|i| &providers[i].0);
@@ -272,5 +285,9 @@ fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report)
             Stand::Withdrawn => report.withdraw(job),
         }
     }
-    providers.into_iter().filter(|(_, ready)| !ready.is_empty()).map(|(rules, ready)| Queue::new(rules.provider, ready)).collect()
+    providers
+        .into_iter()
+        .filter(|(_, ready)| !ready.is_empty())
+        .map(|(rules, ready)| Queue::new(rules.provider, ready))
+        .collect()
 }

@@ -41,14 +41,19 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
         Gate::Shut(blocked) => Some(blocked),
         Gate::Open | Gate::Trial => None,
     };
-    let everyone = shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
+    let everyone =
+        shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
     if let Some(blocked) = view.blocked.as_ref().or(flow).or(everyone).or(trouble) {
         return blocked.clone();
     }
     if view.spec.suspend {
         return sentences::provider_suspended(view);
     }
-    let message = shut.iter().map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message)).collect::<Vec<_>>().join(" ");
+    let message = shut
+        .iter()
+        .map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message))
+        .collect::<Vec<_>>()
+        .join(" ");
     Blocked { reason: Reason::Available, message }
 }
 
@@ -57,14 +62,26 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
 pub const fn needs_a_person(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::FlowInvalid | Reason::SecretNotFound | Reason::SeedInvalid | Reason::BreakerOpen | Reason::PortalChanged | Reason::ProviderNotReady
+        Reason::FlowInvalid
+            | Reason::SecretNotFound
+            | Reason::SeedInvalid
+            | Reason::BreakerOpen
+            | Reason::PortalChanged
+            | Reason::ProviderNotReady
     )
 }
 
 /// Sets `Ready`, `Reconciling` and `Stalled`.
-pub fn conditions(status: &mut FnoProviderStatus, generation: Option<i64>, ready: &Blocked, now: Timestamp) {
+pub fn conditions(
+    status: &mut FnoProviderStatus,
+    generation: Option<i64>,
+    ready: &Blocked,
+    now: Timestamp,
+) {
     let good = ready.reason == Reason::Available;
-    let mut set = |type_, value: bool, reason, message: &str| condition::set(&mut status.conditions, now, generation, type_, value, reason, message);
+    let mut set = |type_, value: bool, reason, message: &str| {
+        condition::set(&mut status.conditions, now, generation, type_, value, reason, message)
+    };
     set(types::READY, good, ready.reason, &crate::text::at_most(&ready.message, 4000));
     set(types::RECONCILING, false, Reason::Available, "");
     let stalled = needs_a_person(ready.reason);
@@ -92,7 +109,8 @@ pub fn after_batch(
         }
     }
     for (action, seconds) in seconds {
-        let known = status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean);
+        let known =
+            status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean);
         if let Some(mean) = measure::jobs(known, seconds).map(rounded) {
             status.job_seconds.retain(|known| known.action != action);
             status.job_seconds.push(JobSeconds { action, mean });
@@ -106,7 +124,11 @@ pub fn after_batch(
     let change = match saw(run) {
         Some(saw) => {
             let name = batch.metadata.name.as_deref().unwrap_or_default();
-            observe(&breaker, &Observation { now, batch: name, flows_digest: &batch.spec.flows_digest, saw }, &provider.spec.limits)
+            observe(
+                &breaker,
+                &Observation { now, batch: name, flows_digest: &batch.spec.flows_digest, saw },
+                &provider.spec.limits,
+            )
         }
         None => Change { breaker, event: None },
     };
@@ -125,7 +147,9 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
     if let Some(end) = &run.end {
         let evidence = end.evidence.as_deref();
         match end.reason {
-            Reason::PortalChanged => return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), evidence }),
+            Reason::PortalChanged => {
+                return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), evidence });
+            }
             Reason::PortalUnavailable => return Some(Saw::Unavailable { evidence }),
             _ => {}
         }
@@ -133,24 +157,42 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
     if run.results.iter().any(|result| result.phase == JobPhase::Succeeded) {
         return Some(Saw::Answer);
     }
-    let failed = run.results.iter().find(|result| matches!(result.reason, Reason::StepFailed | Reason::Timeout));
-    failed
-        .map(|result| Saw::StepFailed { step: result.step.as_deref().unwrap_or("?"), evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()) })
+    let failed = run
+        .results
+        .iter()
+        .find(|result| matches!(result.reason, Reason::StepFailed | Reason::Timeout));
+    failed.map(|result| Saw::StepFailed {
+        step: result.step.as_deref().unwrap_or("?"),
+        evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()),
+    })
 }
 
 /// Why the provider's next batch waits a little: its last ones, newest first, ended without having got to work. The time says until when.
 #[must_use]
-pub fn pause_after<'a>(finished: impl IntoIterator<Item = &'a FnoBatch>, now: Timestamp) -> Option<(Timestamp, Blocked)> {
+pub fn pause_after<'a>(
+    finished: impl IntoIterator<Item = &'a FnoBatch>,
+    now: Timestamp,
+) -> Option<(Timestamp, Blocked)> {
     let idle = |batch: &&FnoBatch| {
         let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
-        batch.phase() == BatchPhase::Failed && run.is_none_or(|run| run.results.is_empty()) && !on_purpose(batch)
+        batch.phase() == BatchPhase::Failed
+            && run.is_none_or(|run| run.results.is_empty())
+            && !on_purpose(batch)
     };
     let mut idle = finished.into_iter().take_while(idle);
     let last = idle.next()?;
     let doublings = u32::try_from(idle.count().min(10)).unwrap_or(10);
     let status = last.status.as_ref()?;
-    let until = status.finished_at.as_ref()?.0.saturating_add(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)).ok()?;
-    let reason = status.reason.filter(|reason| reason.class() == ReasonClass::Waiting).unwrap_or(Reason::RetryBackoff);
+    let until = status
+        .finished_at
+        .as_ref()?
+        .0
+        .saturating_add(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE))
+        .ok()?;
+    let reason = status
+        .reason
+        .filter(|reason| reason.class() == ReasonClass::Waiting)
+        .unwrap_or(Reason::RetryBackoff);
     let message = format!(
         "The last batch failed without having got to work ({}: {}) The next one is made at {until}.",
         status.reason.map_or("no reason", Reason::as_str),
@@ -161,7 +203,10 @@ pub fn pause_after<'a>(finished: impl IntoIterator<Item = &'a FnoBatch>, now: Ti
 
 /// Ended because somebody wanted it: no fault to wait for.
 fn on_purpose(batch: &FnoBatch) -> bool {
-    matches!(batch.status.as_ref().and_then(|status| status.reason), Some(Reason::Drained | Reason::Aborted | Reason::Suspended | Reason::ProviderNotReady))
+    matches!(
+        batch.status.as_ref().and_then(|status| status.reason),
+        Some(Reason::Drained | Reason::Aborted | Reason::Suspended | Reason::ProviderNotReady)
+    )
 }
 
 #[cfg(test)]

@@ -44,7 +44,12 @@ fn view(blocked: Option<Blocked>, gates: &[Gate], flow_gate: Gate) -> ProviderVi
         accounts: gates
             .iter()
             .zip('a'..)
-            .map(|(gate, name)| AccountView { name: name.to_string(), gate: gate.clone(), totp_period: None, last_step: None })
+            .map(|(gate, name)| AccountView {
+                name: name.to_string(),
+                gate: gate.clone(),
+                totp_period: None,
+                last_step: None,
+            })
             .collect(),
         job_seconds: BTreeMap::new(),
         login_seconds: None,
@@ -64,15 +69,30 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
         (view(None, &[Gate::Open], Gate::Open), None, Reason::Available),
         (view(None, &[Gate::Open, shut()], Gate::Open), None, Reason::Available),
         (view(None, &[shut(), shut()], Gate::Open), None, Reason::BreakerOpen),
-        (view(None, &[Gate::Open], Gate::Shut(because(Reason::PortalChanged))), None, Reason::PortalChanged),
-        (view(Some(because(Reason::FlowInvalid)), &[shut()], Gate::Open), Some(&image), Reason::FlowInvalid),
+        (
+            view(None, &[Gate::Open], Gate::Shut(because(Reason::PortalChanged))),
+            None,
+            Reason::PortalChanged,
+        ),
+        (
+            view(Some(because(Reason::FlowInvalid)), &[shut()], Gate::Open),
+            Some(&image),
+            Reason::FlowInvalid,
+        ),
         (view(None, &[Gate::Trial], Gate::Trial), Some(&image), Reason::ImageUnavailable),
     ] {
         assert_eq!(readiness(&view, trouble).reason, expected);
     }
     let suspended = |blocked| {
         let view = view(blocked, &[Gate::Open], Gate::Open);
-        readiness(&ProviderView { spec: Arc::new(fno_crds::FnoProviderSpec { suspend: true, ..(*view.spec).clone() }), ..view }, None).reason
+        readiness(
+            &ProviderView {
+                spec: Arc::new(fno_crds::FnoProviderSpec { suspend: true, ..(*view.spec).clone() }),
+                ..view
+            },
+            None,
+        )
+        .reason
     };
     assert_eq!(suspended(None), Reason::Suspended);
     assert_eq!(suspended(Some(because(Reason::SecretNotFound))), Reason::SecretNotFound);
@@ -83,12 +103,22 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
 #[test]
 fn conditions_say_whether_a_person_is_needed() {
     let mut status = FnoProviderStatus::default();
-    for (reason, ready, stalled) in
-        [(Reason::Available, "True", "False"), (Reason::SecretNotFound, "False", "True"), (Reason::ValkeyUnavailable, "False", "False")]
-    {
+    for (reason, ready, stalled) in [
+        (Reason::Available, "True", "False"),
+        (Reason::SecretNotFound, "False", "True"),
+        (Reason::ValkeyUnavailable, "False", "False"),
+    ] {
         conditions(&mut status, Some(3), &because(reason), now());
         let value = |type_| condition::get(&status.conditions, type_).expect(type_).status.clone();
-        assert_eq!((value(types::READY).as_str(), value(types::STALLED).as_str(), value(types::RECONCILING).as_str()), (ready, stalled, "False"), "{reason}");
+        assert_eq!(
+            (
+                value(types::READY).as_str(),
+                value(types::STALLED).as_str(),
+                value(types::RECONCILING).as_str()
+            ),
+            (ready, stalled, "False"),
+            "{reason}"
+        );
     }
     assert_eq!(status.observed_generation, Some(3));
 }
@@ -99,13 +129,18 @@ fn a_batch_teaches_how_long_things_take_from_answers_only() {
         "b",
         json!({"run": {"results": [result("Succeeded", "Answered", 2.0), result("Pending", "Timeout", 180.0)], "loginSeconds": 8.0, "clockOffset": 1.25}}),
     );
-    let (status, change) = after_batch(&provider(Value::Null), &batch, |_| Some(Action::Validation), now());
+    let (status, change) =
+        after_batch(&provider(Value::Null), &batch, |_| Some(Action::Validation), now());
     assert_eq!(status.job_seconds, [JobSeconds { action: Action::Validation, mean: 2.0 }]);
     assert_eq!((status.login_seconds, status.clock_offset), (Some(8.0), Some(1.25)));
     assert_eq!((status.flow_breaker, change.event), (None, None));
-    let known = provider(json!({"jobSeconds": [{"action": "Validation", "mean": 4.0}, {"action": "Cancellation", "mean": 9.0}]}));
+    let known = provider(
+        json!({"jobSeconds": [{"action": "Validation", "mean": 4.0}, {"action": "Cancellation", "mean": 9.0}]}),
+    );
     let (status, _) = after_batch(&known, &batch, |_| Some(Action::Validation), now());
-    let of = |action| status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean);
+    let of = |action| {
+        status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean)
+    };
     assert_eq!((of(Action::Validation), of(Action::Cancellation)), (Some(3.6), Some(9.0)));
 }
 
@@ -117,17 +152,26 @@ fn a_changed_portal_opens_the_flow_breaker_and_names_the_step() {
     );
     let (status, change) = after_batch(&provider(Value::Null), &batch, |_| None, now());
     let breaker = status.flow_breaker.expect("a breaker");
-    assert_eq!((breaker.reason, breaker.step.as_deref()), (Some(Reason::PortalChanged), Some("search")));
+    assert_eq!(
+        (breaker.reason, breaker.step.as_deref()),
+        (Some(Reason::PortalChanged), Some("search"))
+    );
     assert!(change.event.is_some());
 }
 
 #[test]
 fn batches_that_never_get_to_work_come_ever_more_slowly() {
     let failed = |reason: &str, results: Value| {
-        batch("b", json!({"phase": "Failed", "reason": reason, "finishedAt": "2030-01-01T00:10:00Z", "run": {"results": results}}))
+        batch(
+            "b",
+            json!({"phase": "Failed", "reason": reason, "finishedAt": "2030-01-01T00:10:00Z", "run": {"results": results}}),
+        )
     };
     let idle = failed("RunnerLost", json!([]));
-    let until = |batches: &[&FnoBatch]| pause_after(batches.iter().copied(), now()).map(|(until, _)| until.duration_since(now()).as_secs());
+    let until = |batches: &[&FnoBatch]| {
+        pause_after(batches.iter().copied(), now())
+            .map(|(until, _)| until.duration_since(now()).as_secs())
+    };
     assert_eq!(until(&[]), None);
     assert_eq!(until(&[&idle]), Some(5));
     assert_eq!(until(&[&idle, &idle, &idle]), Some(20));
@@ -136,6 +180,7 @@ fn batches_that_never_get_to_work_come_ever_more_slowly() {
     assert_eq!(until(&[&worked, &idle]), None);
     assert_eq!(until(&[&idle, &worked, &idle]), Some(5));
     assert_eq!(until(&[&failed("Drained", json!([]))]), None);
-    let (_, blocked) = pause_after([&failed("ImageUnavailable", json!([]))], now()).expect("a pause");
+    let (_, blocked) =
+        pause_after([&failed("ImageUnavailable", json!([]))], now()).expect("a pause");
     assert_eq!(blocked.reason, Reason::ImageUnavailable);
 }

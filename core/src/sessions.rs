@@ -75,19 +75,29 @@ pub fn makespan(work: &Work<'_>, sessions: usize) -> f64 {
     if batches <= sessions {
         return work.login_seconds + level(starts, work.jobs, work.session_jobs, work.job_seconds);
     }
-    let shared = work.login_seconds * batches.div_ceil(sessions) as f64 + level(starts, work.jobs, work.jobs, work.job_seconds);
+    let shared = work.login_seconds * batches.div_ceil(sessions) as f64
+        + level(starts, work.jobs, work.jobs, work.job_seconds);
     let last = work.jobs.div_ceil(batches) as f64 * work.job_seconds;
-    let login_bound = work.login_gap.mul_add((batches - 1) as f64, starts.first().copied().unwrap_or(0.0)) + work.login_seconds + last;
+    let login_bound =
+        work.login_gap.mul_add((batches - 1) as f64, starts.first().copied().unwrap_or(0.0))
+            + work.login_seconds
+            + last;
     shared.max(login_bound)
 }
 
 /// The earliest time by which sessions that begin at `starts` have done `jobs` whole jobs, none more than `most` of them.
 fn level(starts: &[f64], jobs: usize, most: usize, job_seconds: f64) -> f64 {
-    let fits = |start: f64, end: f64| (((end - start) / job_seconds + 1e-9).max(0.0) as usize).min(most);
-    let (mut too_early, mut enough) = (0.0, (jobs as f64).mul_add(job_seconds, starts.last().copied().unwrap_or(0.0)));
+    let fits =
+        |start: f64, end: f64| (((end - start) / job_seconds + 1e-9).max(0.0) as usize).min(most);
+    let (mut too_early, mut enough) =
+        (0.0, (jobs as f64).mul_add(job_seconds, starts.last().copied().unwrap_or(0.0)));
     while enough - too_early > SAME / 10.0 {
         let middle = f64::midpoint(too_early, enough);
-        if starts.iter().map(|&start| fits(start, middle)).sum::<usize>() >= jobs { enough = middle } else { too_early = middle }
+        if starts.iter().map(|&start| fits(start, middle)).sum::<usize>() >= jobs {
+            enough = middle
+        } else {
+            too_early = middle
+        }
     }
     enough
 }
@@ -100,7 +110,13 @@ mod tests {
         (0..n).map(|i| i as f64 * gap).collect()
     }
 
-    fn work(jobs: usize, job_seconds: f64, login_seconds: f64, starts: &[f64], objective: Objective) -> Work<'_> {
+    fn work(
+        jobs: usize,
+        job_seconds: f64,
+        login_seconds: f64,
+        starts: &[f64],
+        objective: Objective,
+    ) -> Work<'_> {
         let login_gap = starts.get(1).map_or(0.0, |second| second - starts[0]);
         Work { jobs, job_seconds, login_seconds, session_jobs: 200, starts, login_gap, objective }
     }
@@ -122,7 +138,11 @@ mod tests {
             let work = work(jobs, j, l, &starts, Objective::MinMakespan);
             let k = choose(&work);
             assert_eq!(k, best, "{jobs} jobs of {j} s, login {l} s, at most {possible} sessions");
-            assert!((makespan(&work, k) - seconds).abs() <= 1.0, "{jobs} jobs of {j} s: {} s, expected {seconds} s", makespan(&work, k));
+            assert!(
+                (makespan(&work, k) - seconds).abs() <= 1.0,
+                "{jobs} jobs of {j} s: {} s, expected {seconds} s",
+                makespan(&work, k)
+            );
         }
     }
 
@@ -131,16 +151,24 @@ mod tests {
         let starts = spaced(10, 30.0);
         let with = |objective| choose(&work(50, 5.0, 8.0, &starts, objective));
         // 258 s, 148 s, 123 s, 118 s with 1, 2, 3, 4 logins: the fourth saves 4 %.
-        assert_eq!([with(Objective::MinLogins), with(Objective::Balanced), with(Objective::MinMakespan)], [1, 3, 4]);
+        assert_eq!(
+            [with(Objective::MinLogins), with(Objective::Balanced), with(Objective::MinMakespan)],
+            [1, 3, 4]
+        );
     }
 
     #[test]
-    fn without_one_time_codes_every_session_pays_for_min_makespan_and_the_tenth_no_longer_for_balanced() {
+    fn without_one_time_codes_every_session_pays_for_min_makespan_and_the_tenth_no_longer_for_balanced()
+     {
         let starts = [0.0; 20];
         assert_eq!(choose(&work(100, 5.0, 0.0, &starts, Objective::MinMakespan)), 20);
         let balanced = choose(&work(100, 5.0, 0.0, &starts, Objective::Balanced));
         assert!((7..=10).contains(&balanced), "{balanced}");
-        assert_eq!(choose(&work(3, 5.0, 8.0, &starts, Objective::MinMakespan)), 3, "never more sessions than jobs");
+        assert_eq!(
+            choose(&work(3, 5.0, 8.0, &starts, Objective::MinMakespan)),
+            3,
+            "never more sessions than jobs"
+        );
     }
 
     #[test]
@@ -153,7 +181,8 @@ mod tests {
     fn sessions_that_could_only_wait_for_a_code_are_not_opened() {
         // 10 000 quick jobs, 50 per login: one login per 30 s is the limit, so the fourth session of 81 s would only wait.
         let starts = spaced(10, 30.0);
-        let work = Work { session_jobs: 50, ..work(10_000, 1.5, 6.0, &starts, Objective::MinMakespan) };
+        let work =
+            Work { session_jobs: 50, ..work(10_000, 1.5, 6.0, &starts, Objective::MinMakespan) };
         assert_eq!(choose(&work), 3);
         assert!(makespan(&work, 10) >= 199.0 * 30.0);
     }

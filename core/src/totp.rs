@@ -21,7 +21,9 @@ pub struct Code(SecretString);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
     /// Other characters than base32 has.
-    #[error("the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found something else at place {0})")]
+    #[error(
+        "the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found something else at place {0})"
+    )]
     NotBase32(usize),
     /// Too few of them.
     #[error("the seed has {0} characters, at least {SHORTEST} are needed")]
@@ -46,7 +48,8 @@ impl Seed {
         if seed.len() < SHORTEST {
             return Err(SeedError::TooShort(seed.len()));
         }
-        let decoded = totp_rs::Secret::try_from_base32(SecretString::from(seed).expose_secret()).map_err(|_| SeedError::NotBase32(text.len()))?;
+        let decoded = totp_rs::Secret::try_from_base32(SecretString::from(seed).expose_secret())
+            .map_err(|_| SeedError::NotBase32(text.len()))?;
         Ok(Self(decoded.as_bytes().to_vec().into()))
     }
 
@@ -74,7 +77,11 @@ impl Seed {
             .with_step_duration(period)
             .with_secret(self.0.expose_secret().to_vec())
             .build_noncompliant();
-        Code(totp.generate(u64::try_from(step).unwrap_or(0).saturating_mul(period)).to_string().into())
+        Code(
+            totp.generate(u64::try_from(step).unwrap_or(0).saturating_mul(period))
+                .to_string()
+                .into(),
+        )
     }
 }
 
@@ -107,18 +114,29 @@ mod tests {
             (sha1, TotpAlgorithm::SHA1, 1_111_111_109, "07081804"),
             (sha256, TotpAlgorithm::SHA256, 20_000_000_000, "77737706"),
         ] {
-            let found = Seed::parse(seed.as_bytes()).unwrap_or_else(|e| panic!("{e}")).code(&settings(algorithm, 8), time / 30);
+            let found = Seed::parse(seed.as_bytes())
+                .unwrap_or_else(|e| panic!("{e}"))
+                .code(&settings(algorithm, 8), time / 30);
             assert_eq!(found.reveal(), code, "{algorithm} {time}");
         }
-        let six = Seed::parse(sha1.as_bytes()).unwrap_or_else(|e| panic!("{e}")).code(&settings(TotpAlgorithm::SHA1, 6), 1);
+        let six = Seed::parse(sha1.as_bytes())
+            .unwrap_or_else(|e| panic!("{e}"))
+            .code(&settings(TotpAlgorithm::SHA1, 6), 1);
         assert_eq!(six.reveal(), "287082");
     }
 
     #[test]
     fn seeds_are_read_as_people_store_them() {
-        let plain = Seed::parse(b"GEZDGNBVGY3TQOJQ").unwrap_or_else(|e| panic!("{e}")).fingerprint();
+        let plain =
+            Seed::parse(b"GEZDGNBVGY3TQOJQ").unwrap_or_else(|e| panic!("{e}")).fingerprint();
         for stored in ["gezd gnbv gy3t qojq\n", "GEZD-GNBV-GY3T-QOJQ", "GEZDGNBVGY3TQOJQ======"] {
-            assert_eq!(Seed::parse(stored.as_bytes()).unwrap_or_else(|e| panic!("{stored}: {e}")).fingerprint(), plain, "{stored}");
+            assert_eq!(
+                Seed::parse(stored.as_bytes())
+                    .unwrap_or_else(|e| panic!("{stored}: {e}"))
+                    .fingerprint(),
+                plain,
+                "{stored}"
+            );
         }
     }
 

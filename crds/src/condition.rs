@@ -51,7 +51,15 @@ impl From<bool> for Status {
 }
 
 /// Sets one condition. `lastTransitionTime` moves only when the value changes (`meta.SetStatusCondition`).
-pub fn set(conditions: &mut Vec<Condition>, now: Timestamp, generation: Option<i64>, type_: &str, status: impl Into<Status>, reason: Reason, message: &str) {
+pub fn set(
+    conditions: &mut Vec<Condition>,
+    now: Timestamp,
+    generation: Option<i64>,
+    type_: &str,
+    status: impl Into<Status>,
+    reason: Reason,
+    message: &str,
+) {
     let status = status.into().as_str();
     let changed = |old: &Condition| old.status != status;
     match conditions.iter_mut().find(|c| c.type_ == type_) {
@@ -92,7 +100,10 @@ mod tests {
         set(&mut conditions, first, Some(1), types::READY, true, Reason::Available, "a");
         set(&mut conditions, later, Some(2), types::READY, true, Reason::Available, "b");
         assert_eq!(conditions[0].last_transition_time, Time(first));
-        assert_eq!((conditions[0].message.as_str(), conditions[0].observed_generation), ("b", Some(2)));
+        assert_eq!(
+            (conditions[0].message.as_str(), conditions[0].observed_generation),
+            ("b", Some(2))
+        );
         set(&mut conditions, later, Some(2), types::READY, false, Reason::SecretNotFound, "c");
         assert_eq!(conditions[0].last_transition_time, Time(later));
         assert_eq!(conditions.len(), 1);

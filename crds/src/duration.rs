@@ -68,9 +68,13 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed: kube::core::Duration = text.parse().map_err(|error| format!("{text:?} is no duration such as 30s or 10m: {error}"))?;
+        let parsed: kube::core::Duration = text
+            .parse()
+            .map_err(|error| format!("{text:?} is no duration such as 30s or 10m: {error}"))?;
         if text.is_empty() || parsed.is_negative() {
-            return Err(format!("{text:?} is no length of time; a duration such as 30s or 10m is expected"));
+            return Err(format!(
+                "{text:?} is no length of time; a duration such as 30s or 10m is expected"
+            ));
         }
         Ok(Self(parsed.into()))
     }
@@ -108,7 +112,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_as_people_write_them() {
-        for (text, millis) in [("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("1h30m", 5_400_000), ("0s", 0)] {
+        for (text, millis) in
+            [("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("1h30m", 5_400_000), ("0s", 0)]
+        {
             let parsed: Duration = text.parse().expect(text);
             assert_eq!(parsed.std().as_millis(), millis, "{text}");
             assert_eq!(parsed.to_string().parse::<Duration>(), Ok(parsed), "{text}");

@@ -32,13 +32,28 @@ use crate::schema;
     printcolumn(name = "Action", type_ = "string", json_path = ".spec.action"),
     printcolumn(name = "Circuit", type_ = "string", json_path = ".spec.circuitNumber"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Outcome", type_ = "string", json_path = ".status.outcome", description = "The portal's answer"),
+    printcolumn(
+        name = "Outcome",
+        type_ = "string",
+        json_path = ".status.outcome",
+        description = "The portal's answer"
+    ),
     printcolumn(name = "Batch", type_ = "string", json_path = ".status.batch"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
-    printcolumn(name = "Attempts", type_ = "integer", json_path = ".status.attempts", priority = 1),
-    printcolumn(name = "External-Id", type_ = "string", json_path = ".spec.externalId", priority = 1)
+    printcolumn(
+        name = "Attempts",
+        type_ = "integer",
+        json_path = ".status.attempts",
+        priority = 1
+    ),
+    printcolumn(
+        name = "External-Id",
+        type_ = "string",
+        json_path = ".spec.externalId",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -61,7 +76,10 @@ pub struct FnoJobSpec {
     /// What to do.
     pub action: Action,
     /// The line as the portal calls it: line reference, B-number, service id, FSAN.
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$"))]
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$")
+    )]
     pub circuit_number: String,
     /// Further inputs of the flow, seen there as `params.<name>`.
     #[serde(default)]
@@ -116,7 +134,23 @@ const fn one_day() -> i32 {
 }
 
 /// What to do on a circuit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+)]
 pub enum Action {
     /// Look it up. Changes nothing; may be repeated.
     Validation,
@@ -156,7 +190,22 @@ pub enum CallbackFormat {
 
 /// Where a job stands.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumString, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum JobPhase {
     /// Waiting; `reason` says for what.

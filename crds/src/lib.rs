@@ -59,7 +59,10 @@ pub fn crds() -> [CustomResourceDefinition; 3] {
 pub fn generated() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
     let mut files = vec![("docs/reasons.md".to_owned(), reason::document())];
     for crd in crds() {
-        let text = format!("# Generated from crds/src by `make crds`. Do not edit.\n{}", serde_yaml::to_string(&crd)?);
+        let text = format!(
+            "# Generated from crds/src by `make crds`. Do not edit.\n{}",
+            serde_yaml::to_string(&crd)?
+        );
         // Helm packs only what lies inside the chart, so it has a copy.
         for folder in ["crds", "charts/fno-operator/files/crds"] {
             files.push((format!("{folder}/{}.yaml", crd.spec.names.plural), text.clone()));

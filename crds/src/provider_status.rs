@@ -67,7 +67,9 @@ pub struct AccountStatus {
 }
 
 /// States of a breaker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display,
+)]
 pub enum BreakerState {
     /// Work goes on.
     #[default]

@@ -6,7 +6,22 @@ use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, I
 
 /// The one list of reasons. `docs/reasons.md` is generated from it.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display, EnumIter, EnumMessage, EnumString, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    EnumMessage,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum Reason {
     // Waiting: costs nothing.
@@ -167,11 +182,22 @@ impl Reason {
             | Self::PodRejected
             | Self::CircuitClaimed
             | Self::RetryBackoff => ReasonClass::Waiting,
-            Self::StepFailed | Self::Timeout | Self::BrowserCrashed | Self::AmbiguousMatch => ReasonClass::RetryCounted,
-            Self::SessionLost | Self::RunnerLost | Self::LoginFailed | Self::LoginRejected | Self::Drained | Self::Aborted => ReasonClass::RetryFree,
-            Self::NoFlow | Self::ExpectMismatch | Self::DeadlineExceeded | Self::TriesExhausted | Self::Refused | Self::AlreadyClaimed | Self::InvalidJob => {
-                ReasonClass::Final
+            Self::StepFailed | Self::Timeout | Self::BrowserCrashed | Self::AmbiguousMatch => {
+                ReasonClass::RetryCounted
             }
+            Self::SessionLost
+            | Self::RunnerLost
+            | Self::LoginFailed
+            | Self::LoginRejected
+            | Self::Drained
+            | Self::Aborted => ReasonClass::RetryFree,
+            Self::NoFlow
+            | Self::ExpectMismatch
+            | Self::DeadlineExceeded
+            | Self::TriesExhausted
+            | Self::Refused
+            | Self::AlreadyClaimed
+            | Self::InvalidJob => ReasonClass::Final,
             Self::Answered
             | Self::Unproven
             | Self::Decided
@@ -194,49 +220,98 @@ impl Reason {
     #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
-            Self::WaitingForLinger => "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now.",
-            Self::WaitingForSession => "Nothing, or raise batching.maxConcurrentBatches, session.maxSessionsPerAccount or the number of accounts.",
+            Self::WaitingForLinger => {
+                "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now."
+            }
+            Self::WaitingForSession => {
+                "Nothing, or raise batching.maxConcurrentBatches, session.maxSessionsPerAccount or the number of accounts."
+            }
             Self::WaitingForRunner => "Nothing, or raise maxRunners in the chart.",
-            Self::WaitingForCode => "Nothing: at most one login per TOTP period and account; more accounts log in faster.",
+            Self::WaitingForCode => {
+                "Nothing: at most one login per TOTP period and account; more accounts log in faster."
+            }
             Self::NotBefore => "Nothing: it becomes due at spec.notBefore.",
             Self::Suspended => "Set suspend to false on the job or its provider.",
             Self::AwaitingApproval => "Approve it (verb approve on fnojobs).",
-            Self::BreakerOpen => "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known.",
-            Self::PortalChanged => "Compare the named step with its picture, mend the provider's flow, or annotate it with fno.dev/resume.",
+            Self::BreakerOpen => {
+                "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known."
+            }
+            Self::PortalChanged => {
+                "Compare the named step with its picture, mend the provider's flow, or annotate it with fno.dev/resume."
+            }
             Self::PortalUnavailable => "Wait for the portal: it is probed from time to time.",
-            Self::ProviderNotFound => "Create the FnoProvider in the job's namespace, or correct spec.provider in a new job.",
+            Self::ProviderNotFound => {
+                "Create the FnoProvider in the job's namespace, or correct spec.provider in a new job."
+            }
             Self::ProviderNotReady => "See the provider's conditions.",
             Self::FlowInvalid => "Correct the flow as the provider's Ready condition says.",
-            Self::SecretNotFound => "Create the Secret or the key that the provider's Ready condition names.",
-            Self::SeedInvalid => "Store the TOTP seed as base32 (A-Z, 2-7), at least 16 characters.",
-            Self::CancellationsHeld => "Settle the unknown outcomes, then set suspendCancellations to false or annotate fno.dev/resume.",
-            Self::DailyLimitReached => "Wait for the next day in limits.timeZone, or raise limits.maxCancellationsPerDay.",
+            Self::SecretNotFound => {
+                "Create the Secret or the key that the provider's Ready condition names."
+            }
+            Self::SeedInvalid => {
+                "Store the TOTP seed as base32 (A-Z, 2-7), at least 16 characters."
+            }
+            Self::CancellationsHeld => {
+                "Settle the unknown outcomes, then set suspendCancellations to false or annotate fno.dev/resume."
+            }
+            Self::DailyLimitReached => {
+                "Wait for the next day in limits.timeZone, or raise limits.maxCancellationsPerDay."
+            }
             Self::ValkeyUnavailable => "Bring Valkey back: it goes on by itself.",
-            Self::ClockSkew => "Correct the clock of the cluster's nodes, or wait until the portal's is right.",
+            Self::ClockSkew => {
+                "Correct the clock of the cluster's nodes, or wait until the portal's is right."
+            }
             Self::EvidenceUnavailable => "Bring the evidence store back: it goes on by itself.",
-            Self::ImageUnavailable => "Correct the image or its pull secret in the chart: it goes on by itself.",
-            Self::PodUnschedulable => "Add capacity, or correct the runner's resources, nodeSelector or tolerations.",
-            Self::PodRejected => "See the message: a quota or an admission policy refuses the runner Pod.",
+            Self::ImageUnavailable => {
+                "Correct the image or its pull secret in the chart: it goes on by itself."
+            }
+            Self::PodUnschedulable => {
+                "Add capacity, or correct the runner's resources, nodeSelector or tolerations."
+            }
+            Self::PodRejected => {
+                "See the message: a quota or an admission policy refuses the runner Pod."
+            }
             Self::CircuitClaimed => "Wait until the other job on this circuit is settled.",
             Self::RetryBackoff => "Nothing: it is tried again at status.retryAt.",
             Self::StepFailed => "See the step and the picture in the evidence.",
             Self::Timeout => "See the slowest step in the evidence.",
-            Self::BrowserCrashed => "Give the browser more memory (runner.resources of the provider).",
-            Self::AmbiguousMatch => "Make the flow's match rule exact, or correct the circuit number.",
-            Self::SessionLost => "Nothing: it is tried again; if it recurs, lower batching.maxJobs or session.maxLifetime.",
-            Self::RunnerLost => "Nothing: it is tried again; see the Pod's end in the batch's events.",
+            Self::BrowserCrashed => {
+                "Give the browser more memory (runner.resources of the provider)."
+            }
+            Self::AmbiguousMatch => {
+                "Make the flow's match rule exact, or correct the circuit number."
+            }
+            Self::SessionLost => {
+                "Nothing: it is tried again; if it recurs, lower batching.maxJobs or session.maxLifetime."
+            }
+            Self::RunnerLost => {
+                "Nothing: it is tried again; see the Pod's end in the batch's events."
+            }
             Self::LoginFailed => "See the picture of the login in the batch's evidence.",
             Self::LoginRejected => "Correct the account's Secret.",
             Self::Drained | Self::Aborted => "Nothing: it is tried again in another batch.",
             Self::NoFlow => "Add the flow to the provider, then submit a new job.",
-            Self::ExpectMismatch => "Nothing was submitted: check which line is meant, then submit a new job.",
+            Self::ExpectMismatch => {
+                "Nothing was submitted: check which line is meant, then submit a new job."
+            }
             Self::DeadlineExceeded => "Submit a new job with a later deadline.",
-            Self::TriesExhausted => "See the last failure in the message and the evidence, then submit a new job with retryOf.",
+            Self::TriesExhausted => {
+                "See the last failure in the message and the evidence, then submit a new job with retryOf."
+            }
             Self::Refused => "See the portal's own words in the message.",
-            Self::AlreadyClaimed => "Look at the job named in the message: it has cancelled this circuit.",
+            Self::AlreadyClaimed => {
+                "Look at the job named in the message: it has cancelled this circuit."
+            }
             Self::InvalidJob => "Correct the job as the message says and submit it anew.",
             Self::Unproven => "Look on the portal, then resolve the job (verb resolve on fnojobs).",
-            Self::Answered | Self::Decided | Self::Withdrawn | Self::Batched | Self::Running | Self::Starting | Self::Completed | Self::Available => "Nothing.",
+            Self::Answered
+            | Self::Decided
+            | Self::Withdrawn
+            | Self::Batched
+            | Self::Running
+            | Self::Starting
+            | Self::Completed
+            | Self::Available => "Nothing.",
         }
     }
 }
@@ -252,7 +327,9 @@ pub fn document() -> String {
     for reason in Reason::iter() {
         let follows = match reason.class() {
             ReasonClass::Waiting => "waits, costs nothing, goes on by itself once mended",
-            ReasonClass::RetryCounted => "tried again after a pause (30 s, doubling to 10 min), uses up a try",
+            ReasonClass::RetryCounted => {
+                "tried again after a pause (30 s, doubling to 10 min), uses up a try"
+            }
             ReasonClass::RetryFree => "tried again, uses up nothing",
             ReasonClass::Final => "final: the job is Failed",
             ReasonClass::Normal => "-",

@@ -37,11 +37,34 @@ fn sentence<E: std::fmt::Display>(result: Result<(), E>) -> String {
 #[test]
 fn defaults_are_those_of_the_design() {
     let spec = provider(|_| {}).spec;
-    assert_eq!((spec.batching.max_jobs, spec.batching.linger.to_string().as_str(), spec.batching.max_concurrent_batches), (50, "5s", 3));
-    assert_eq!((spec.session.max_sessions_per_account, spec.session.max_logins, spec.session.max_lifetime.to_string().as_str()), (1, 3, "30m"));
+    assert_eq!(
+        (
+            spec.batching.max_jobs,
+            spec.batching.linger.to_string().as_str(),
+            spec.batching.max_concurrent_batches
+        ),
+        (50, "5s", 3)
+    );
+    assert_eq!(
+        (
+            spec.session.max_sessions_per_account,
+            spec.session.max_logins,
+            spec.session.max_lifetime.to_string().as_str()
+        ),
+        (1, 3, "30m")
+    );
     assert_eq!((spec.limits.login_failures_to_open, spec.limits.flow_failures_to_open), (2, 3));
     let totp = spec.accounts[0].totp.as_ref().expect("totp");
-    assert_eq!((totp.digits, totp.period, totp.min_remaining_seconds, totp.skew, totp.secret_ref.key.as_str()), (6, 30, 10, 1, "totp"));
+    assert_eq!(
+        (
+            totp.digits,
+            totp.period,
+            totp.min_remaining_seconds,
+            totp.skew,
+            totp.secret_ref.key.as_str()
+        ),
+        (6, 30, 10, 1, "totp")
+    );
     let job = job(|_| {}).spec;
     assert_eq!((job.backoff_limit, job.ttl_seconds_after_finished, job.priority), (2, 86_400, 0));
 }
@@ -55,24 +78,45 @@ fn what_is_right_passes() {
 #[test]
 fn each_mistake_in_a_provider_has_its_sentence() {
     for (broken, expected) in [
-        (provider(|p| p["spec"]["allowedOrigins"] = json!(["https://other.example"])), "allowedOrigins must contain the origin of baseUrl"),
-        (provider(|p| p["spec"]["accounts"] = json!([p["spec"]["accounts"][0], p["spec"]["accounts"][0]])), "accounts must have different names"),
-        (provider(|p| p["spec"]["accounts"][0]["totp"]["minRemainingSeconds"] = json!(30)), "minRemainingSeconds must be less than period"),
+        (
+            provider(|p| p["spec"]["allowedOrigins"] = json!(["https://other.example"])),
+            "allowedOrigins must contain the origin of baseUrl",
+        ),
+        (
+            provider(|p| {
+                p["spec"]["accounts"] = json!([p["spec"]["accounts"][0], p["spec"]["accounts"][0]])
+            }),
+            "accounts must have different names",
+        ),
+        (
+            provider(|p| p["spec"]["accounts"][0]["totp"]["minRemainingSeconds"] = json!(30)),
+            "minRemainingSeconds must be less than period",
+        ),
         (step(json!({"type": "click"})), "this type of step needs selectors"),
         (step(json!({"type": "navigate"})), "a navigate step needs url"),
         (step(json!({"type": "change", "selectors": [["#a"]]})), "needs value"),
         (step(json!({"type": "press"})), "needs key"),
-        (step(json!({"type": "extract", "selectors": [["#a"]]})), "an extract step needs field and from"),
-        (step(json!({"type": "extract", "field": "a", "from": "Table", "selectors": [["#a"]]})), "extracting a Table needs columns"),
+        (
+            step(json!({"type": "extract", "selectors": [["#a"]]})),
+            "an extract step needs field and from",
+        ),
+        (
+            step(json!({"type": "extract", "field": "a", "from": "Table", "selectors": [["#a"]]})),
+            "extracting a Table needs columns",
+        ),
         (step(json!({"type": "outcome"})), "an outcome step needs code"),
         (step(json!({"type": "switchTo", "to": "Frame"})), "selectors for a Frame"),
         (step(json!({"type": "runFlow"})), "needs flow"),
         (
-            step(json!({"type": "hover", "selectors": [["#a"]], "commit": {"identify": {"contains": "x"}, "cancellableWhen": "true"}})),
+            step(
+                json!({"type": "hover", "selectors": [["#a"]], "commit": {"identify": {"contains": "x"}, "cancellableWhen": "true"}}),
+            ),
             "commit belongs on a click",
         ),
         (
-            step(json!({"type": "press", "key": "Enter", "retry": {"attempts": 1}, "commit": {"identify": {"contains": "x"}, "cancellableWhen": "true"}})),
+            step(
+                json!({"type": "press", "key": "Enter", "retry": {"attempts": 1}, "commit": {"identify": {"contains": "x"}, "cancellableWhen": "true"}}),
+            ),
             "a commit step is never retried",
         ),
     ] {
@@ -84,7 +128,9 @@ fn each_mistake_in_a_provider_has_its_sentence() {
 #[test]
 fn a_job_changes_only_where_it_may() {
     let old = job(|_| {});
-    for (field, value) in [("suspend", json!(true)), ("cancelRequested", json!(true)), ("priority", json!(7))] {
+    for (field, value) in
+        [("suspend", json!(true)), ("cancelRequested", json!(true)), ("priority", json!(7))]
+    {
         job(|j| j["spec"][field] = value).validate_cel_update(&old).expect(field);
     }
     for (field, value) in [
@@ -109,7 +155,10 @@ fn a_job_changes_only_where_it_may() {
 #[test]
 fn a_callback_names_one_target() {
     for callback in [json!({}), json!({"url": "https://x.example/", "ref": "x"})] {
-        assert!(sentence(job(|j| j["spec"]["callback"] = callback).validate_cel()).contains("exactly one of url and ref"));
+        assert!(
+            sentence(job(|j| j["spec"]["callback"] = callback).validate_cel())
+                .contains("exactly one of url and ref")
+        );
     }
 }
 
@@ -127,7 +176,11 @@ fn a_finished_or_unknown_job_is_never_pending_again() {
         ("OutcomeUnknown", "Succeeded", true),
         ("OutcomeUnknown", "Resolved", true),
     ] {
-        assert_eq!(status(to).validate_cel_update(&status(from)).is_ok(), allowed, "{from} -> {to}");
+        assert_eq!(
+            status(to).validate_cel_update(&status(from)).is_ok(),
+            allowed,
+            "{from} -> {to}"
+        );
     }
 }
 
@@ -141,16 +194,35 @@ fn batch(stop: &str, account: &str) -> FnoBatch {
 
 #[test]
 fn a_batch_changes_only_its_stop_and_only_one_way() {
-    for (from, to, allowed) in [("None", "Drain", true), ("Drain", "Abort", true), ("None", "Abort", true), ("Drain", "None", false), ("Abort", "Drain", false)]
-    {
-        assert_eq!(batch(to, "a").validate_cel_update(&batch(from, "a")).is_ok(), allowed, "{from} -> {to}");
+    for (from, to, allowed) in [
+        ("None", "Drain", true),
+        ("Drain", "Abort", true),
+        ("None", "Abort", true),
+        ("Drain", "None", false),
+        ("Abort", "Drain", false),
+    ] {
+        assert_eq!(
+            batch(to, "a").validate_cel_update(&batch(from, "a")).is_ok(),
+            allowed,
+            "{from} -> {to}"
+        );
     }
-    assert!(sentence(batch("None", "b").validate_cel_update(&batch("None", "a"))).contains("immutable except stop"));
+    assert!(
+        sentence(batch("None", "b").validate_cel_update(&batch("None", "a")))
+            .contains("immutable except stop")
+    );
 }
 
 #[test]
 fn the_last_step_never_goes_back() {
-    let status = |step: i64| provider(|p| p["status"] = json!({"accounts": [{"name": "bot", "lastStep": step, "activeBatches": 0}]}));
+    let status = |step: i64| {
+        provider(|p| {
+            p["status"] =
+                json!({"accounts": [{"name": "bot", "lastStep": step, "activeBatches": 0}]})
+        })
+    };
     status(8).validate_cel_update(&status(7)).expect("forward");
-    assert!(sentence(status(6).validate_cel_update(&status(7))).contains("lastStep never goes back"));
+    assert!(
+        sentence(status(6).validate_cel_update(&status(7))).contains("lastStep never goes back")
+    );
 }

@@ -42,19 +42,31 @@ impl Arena {
             namespaces.delete(name, &DeleteParams::default()).await?;
             let uid = old.uid().unwrap_or_default();
             let gone = await_condition(namespaces.clone(), name, conditions::is_deleted(&uid));
-            tokio::time::timeout(Duration::from_secs(120), gone).await.with_context(|| format!("the old namespace {name} does not go away"))??;
+            tokio::time::timeout(Duration::from_secs(120), gone)
+                .await
+                .with_context(|| format!("the old namespace {name} does not go away"))??;
         }
-        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", "fno.dev/arena": "true"});
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
+        let labels =
+            json!({"pod-security.kubernetes.io/enforce": "restricted", "fno.dev/arena": "true"});
+        let namespace: Namespace =
+            serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
         namespaces.create(&PostParams::default(), &namespace).await?;
-        let arena = Self { namespace: name.to_owned(), ground: ground.clone(), portals: Portals::of(ground.client.clone(), name) };
-        let manifest =
-            std::fs::read_to_string(Ground::root().join("e2e/portals/deploy.yaml"))?.replace("localhost/fno/portals:dev", &Ground::image("portals")?);
+        let arena = Self {
+            namespace: name.to_owned(),
+            ground: ground.clone(),
+            portals: Portals::of(ground.client.clone(), name),
+        };
+        let manifest = std::fs::read_to_string(Ground::root().join("e2e/portals/deploy.yaml"))?
+            .replace("localhost/fno/portals:dev", &Ground::image("portals")?);
         arena.apply(&manifest).await?;
         let deployments: Api<Deployment> = Api::namespaced(ground.client.clone(), name);
-        let ready = |d: Option<&Deployment>| d.and_then(|d| d.status.as_ref()?.ready_replicas).is_some_and(|n| n > 0);
+        let ready = |d: Option<&Deployment>| {
+            d.and_then(|d| d.status.as_ref()?.ready_replicas).is_some_and(|n| n > 0)
+        };
         let up = await_condition(deployments, "portals", ready);
-        tokio::time::timeout(Duration::from_secs(120), up).await.context("the portals do not come up")??;
+        tokio::time::timeout(Duration::from_secs(120), up)
+            .await
+            .context("the portals do not come up")??;
         Ok(arena)
     }
 
@@ -63,15 +75,25 @@ impl Arena {
     /// # Errors
     /// The API server's words.
     pub async fn apply(&self, manifest: &str) -> Result<()> {
-        kubectl_with(&["apply", "--namespace", &self.namespace, "--server-side", "-f", "-"], manifest).await.map(drop)
+        kubectl_with(
+            &["apply", "--namespace", &self.namespace, "--server-side", "-f", "-"],
+            manifest,
+        )
+        .await
+        .map(drop)
     }
 
     /// Applies a sample provider with its Secrets, its spec changed by `change`.
     ///
     /// # Errors
     /// The sample is missing, or the API server refuses it.
-    pub async fn provider(&self, name: &str, change: impl FnOnce(&mut Value)) -> Result<FnoProvider> {
-        let secrets = std::fs::read_to_string(Ground::root().join("config/samples/secrets.yaml")).context("config/samples/secrets.yaml")?;
+    pub async fn provider(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<FnoProvider> {
+        let secrets = std::fs::read_to_string(Ground::root().join("config/samples/secrets.yaml"))
+            .context("config/samples/secrets.yaml")?;
         self.apply(&secrets).await?;
         let mut provider = sample(name)?;
         change(&mut provider["spec"]);
@@ -105,12 +127,26 @@ impl Arena {
     /// # Errors
     /// Not within the time.
     pub async fn swept(&self, within: Duration) -> Result<()> {
-        let runner = |pod: &Pod| pod.labels().get(fno_crds::names::LABEL_COMPONENT).is_some_and(|c| c == "runner");
-        wait_until(&self.api::<Pod>(), within, |p: &Pod| format!("{:?}", p.status.as_ref().and_then(|s| s.phase.clone())), |pods| !pods.values().any(runner))
-            .await
-            .context("runner Pods are left")?;
+        let runner = |pod: &Pod| {
+            pod.labels().get(fno_crds::names::LABEL_COMPONENT).is_some_and(|c| c == "runner")
+        };
+        wait_until(
+            &self.api::<Pod>(),
+            within,
+            |p: &Pod| format!("{:?}", p.status.as_ref().and_then(|s| s.phase.clone())),
+            |pods| !pods.values().any(runner),
+        )
+        .await
+        .context("runner Pods are left")?;
         let ours = |secret: &Secret| secret.labels().contains_key(fno_crds::names::LABEL_BATCH);
-        wait_until(&self.api::<Secret>(), within, |_| String::new(), |secrets| !secrets.values().any(ours)).await.context("Secrets of batches are left")?;
+        wait_until(
+            &self.api::<Secret>(),
+            within,
+            |_| String::new(),
+            |secrets| !secrets.values().any(ours),
+        )
+        .await
+        .context("Secrets of batches are left")?;
         Ok(())
     }
 
@@ -147,7 +183,9 @@ impl Arena {
     /// The API server refuses.
     pub async fn close(self) -> Result<()> {
         if env::var_os("FNO_KEEP").is_none() {
-            Api::<Namespace>::all(self.ground.client.clone()).delete(&self.namespace, &DeleteParams::default()).await?;
+            Api::<Namespace>::all(self.ground.client.clone())
+                .delete(&self.namespace, &DeleteParams::default())
+                .await?;
         }
         Ok(())
     }

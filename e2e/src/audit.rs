@@ -60,7 +60,9 @@ impl Mark {
     /// # Errors
     /// `FNO_AUDIT_LOG` is not set (a cluster of your own), or the file is not there.
     pub fn now() -> Result<Self> {
-        let path = PathBuf::from(env::var_os("FNO_AUDIT_LOG").context("FNO_AUDIT_LOG is not set: only the project's own cluster keeps an audit log")?);
+        let path = PathBuf::from(env::var_os("FNO_AUDIT_LOG").context(
+            "FNO_AUDIT_LOG is not set: only the project's own cluster keeps an audit log",
+        )?);
         let offset = path.metadata().with_context(|| path.display().to_string())?.len();
         Ok(Self { path, offset })
     }
@@ -76,12 +78,22 @@ impl Mark {
         for line in BufReader::new(file).lines() {
             // The last line may be half written.
             let Ok(event) = serde_json::from_str::<Event>(&line?) else { continue };
-            let changes = matches!(event.verb.as_str(), "create" | "patch" | "update" | "delete" | "deletecollection");
-            let succeeded = event.response_status.and_then(|s| s.code).is_some_and(|code| code < 300);
+            let changes = matches!(
+                event.verb.as_str(),
+                "create" | "patch" | "update" | "delete" | "deletecollection"
+            );
+            let succeeded =
+                event.response_status.and_then(|s| s.code).is_some_and(|code| code < 300);
             let Some(object) = event.object_ref else { continue };
-            if event.stage == "ResponseComplete" && changes && succeeded && object.namespace.as_deref() == Some(namespace) {
+            if event.stage == "ResponseComplete"
+                && changes
+                && succeeded
+                && object.namespace.as_deref() == Some(namespace)
+            {
                 let resource = object.resource.unwrap_or_default();
-                let resource = object.subresource.map_or_else(|| resource.clone(), |sub| format!("{resource}/{sub}"));
+                let resource = object
+                    .subresource
+                    .map_or_else(|| resource.clone(), |sub| format!("{resource}/{sub}"));
                 writes.push(Write { verb: event.verb, resource, user: event.user.username });
             }
         }

@@ -24,8 +24,13 @@ impl Ground {
     /// # Errors
     /// No kubeconfig, or nobody answers.
     pub async fn connect() -> Result<Self> {
-        let client = Client::try_default().await.context("no cluster: run `make cluster-up`, then `eval \"$(e2e/cluster/env)\"`")?;
-        client.apiserver_version().await.context("the cluster of the current kubeconfig does not answer")?;
+        let client = Client::try_default()
+            .await
+            .context("no cluster: run `make cluster-up`, then `eval \"$(e2e/cluster/env)\"`")?;
+        client
+            .apiserver_version()
+            .await
+            .context("the cluster of the current kubeconfig does not answer")?;
         Ok(Self { client })
     }
 
@@ -41,7 +46,9 @@ impl Ground {
     /// `make images` has not run.
     pub fn image(name: &str) -> Result<String> {
         let variable = format!("FNO_IMAGE_{}", name.to_uppercase());
-        env::var(&variable).with_context(|| format!("{variable} is not set: run `make images`, then `eval \"$(e2e/cluster/env)\"`"))
+        env::var(&variable).with_context(|| {
+            format!("{variable} is not set: run `make images`, then `eval \"$(e2e/cluster/env)\"`")
+        })
     }
 }
 
@@ -67,7 +74,12 @@ pub async fn kubectl_with(args: &[&str], input: &str) -> Result<String> {
 /// It is missing or fails; its words are in the error.
 pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String> {
     let mut command = Command::new(program);
-    command.args(args).current_dir(Ground::root()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(args)
+        .current_dir(Ground::root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = command.spawn().with_context(|| format!("{program} is missing"))?;
     if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
@@ -75,7 +87,12 @@ pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<St
     }
     let output = child.wait_with_output().await?;
     if !output.status.success() {
-        bail!("{program} {}: {}{}", args.join(" "), String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+        bail!(
+            "{program} {}: {}{}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr),
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -85,7 +102,8 @@ pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<St
 /// # Errors
 /// The operator does not answer.
 pub async fn metrics(ground: &Ground) -> Result<String> {
-    let path = format!("/api/v1/namespaces/{SYSTEM}/services/http:{RELEASE}-metrics:http/proxy/metrics");
+    let path =
+        format!("/api/v1/namespaces/{SYSTEM}/services/http:{RELEASE}-metrics:http/proxy/metrics");
     let text = ground.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
     ensure!(text.contains("fno_"), "the operator exports no fno_ metric");
     Ok(text)

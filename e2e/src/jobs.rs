@@ -33,7 +33,8 @@ pub fn validation(name: &str, provider: &str, circuit: &str, changes: Value) -> 
 /// The API server refuses one.
 pub async fn submit(api: &Api<FnoJob>, jobs: Vec<FnoJob>) -> Result<()> {
     let params = PostParams::default();
-    let mut created = futures::stream::iter(jobs.iter().map(|job| api.create(&params, job))).buffer_unordered(16);
+    let mut created =
+        futures::stream::iter(jobs.iter().map(|job| api.create(&params, job))).buffer_unordered(16);
     while let Some(result) = created.next().await {
         result?;
     }
@@ -44,7 +45,12 @@ pub async fn submit(api: &Api<FnoJob>, jobs: Vec<FnoJob>) -> Result<()> {
 ///
 /// # Errors
 /// Not within `within`; the error shows what `tell` says about each object.
-pub async fn wait_until<K, D, T>(api: &Api<K>, within: Duration, tell: T, mut done: D) -> Result<BTreeMap<String, K>>
+pub async fn wait_until<K, D, T>(
+    api: &Api<K>,
+    within: Duration,
+    tell: T,
+    mut done: D,
+) -> Result<BTreeMap<String, K>>
 where
     K: Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
     D: FnMut(&BTreeMap<String, K>) -> bool,
@@ -57,7 +63,9 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(Event::Init) => seen.clear(),
-                Ok(Event::InitApply(object) | Event::Apply(object)) => drop(seen.insert(object.name_any(), object)),
+                Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                    drop(seen.insert(object.name_any(), object))
+                }
                 Ok(Event::Delete(object)) => drop(seen.remove(&object.name_any())),
                 Ok(Event::InitDone) => listed = true,
                 // The watch repairs itself; the time limit ends a cluster that is gone.
@@ -69,7 +77,8 @@ where
         }
     };
     if tokio::time::timeout(within, watched).await.is_err() {
-        let states: Vec<String> = seen.iter().map(|(name, object)| format!("  {name}: {}", tell(object))).collect();
+        let states: Vec<String> =
+            seen.iter().map(|(name, object)| format!("  {name}: {}", tell(object))).collect();
         bail!("not reached within {} s:\n{}", within.as_secs(), states.join("\n"));
     }
     Ok(seen)
@@ -79,7 +88,13 @@ where
 #[must_use]
 pub fn tell(job: &FnoJob) -> String {
     let status = job.status.clone().unwrap_or_default();
-    format!("{:?} {:?} {:?} {}", job.phase(), status.outcome, status.reason, status.message.unwrap_or_default())
+    format!(
+        "{:?} {:?} {:?} {}",
+        job.phase(),
+        status.outcome,
+        status.reason,
+        status.message.unwrap_or_default()
+    )
 }
 
 /// Waits until every job that exists is finished.
@@ -87,16 +102,27 @@ pub fn tell(job: &FnoJob) -> String {
 /// # Errors
 /// Not within the time; the error lists the jobs.
 pub async fn all_finished(api: &Api<FnoJob>, within: Duration) -> Result<BTreeMap<String, FnoJob>> {
-    wait_until(api, within, tell, |jobs| !jobs.is_empty() && jobs.values().all(|job| job.phase().is_finished())).await.context("jobs are not finished")
+    wait_until(api, within, tell, |jobs| {
+        !jobs.is_empty() && jobs.values().all(|job| job.phase().is_finished())
+    })
+    .await
+    .context("jobs are not finished")
 }
 
 /// Waits until one job shows a reason.
 ///
 /// # Errors
 /// Not within the time.
-pub async fn shows(api: &Api<FnoJob>, name: &str, reason: fno_crds::Reason, within: Duration) -> Result<FnoJob> {
+pub async fn shows(
+    api: &Api<FnoJob>,
+    name: &str,
+    reason: fno_crds::Reason,
+    within: Duration,
+) -> Result<FnoJob> {
     let shows = |job: &FnoJob| job.status.as_ref().is_some_and(|s| s.reason == Some(reason));
-    let mut jobs = wait_until(api, within, tell, |jobs| jobs.get(name).is_some_and(shows)).await.with_context(|| format!("{name} does not show {reason}"))?;
+    let mut jobs = wait_until(api, within, tell, |jobs| jobs.get(name).is_some_and(shows))
+        .await
+        .with_context(|| format!("{name} does not show {reason}"))?;
     jobs.remove(name).context("the job is gone")
 }
 
@@ -104,9 +130,16 @@ pub async fn shows(api: &Api<FnoJob>, name: &str, reason: fno_crds::Reason, with
 ///
 /// # Errors
 /// Not within the time; the error lists the batches.
-pub async fn batches_ended(api: &Api<FnoBatch>, within: Duration) -> Result<BTreeMap<String, FnoBatch>> {
-    let tell = |batch: &FnoBatch| format!("{:?} {:?}", batch.phase(), batch.status.as_ref().and_then(|s| s.message.clone()));
-    wait_until(api, within, tell, |batches| batches.values().all(|b| b.phase().is_finished())).await.context("batches are still at work")
+pub async fn batches_ended(
+    api: &Api<FnoBatch>,
+    within: Duration,
+) -> Result<BTreeMap<String, FnoBatch>> {
+    let tell = |batch: &FnoBatch| {
+        format!("{:?} {:?}", batch.phase(), batch.status.as_ref().and_then(|s| s.message.clone()))
+    };
+    wait_until(api, within, tell, |batches| batches.values().all(|b| b.phase().is_finished()))
+        .await
+        .context("batches are still at work")
 }
 
 /// Whether a job got the portal's answer.

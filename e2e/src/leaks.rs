@@ -37,11 +37,23 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
     };
     look("metrics", &metrics(ground).await?);
     let arenas = ListParams::default().labels("fno.dev/arena=true");
-    let mut namespaces: Vec<String> = Api::<Namespace>::all(ground.client.clone()).list(&arenas).await?.iter().map(kube::ResourceExt::name_any).collect();
+    let mut namespaces: Vec<String> = Api::<Namespace>::all(ground.client.clone())
+        .list(&arenas)
+        .await?
+        .iter()
+        .map(kube::ResourceExt::name_any)
+        .collect();
     namespaces.push(SYSTEM.to_owned());
     for namespace in &namespaces {
-        let objects =
-            kubectl(&["get", "--namespace", namespace, "fnojobs,fnobatches,fnoproviders,pods,events,configmaps,serviceaccounts,roles", "-o", "json"]).await?;
+        let objects = kubectl(&[
+            "get",
+            "--namespace",
+            namespace,
+            "fnojobs,fnobatches,fnoproviders,pods,events,configmaps,serviceaccounts,roles",
+            "-o",
+            "json",
+        ])
+        .await?;
         look(&format!("objects in {namespace}"), &objects);
         let pods: Api<Pod> = Api::namespaced(ground.client.clone(), namespace);
         for pod in pods.list(&ListParams::default()).await? {
@@ -49,9 +61,13 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
             if pod.name_any().starts_with("portals") {
                 continue;
             }
-            let containers = pod.spec.iter().flat_map(|s| s.containers.iter().chain(s.init_containers.iter().flatten()));
+            let containers = pod
+                .spec
+                .iter()
+                .flat_map(|s| s.containers.iter().chain(s.init_containers.iter().flatten()));
             for container in containers.map(|c| c.name.clone()) {
-                let params = LogParams { container: Some(container.clone()), ..LogParams::default() };
+                let params =
+                    LogParams { container: Some(container.clone()), ..LogParams::default() };
                 if let Ok(log) = pods.logs(&pod.name_any(), &params).await {
                     look(&format!("log of {namespace}/{}/{container}", pod.name_any()), &log);
                 }
@@ -66,23 +82,44 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
 ///
 /// # Errors
 /// The cluster does not answer, or the Pod that looks cannot run.
-pub async fn search_kept(ground: &Ground, namespace: &str, secrets: &BTreeSet<String>) -> Result<Vec<String>> {
+pub async fn search_kept(
+    ground: &Ground,
+    namespace: &str,
+    secrets: &BTreeSet<String>,
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (namespace, claim) in [(namespace, "fno-evidence".to_owned()), (SYSTEM, format!("{RELEASE}-evidence"))] {
+    for (namespace, claim) in
+        [(namespace, "fno-evidence".to_owned()), (SYSTEM, format!("{RELEASE}-evidence"))]
+    {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(ground.client.clone(), namespace);
         if claims.get_opt(&claim).await?.is_some() {
-            found.extend(look_through(ground, namespace, &claim, secrets).await.with_context(|| format!("the volume {claim} in {namespace}"))?);
+            found.extend(
+                look_through(ground, namespace, &claim, secrets)
+                    .await
+                    .with_context(|| format!("the volume {claim} in {namespace}"))?,
+            );
         }
     }
     Ok(found)
 }
 
 /// By a Pod: a volume can be read nowhere else on every cluster.
-async fn look_through(ground: &Ground, namespace: &str, claim: &str, secrets: &BTreeSet<String>) -> Result<Vec<String>> {
-    let (all, pods): (Api<Secret>, Api<Pod>) = (Api::namespaced(ground.client.clone(), namespace), Api::namespaced(ground.client.clone(), namespace));
-    let patterns = secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect::<Vec<_>>().join("\n");
-    let patterns = json!({"metadata": {"generateName": "leaks-"}, "stringData": {"patterns": patterns}});
-    let patterns = all.create(&PostParams::default(), &serde_json::from_value(patterns)?).await?.name_any();
+async fn look_through(
+    ground: &Ground,
+    namespace: &str,
+    claim: &str,
+    secrets: &BTreeSet<String>,
+) -> Result<Vec<String>> {
+    let (all, pods): (Api<Secret>, Api<Pod>) = (
+        Api::namespaced(ground.client.clone(), namespace),
+        Api::namespaced(ground.client.clone(), namespace),
+    );
+    let patterns =
+        secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect::<Vec<_>>().join("\n");
+    let patterns =
+        json!({"metadata": {"generateName": "leaks-"}, "stringData": {"patterns": patterns}});
+    let patterns =
+        all.create(&PostParams::default(), &serde_json::from_value(patterns)?).await?.name_any();
     let pod = json!({
         "metadata": {"generateName": "leaks-"},
         "spec": {
@@ -97,9 +134,15 @@ async fn look_through(ground: &Ground, namespace: &str, claim: &str, secrets: &B
         },
     });
     let name = pods.create(&PostParams::default(), &serde_json::from_value(pod)?).await?.name_any();
-    let phase = |pod: Option<&Pod>| pod.and_then(|pod| pod.status.as_ref()?.phase.clone()).unwrap_or_default();
-    let over = await_condition(pods.clone(), &name, move |pod: Option<&Pod>| matches!(phase(pod).as_str(), "Succeeded" | "Failed"));
-    let pod = tokio::time::timeout(Duration::from_secs(120), over).await.context("it is not looked through in time")??;
+    let phase = |pod: Option<&Pod>| {
+        pod.and_then(|pod| pod.status.as_ref()?.phase.clone()).unwrap_or_default()
+    };
+    let over = await_condition(pods.clone(), &name, move |pod: Option<&Pod>| {
+        matches!(phase(pod).as_str(), "Succeeded" | "Failed")
+    });
+    let pod = tokio::time::timeout(Duration::from_secs(120), over)
+        .await
+        .context("it is not looked through in time")??;
     let said = pods.logs(&name, &LogParams::default()).await?;
     ensure!(phase(pod.as_ref()) == "Succeeded", "it cannot be looked through: {said}");
     pods.delete(&name, &DeleteParams::default()).await?;

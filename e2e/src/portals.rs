@@ -18,13 +18,22 @@ impl Portals {
     /// The portals deployed in `namespace`.
     #[must_use]
     pub fn of(client: Client, namespace: &str) -> Self {
-        Self { client, base: format!("/api/v1/namespaces/{namespace}/services/http:portals:80/proxy") }
+        Self {
+            client,
+            base: format!("/api/v1/namespaces/{namespace}/services/http:portals:80/proxy"),
+        }
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Result<String> {
         let body = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
-        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.base)).header("content-type", "application/json");
-        self.client.request_text(request.body(body)?).await.with_context(|| format!("the portals' control port: {method} {path}"))
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("content-type", "application/json");
+        self.client
+            .request_text(request.body(body)?)
+            .await
+            .with_context(|| format!("the portals' control port: {method} {path}"))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -53,7 +62,8 @@ impl Portals {
     /// # Errors
     /// The control port does not answer.
     pub async fn absent(&self, portal: &str, count: usize) -> Result<Vec<String>> {
-        let absent: Vec<Circuit> = self.get(&format!("/circuits/absent?portal={portal}&limit={count}")).await?;
+        let absent: Vec<Circuit> =
+            self.get(&format!("/circuits/absent?portal={portal}&limit={count}")).await?;
         Ok(absent.into_iter().take(count).map(|c| c.circuit).collect())
     }
 
@@ -79,7 +89,13 @@ impl Portals {
     /// # Errors
     /// The control port does not answer.
     pub async fn use_step(&self, portal: &str, username: &str, step: Option<u64>) -> Result<()> {
-        self.send("POST", "/steps/use", Some(json!({"portal": portal, "username": username, "step": step}))).await.map(drop)
+        self.send(
+            "POST",
+            "/steps/use",
+            Some(json!({"portal": portal, "username": username, "step": step})),
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -118,7 +134,12 @@ pub trait Judge {
 
 impl Judge for [Entry] {
     fn logins(&self) -> usize {
-        self.iter().filter(|e| e.session.is_some() && matches!(e.event, Event::Login { verdict: Verdict::Accepted, .. })).count()
+        self.iter()
+            .filter(|e| {
+                e.session.is_some()
+                    && matches!(e.event, Event::Login { verdict: Verdict::Accepted, .. })
+            })
+            .count()
     }
 
     fn steps(&self) -> Vec<u64> {
@@ -146,7 +167,9 @@ impl Judge for [Entry] {
     }
 
     fn logouts(&self) -> usize {
-        self.iter().filter(|e| matches!(e.event, Event::SessionEnd { cause: EndCause::Logout })).count()
+        self.iter()
+            .filter(|e| matches!(e.event, Event::SessionEnd { cause: EndCause::Logout }))
+            .count()
     }
 
     fn locked(&self) -> bool {

@@ -14,8 +14,16 @@ fn text() -> Result<String> {
 /// There is none.
 pub fn block(name: &str) -> Result<String> {
     let readme = text()?;
-    let marked = readme.split_once(&format!("<!-- tested: {name} -->\n")).with_context(|| format!("README has no block {name}"))?.1;
-    let body = marked.strip_prefix("```").context("a code block follows the mark")?.split_once('\n').context("a code block")?.1;
+    let marked = readme
+        .split_once(&format!("<!-- tested: {name} -->\n"))
+        .with_context(|| format!("README has no block {name}"))?
+        .1;
+    let body = marked
+        .strip_prefix("```")
+        .context("a code block follows the mark")?
+        .split_once('\n')
+        .context("a code block")?
+        .1;
     Ok(body.split_once("\n```").context("the code block ends")?.0.to_owned())
 }
 
@@ -25,7 +33,14 @@ pub fn block(name: &str) -> Result<String> {
 /// There is no such section.
 pub fn commands(section: &str) -> Result<Vec<String>> {
     let readme = text()?;
-    let rest = readme.split_once(&format!("\n## {section}\n")).with_context(|| format!("README has no section {section}"))?.1;
+    let rest = readme
+        .split_once(&format!("\n## {section}\n"))
+        .with_context(|| format!("README has no section {section}"))?
+        .1;
     let section = rest.split_once("\n## ").map_or(rest, |(section, _)| section);
-    Ok(section.split('`').filter(|quoted| quoted.starts_with("kubectl ")).map(str::to_owned).collect())
+    Ok(section
+        .split('`')
+        .filter(|quoted| quoted.starts_with("kubectl "))
+        .map(str::to_owned)
+        .collect())
 }

@@ -26,7 +26,9 @@ async fn geckodriver() -> Result<(Child, u16)> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .context("geckodriver is neither named by FNO_GECKODRIVER nor in PATH; `make tools` builds it")?;
+        .context(
+            "geckodriver is neither named by FNO_GECKODRIVER nor in PATH; `make tools` builds it",
+        )?;
     let mut lines = BufReader::new(child.stdout.take().context("piped")?).lines();
     loop {
         let line = lines.next_line().await?.context("geckodriver ended")?;
@@ -41,21 +43,34 @@ async fn geckodriver() -> Result<(Child, u16)> {
 
 /// The runner as it was built with this test.
 fn runner() -> Result<PathBuf> {
-    let folder = env::current_exe()?.ancestors().nth(2).map(PathBuf::from).context("a folder of programs")?;
+    let folder = env::current_exe()?
+        .ancestors()
+        .nth(2)
+        .map(PathBuf::from)
+        .context("a folder of programs")?;
     let program = folder.join("fno-runner");
     ensure!(program.is_file(), "{} is missing: cargo build -p fno-runner", program.display());
     Ok(program)
 }
 
 async fn ask<T: serde::de::DeserializeOwned>(running: &Running, path: &str) -> Result<T> {
-    let text = reqwest::get(format!("http://{}{path}", running.control)).await?.error_for_status()?.text().await?;
+    let text = reqwest::get(format!("http://{}{path}", running.control))
+        .await?
+        .error_for_status()?
+        .text()
+        .await?;
     Ok(serde_json::from_str(&text)?)
 }
 
 async fn circuits(running: &Running, portal: &str) -> Result<Vec<Circuit>> {
     let page: Value = ask(running, &format!("/circuits?portal={portal}&limit={CIRCUITS}")).await?;
     let mut circuits: Vec<Circuit> = serde_json::from_value(page["items"].clone())?;
-    circuits.extend(ask::<Vec<Circuit>>(running, &format!("/circuits/absent?portal={portal}&limit=1")).await?.into_iter().take(1));
+    circuits.extend(
+        ask::<Vec<Circuit>>(running, &format!("/circuits/absent?portal={portal}&limit=1"))
+            .await?
+            .into_iter()
+            .take(1),
+    );
     Ok(circuits)
 }
 
@@ -77,27 +92,54 @@ async fn sample_runs(provider: &str, origins: &[Origin]) -> Result<()> {
 
     let samples = Ground::root().join("config/samples");
     let mut command = Command::new(runner()?);
-    command.arg("local").args(["--output", "json", "--webdriver", &format!("http://127.0.0.1:{port}"), "--base-url", running.portals.url(origins[0])]);
+    command.arg("local").args([
+        "--output",
+        "json",
+        "--webdriver",
+        &format!("http://127.0.0.1:{port}"),
+        "--base-url",
+        running.portals.url(origins[0]),
+    ]);
     command.arg("--provider").arg(samples.join(format!("fnoprovider-{provider}.yaml")));
     command.arg("--credentials").arg(samples.join("secrets.yaml"));
-    command.arg("--job").arg(folder.path().join("jobs.yaml")).arg("--evidence").arg(folder.path().join("evidence"));
+    command
+        .arg("--job")
+        .arg(folder.path().join("jobs.yaml"))
+        .arg("--evidence")
+        .arg(folder.path().join("evidence"));
     for origin in &origins[1..] {
         command.args(["--allow-origin", running.portals.url(*origin)]);
     }
     let output = command.kill_on_drop(true).output().await?;
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{}: {said}{complained}", output.status);
 
     let run: Value = serde_json::from_str(&said)?;
     for (n, circuit) in circuits.iter().enumerate() {
         let results = run["results"].as_array().context("results")?;
-        let result = results.iter().find(|result| result["job"] == format!("job-{n}")).context("a result for every job")?;
-        ensure!(result["outcome"] == circuit.outcome.as_str(), "{}: expected {}, found {result}", circuit.circuit, circuit.outcome);
+        let result = results
+            .iter()
+            .find(|result| result["job"] == format!("job-{n}"))
+            .context("a result for every job")?;
+        ensure!(
+            result["outcome"] == circuit.outcome.as_str(),
+            "{}: expected {}, found {result}",
+            circuit.circuit,
+            circuit.outcome
+        );
         let evidence = url_path(result["evidence"]["uri"].as_str().context("evidence")?)?;
-        ensure!(evidence.join("manifest.json").is_file() && evidence.join("report.html").is_file(), "{} is not whole", evidence.display());
+        ensure!(
+            evidence.join("manifest.json").is_file() && evidence.join("report.html").is_file(),
+            "{} is not whole",
+            evidence.display()
+        );
     }
     let journal: Vec<Entry> = ask(&running, "/journal").await?;
-    let (mut found, mut expected) = (journal.lookups(), circuits.iter().take(CIRCUITS).map(|c| c.circuit.clone()).collect::<Vec<_>>());
+    let (mut found, mut expected) = (
+        journal.lookups(),
+        circuits.iter().take(CIRCUITS).map(|c| c.circuit.clone()).collect::<Vec<_>>(),
+    );
     found.sort_unstable();
     expected.sort_unstable();
     ensure!(found == expected, "looked up {found:?}, expected {expected:?}");
@@ -139,16 +181,33 @@ async fn the_commands_of_the_readme() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lightlink-bot"},
                         "stringData": {"username": "lightlink-bot-1", "password": "Fibre!lightlink-1"}});
-    for (file, text) in [("lightlink.yaml", readme::block("portal")?), ("job.yaml", jobs("lightlink", &circuits)), ("secret.yaml", secret.to_string())] {
+    for (file, text) in [
+        ("lightlink.yaml", readme::block("portal")?),
+        ("job.yaml", jobs("lightlink", &circuits)),
+        ("secret.yaml", secret.to_string()),
+    ] {
         std::fs::write(folder.path().join(file), text)?;
     }
     let programs = runner()?.parent().context("a folder")?.display().to_string();
     // README's portal and driver are at their usual addresses; these are where this test has them.
-    let here = format!("--base-url {} --webdriver http://127.0.0.1:{port} --evidence evidence", running.portals.url(Origin::Lightlink));
+    let here = format!(
+        "--base-url {} --webdriver http://127.0.0.1:{port} --evidence evidence",
+        running.portals.url(Origin::Lightlink)
+    );
     let script = format!("set -e\nPATH={programs}:$PATH\n{} {here}", readme::block("local")?);
-    let output = Command::new("bash").args(["-c", &script]).current_dir(folder.path()).kill_on_drop(true).output().await?;
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success() && said.contains("The flows are fine."), "{}: {said}{complained}", output.status);
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success() && said.contains("The flows are fine."),
+        "{}: {said}{complained}",
+        output.status
+    );
     for circuit in &circuits {
         let line = format!("Validation {}  Succeeded {}", circuit.circuit, circuit.outcome);
         ensure!(said.contains(&line), "{line} is not said: {said}");

@@ -86,12 +86,18 @@ impl Context {
 /// Namespace and name of an object.
 pub fn key<K: kube::Resource>(object: &K) -> Key {
     let meta = object.meta();
-    Key { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
+    Key {
+        namespace: meta.namespace.clone().unwrap_or_default(),
+        name: meta.name.clone().unwrap_or_default(),
+    }
 }
 
 /// Namespace and name of a batch's provider.
 pub fn provider_key(batch: &FnoBatch) -> Key {
-    Key { namespace: batch.metadata.namespace.clone().unwrap_or_default(), name: batch.spec.provider.clone() }
+    Key {
+        namespace: batch.metadata.namespace.clone().unwrap_or_default(),
+        name: batch.spec.provider.clone(),
+    }
 }
 
 /// A small map that several tasks read and write.
@@ -133,7 +139,9 @@ impl<K> Default for Locks<K> {
 impl<K: Eq + Hash> Locks<K> {
     /// Waits for the lock of that name.
     pub async fn hold(&self, name: K) -> tokio::sync::OwnedMutexGuard<()> {
-        let lock = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default());
+        let lock = Arc::clone(
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default(),
+        );
         lock.lock_owned().await
     }
 }

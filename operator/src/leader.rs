@@ -50,7 +50,12 @@ impl Candidate {
                 Ok(true) => return info!(identity = self.identity, "leading"),
                 Ok(false) => {
                     ready.set(true);
-                    let holder = self.seen.as_ref().and_then(|(lease, _)| holder(lease)).cloned().unwrap_or_default();
+                    let holder = self
+                        .seen
+                        .as_ref()
+                        .and_then(|(lease, _)| holder(lease))
+                        .cloned()
+                        .unwrap_or_default();
                     if !std::mem::replace(&mut told, true) {
                         info!(holder, "another operator leads; waiting");
                     }
@@ -69,7 +74,8 @@ impl Candidate {
         let mut renewed = Instant::now();
         loop {
             sleep(RETRY_EVERY).await;
-            match timeout(RENEW_WITHIN.saturating_sub(renewed.elapsed()), self.try_acquire()).await {
+            match timeout(RENEW_WITHIN.saturating_sub(renewed.elapsed()), self.try_acquire()).await
+            {
                 Ok(Ok(true)) => renewed = Instant::now(),
                 Ok(Ok(false)) => return warn!("another operator has taken the Lease"),
                 Ok(Err(error)) => warn!(%error, "the Lease was not renewed; trying again"),
@@ -101,10 +107,16 @@ impl Candidate {
     /// Takes or renews the Lease. `false`: another holds it, or was quicker.
     async fn try_acquire(&mut self) -> kube::Result<bool> {
         let Some(lease) = self.api.get_opt(LEASE).await? else {
-            let lease = Lease { metadata: ObjectMeta { name: Some(LEASE.to_owned()), ..ObjectMeta::default() }, spec: Some(self.spec(None)) };
+            let lease = Lease {
+                metadata: ObjectMeta { name: Some(LEASE.to_owned()), ..ObjectMeta::default() },
+                spec: Some(self.spec(None)),
+            };
             return self.written(self.api.create(&PostParams::default(), &lease).await);
         };
-        let unchanged = self.seen.as_ref().filter(|(old, _)| old.metadata.resource_version == lease.metadata.resource_version);
+        let unchanged = self
+            .seen
+            .as_ref()
+            .filter(|(old, _)| old.metadata.resource_version == lease.metadata.resource_version);
         let since = unchanged.map_or_else(Instant::now, |(_, since)| *since);
         self.seen = Some((lease.clone(), since));
         if !may_take(&lease, &self.identity, since.elapsed()) {
@@ -112,7 +124,11 @@ impl Candidate {
         }
         let spec = self.spec(lease.spec.as_ref());
         // With the resourceVersion that was read: of two who try, one gets a conflict.
-        self.written(self.api.replace(LEASE, &PostParams::default(), &Lease { spec: Some(spec), ..lease }).await)
+        self.written(
+            self.api
+                .replace(LEASE, &PostParams::default(), &Lease { spec: Some(spec), ..lease })
+                .await,
+        )
     }
 
     fn spec(&self, old: Option<&LeaseSpec>) -> LeaseSpec {
@@ -122,9 +138,17 @@ impl Candidate {
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
-            acquire_time: if ours { old.and_then(|spec| spec.acquire_time.clone()) } else { now.clone() },
+            acquire_time: if ours {
+                old.and_then(|spec| spec.acquire_time.clone())
+            } else {
+                now.clone()
+            },
             renew_time: now,
-            lease_transitions: if ours { transitions } else { Some(transitions.map_or(0, |n| n.saturating_add(1))) },
+            lease_transitions: if ours {
+                transitions
+            } else {
+                Some(transitions.map_or(0, |n| n.saturating_add(1)))
+            },
             ..LeaseSpec::default()
         }
     }
@@ -135,7 +159,9 @@ impl Candidate {
                 self.seen = Some((lease, Instant::now()));
                 Ok(true)
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(false),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -152,7 +178,9 @@ fn may_take(lease: &Lease, identity: &str, unchanged: Duration) -> bool {
         None | Some("") => true,
         Some(holder) if holder == identity => true,
         Some(_) => {
-            let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|s| u64::try_from(s).ok());
+            let seconds = spec
+                .and_then(|spec| spec.lease_duration_seconds)
+                .and_then(|s| u64::try_from(s).ok());
             unchanged > seconds.map_or(DURATION, Duration::from_secs)
         }
     }
@@ -163,15 +191,29 @@ mod tests {
     use super::*;
 
     fn lease(holder: Option<&str>) -> Lease {
-        let spec = LeaseSpec { holder_identity: holder.map(ToOwned::to_owned), lease_duration_seconds: Some(15), ..LeaseSpec::default() };
+        let spec = LeaseSpec {
+            holder_identity: holder.map(ToOwned::to_owned),
+            lease_duration_seconds: Some(15),
+            ..LeaseSpec::default()
+        };
         Lease { spec: Some(spec), ..Lease::default() }
     }
 
     #[test]
     fn a_lease_is_taken_if_it_is_free_or_ours_or_has_not_changed_for_its_duration() {
         let seconds = Duration::from_secs;
-        for (holder, unchanged, taken) in [(None, 0, true), (Some(""), 0, true), (Some("me"), 0, true), (Some("other"), 15, false), (Some("other"), 16, true)] {
-            assert_eq!(may_take(&lease(holder), "me", seconds(unchanged)), taken, "{holder:?} {unchanged}");
+        for (holder, unchanged, taken) in [
+            (None, 0, true),
+            (Some(""), 0, true),
+            (Some("me"), 0, true),
+            (Some("other"), 15, false),
+            (Some("other"), 16, true),
+        ] {
+            assert_eq!(
+                may_take(&lease(holder), "me", seconds(unchanged)),
+                taken,
+                "{holder:?} {unchanged}"
+            );
         }
     }
 

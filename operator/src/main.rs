@@ -21,7 +21,9 @@ async fn main() -> ExitCode {
 
 async fn start() -> anyhow::Result<()> {
     // Before the first TLS user: two libraries would otherwise disagree on the provider.
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| anyhow!("a TLS provider was already installed"))?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("a TLS provider was already installed"))?;
     let args = Args::parse();
     telemetry::start(&args.log_level, args.log_format)?;
     let settings = Settings::read(&args.settings)?;

@@ -121,16 +121,22 @@ impl Metrics {
             jobs_active: Family::default(),
             jobs_pending: Family::default(),
             queue_age: Family::default(),
-            job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.25, 2.0, 11))),
+            job_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.25, 2.0, 11))
+            }),
             batches_created: Family::default(),
             batches_completed: Family::default(),
             runners_active: Gauge::default(),
             session_reuses: Family::default(),
             totp_minted: Family::default(),
             totp_logins: Family::default(),
-            totp_wait: Histogram::new([0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0]),
+            totp_wait: Histogram::new([
+                0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0,
+            ]),
             flow_drift: Family::default(),
-            reconcile: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
+            reconcile: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 4.0, 8))
+            }),
             errors: Family::default(),
             malformed: Counter::default(),
             leader: Gauge::default(),
@@ -139,19 +145,67 @@ impl Metrics {
         fno.register("jobs", "Jobs that reached an end, by their phase", metrics.jobs.clone());
         fno.register("jobs_active", "Jobs in a batch", metrics.jobs_active.clone());
         fno.register("jobs_pending", "Jobs that wait, by reason", metrics.jobs_pending.clone());
-        fno.register_with_unit("queue_age", "Age of the oldest job that waits", Unit::Seconds, metrics.queue_age.clone());
-        fno.register_with_unit("job", "Time of a job's flow on the portal", Unit::Seconds, metrics.job_seconds.clone());
+        fno.register_with_unit(
+            "queue_age",
+            "Age of the oldest job that waits",
+            Unit::Seconds,
+            metrics.queue_age.clone(),
+        );
+        fno.register_with_unit(
+            "job",
+            "Time of a job's flow on the portal",
+            Unit::Seconds,
+            metrics.job_seconds.clone(),
+        );
         fno.register("batches_created", "Batches created", metrics.batches_created.clone());
-        fno.register("batches_completed", "Batches that ended, by their phase", metrics.batches_completed.clone());
-        fno.register("runners_active", "Runner Pods that are not over", metrics.runners_active.clone());
-        fno.register("session_reuses", "Jobs that needed no login of their own", metrics.session_reuses.clone());
+        fno.register(
+            "batches_completed",
+            "Batches that ended, by their phase",
+            metrics.batches_completed.clone(),
+        );
+        fno.register(
+            "runners_active",
+            "Runner Pods that are not over",
+            metrics.runners_active.clone(),
+        );
+        fno.register(
+            "session_reuses",
+            "Jobs that needed no login of their own",
+            metrics.session_reuses.clone(),
+        );
         fno.register("totp_minted", "One-time codes minted", metrics.totp_minted.clone());
-        fno.register("totp_logins", "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed", metrics.totp_logins.clone());
-        fno.register_with_unit("totp_wait", "From the code field on screen to the code", Unit::Seconds, metrics.totp_wait.clone());
-        fno.register("flow_drift", "Steps that worked only with a later selector", metrics.flow_drift.clone());
-        fno.register_with_unit("reconcile", "Time of one planning or reconciliation", Unit::Seconds, metrics.reconcile.clone());
-        fno.register("errors", "Plannings and reconciliations that failed and are tried again", metrics.errors.clone());
-        fno.register("malformed_objects", "Objects that could not be read and were left out", metrics.malformed.clone());
+        fno.register(
+            "totp_logins",
+            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed",
+            metrics.totp_logins.clone(),
+        );
+        fno.register_with_unit(
+            "totp_wait",
+            "From the code field on screen to the code",
+            Unit::Seconds,
+            metrics.totp_wait.clone(),
+        );
+        fno.register(
+            "flow_drift",
+            "Steps that worked only with a later selector",
+            metrics.flow_drift.clone(),
+        );
+        fno.register_with_unit(
+            "reconcile",
+            "Time of one planning or reconciliation",
+            Unit::Seconds,
+            metrics.reconcile.clone(),
+        );
+        fno.register(
+            "errors",
+            "Plannings and reconciliations that failed and are tried again",
+            metrics.errors.clone(),
+        );
+        fno.register(
+            "malformed_objects",
+            "Objects that could not be read and were left out",
+            metrics.malformed.clone(),
+        );
         fno.register("leader", "1 while this operator holds the Lease", metrics.leader.clone());
         metrics
     }

@@ -16,7 +16,8 @@ pub fn difference(old: &Value, new: &Value) -> Option<Value> {
         return None;
     }
     let (Value::Object(old), Value::Object(new)) = (old, new) else { return Some(new.clone()) };
-    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let gone =
+        old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let changed = new.iter().filter_map(|(key, value)| match old.get(key) {
         Some(before) => difference(before, value).map(|patch| (key.clone(), patch)),
         None => Some((key.clone(), value.clone())),
@@ -28,7 +29,11 @@ pub fn difference(old: &Value, new: &Value) -> Option<Value> {
 ///
 /// # Errors
 /// Never for the types of the API: they serialise.
-pub fn status_patch<S: Serialize>(resource_version: Option<&str>, old: Option<&S>, new: &S) -> serde_json::Result<Option<Value>> {
+pub fn status_patch<S: Serialize>(
+    resource_version: Option<&str>,
+    old: Option<&S>,
+    new: &S,
+) -> serde_json::Result<Option<Value>> {
     let old = old.map_or_else(|| Ok(Value::Object(Map::new())), serde_json::to_value)?;
     let Some(status) = difference(&old, &serde_json::to_value(new)?) else { return Ok(None) };
     let mut patch = json!({"status": status});
@@ -91,7 +96,11 @@ mod tests {
         for (old, new, patch) in [
             (json!({}), json!({"a": 1}), json!({"a": 1})),
             (json!({"a": 1, "b": 2}), json!({"b": 3}), json!({"a": null, "b": 3})),
-            (json!({"m": {"x": "1", "y": "2"}, "k": 1}), json!({"m": {"y": "2", "z": "3"}, "k": 1}), json!({"m": {"x": null, "z": "3"}})),
+            (
+                json!({"m": {"x": "1", "y": "2"}, "k": 1}),
+                json!({"m": {"y": "2", "z": "3"}, "k": 1}),
+                json!({"m": {"x": null, "z": "3"}}),
+            ),
             (json!({"l": [1, 2]}), json!({"l": [2]}), json!({"l": [2]})),
             (json!({"m": {"x": 1}}), json!({"m": "text"}), json!({"m": "text"})),
         ] {
@@ -103,8 +112,13 @@ mod tests {
 
     #[test]
     fn a_guarded_patch_names_the_version_it_was_made_from() {
-        let patch = status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 2})).expect("serialises").expect("a change");
+        let patch = status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 2}))
+            .expect("serialises")
+            .expect("a change");
         assert_eq!(patch, json!({"metadata": {"resourceVersion": "7"}, "status": {"a": 2}}));
-        assert_eq!(status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 1})).expect("serialises"), None);
+        assert_eq!(
+            status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 1})).expect("serialises"),
+            None
+        );
     }
 }

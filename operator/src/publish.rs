@@ -16,20 +16,39 @@ impl Publisher {
     /// A publisher that reports as this operator.
     #[must_use]
     pub fn new(client: Client, identity: String) -> Self {
-        Self(Recorder::new(client, Reporter { controller: MANAGER.to_owned(), instance: Some(identity) }))
+        Self(Recorder::new(
+            client,
+            Reporter { controller: MANAGER.to_owned(), instance: Some(identity) },
+        ))
     }
 
     /// Something went as it should.
-    pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Blocked) {
+    pub async fn normal<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        action: &str,
+        why: &Blocked,
+    ) {
         self.publish(about, EventType::Normal, action, why).await;
     }
 
     /// Something is worth a look.
-    pub async fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Blocked) {
+    pub async fn warning<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        action: &str,
+        why: &Blocked,
+    ) {
         self.publish(about, EventType::Warning, action, why).await;
     }
 
-    async fn publish<K: Resource<DynamicType = ()>>(&self, about: &K, type_: EventType, action: &str, why: &Blocked) {
+    async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        type_: EventType,
+        action: &str,
+        why: &Blocked,
+    ) {
         let event = Event {
             type_,
             reason: why.reason.to_string(),

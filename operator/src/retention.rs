@@ -37,11 +37,16 @@ pub async fn run(context: Arc<Context>) {
                 }
             };
             if !gone {
-                context.jobs.put_off(&of, Timestamp::now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX));
+                context.jobs.put_off(
+                    &of,
+                    Timestamp::now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX),
+                );
             }
         }
         // Judged by the time this round began with: what expired during it is next.
-        let next = context.jobs.expired(now).1.map_or(EVERY, |at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        let next = context.jobs.expired(now).1.map_or(EVERY, |at| {
+            Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
+        });
         // A job may finish meanwhile whose time is over sooner.
         select! { () = sleep(next.min(EVERY)) => {}, () = context.finished.notified() => {} }
     }
@@ -55,11 +60,25 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
         return Ok(false);
     }
     job.metadata.managed_fields = None;
-    context.store.archive(&job).await.map_err(|error| Error::Evidence(anyhow::Error::from(error)))?;
+    context
+        .store
+        .archive(&job)
+        .await
+        .map_err(|error| Error::Evidence(anyhow::Error::from(error)))?;
     // This very version: what was archived is what goes.
-    let only = Preconditions { uid: job.metadata.uid.clone(), resource_version: job.metadata.resource_version.clone() };
-    match api.delete(&of.name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await {
-        Ok(_) => info!(job = of.name, namespace = of.namespace, "a finished job was archived and deleted"),
+    let only = Preconditions {
+        uid: job.metadata.uid.clone(),
+        resource_version: job.metadata.resource_version.clone(),
+    };
+    match api
+        .delete(&of.name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() })
+        .await
+    {
+        Ok(_) => info!(
+            job = of.name,
+            namespace = of.namespace,
+            "a finished job was archived and deleted"
+        ),
         Err(error) if is_not_found(&error) => {}
         Err(error) if is_conflict(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
@@ -70,7 +89,8 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
 
 fn owes_a_report(job: &FnoJob) -> bool {
     let callback = job.status.as_ref().and_then(|status| status.callback.as_ref());
-    let settled = callback.is_some_and(|callback| callback.delivered_at.is_some() || callback.parked_at.is_some());
+    let settled = callback
+        .is_some_and(|callback| callback.delivered_at.is_some() || callback.parked_at.is_some());
     job.spec.callback.is_some() && !settled
 }
 
@@ -97,7 +117,11 @@ mod tests {
             (target.clone(), json!({"deliveredAt": "2030-01-01T00:00:00Z"}), false),
             (target, json!({"parkedAt": "2030-01-01T00:00:00Z"}), false),
         ] {
-            assert_eq!(owes_a_report(&job(callback.clone(), status.clone())), owes, "{callback} {status}");
+            assert_eq!(
+                owes_a_report(&job(callback.clone(), status.clone())),
+                owes,
+                "{callback} {status}"
+            );
         }
     }
 }

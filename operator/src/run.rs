@@ -74,9 +74,12 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (ready, stop) = (Readiness::default(), CancellationToken::new());
-    let listener = TcpListener::bind(bind).await.with_context(|| format!("--bind {bind} cannot be listened on"))?;
+    let listener = TcpListener::bind(bind)
+        .await
+        .with_context(|| format!("--bind {bind} cannot be listened on"))?;
     info!(version = env!("CARGO_PKG_VERSION"), identity, address = %listener.local_addr().unwrap_or(bind), "starting");
-    let served = tokio::spawn(http::serve(listener, ready.clone(), Arc::new(registry), stop.clone()));
+    let served =
+        tokio::spawn(http::serve(listener, ready.clone(), Arc::new(registry), stop.clone()));
 
     let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity)?;
     let mut candidate = Candidate::new(client, &lease_namespace, identity);
@@ -104,7 +107,13 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-fn prepare(client: &Client, settings: Settings, metrics: Metrics, log_level: String, identity: &str) -> anyhow::Result<(Arc<Context>, Vec<ScopeInputs>)> {
+fn prepare(
+    client: &Client,
+    settings: Settings,
+    metrics: Metrics,
+    log_level: String,
+    identity: &str,
+) -> anyhow::Result<(Arc<Context>, Vec<ScopeInputs>)> {
     let store = Store::open(&fno_store::Settings {
         url: settings.evidence.url.clone(),
         s3: fno_store::S3 {
@@ -123,7 +132,12 @@ fn prepare(client: &Client, settings: Settings, metrics: Metrics, log_level: Str
         client: client.clone(),
         deadlines,
         // A filter such as `info,fno_operator=debug` is ours; a runner gets its first word.
-        runner_log_level: log_level.split(',').next().filter(|word| !word.contains('=')).unwrap_or("info").to_owned(),
+        runner_log_level: log_level
+            .split(',')
+            .next()
+            .filter(|word| !word.contains('='))
+            .unwrap_or("info")
+            .to_owned(),
         metrics,
         publisher: Publisher::new(client.clone(), identity.to_owned()),
         valkey: Valkey::new(&settings.valkey)?,
@@ -173,28 +187,50 @@ async fn lead(
 }
 
 /// Starts everything; returns only when something has ended that never should.
-async fn work(context: Arc<Context>, inputs: Vec<ScopeInputs>, ready: Readiness, stop: CancellationToken, tasks: &mut JoinSet<()>) {
+async fn work(
+    context: Arc<Context>,
+    inputs: Vec<ScopeInputs>,
+    ready: Readiness,
+    stop: CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
     let mut watching = JoinSet::new();
     let mut jobs_ready = Vec::new();
     let (go, gone) = (CancellationToken::new(), stop.clone());
     for input in inputs {
-        let ScopeInputs { namespace, providers, batches, pods, woken_batches, woken_providers } = input;
+        let ScopeInputs { namespace, providers, batches, pods, woken_batches, woken_providers } =
+            input;
         let (listed, in_step) = oneshot::channel();
         jobs_ready.push(in_step);
         watching.spawn(jobs::watch(Arc::clone(&context), namespace.clone(), listed));
 
         let (providers_now, batches_now) = (providers.as_reader(), batches.as_reader());
         let name = namespace.as_deref();
-        let provider_events = watcher(scope::api::<Guarded<FnoProvider>>(&context.client, name), watches::config()).default_backoff();
+        let provider_events =
+            watcher(scope::api::<Guarded<FnoProvider>>(&context.client, name), watches::config())
+                .default_backoff();
         let for_plan = Arc::clone(&context);
-        let provider_events = provider_events.reflect(providers).touched_objects().inspect(move |event| switched(&for_plan, event));
-        let batch_events = watcher(scope::api::<Guarded<FnoBatch>>(&context.client, name), watches::config()).default_backoff();
+        let provider_events = provider_events
+            .reflect(providers)
+            .touched_objects()
+            .inspect(move |event| switched(&for_plan, event));
+        let batch_events =
+            watcher(scope::api::<Guarded<FnoBatch>>(&context.client, name), watches::config())
+                .default_backoff();
         let for_plan = Arc::clone(&context);
-        let batch_events = batch_events.reflect(batches).touched_objects().inspect(move |_| for_plan.scopes.plan.notify_one());
-        let ours = watches::config().labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
-        let pod_events = watcher(scope::api::<Pod>(&context.client, name), ours).default_backoff().modify(prune);
+        let batch_events = batch_events
+            .reflect(batches)
+            .touched_objects()
+            .inspect(move |_| for_plan.scopes.plan.notify_one());
+        let ours = watches::config()
+            .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
+        let pod_events =
+            watcher(scope::api::<Pod>(&context.client, name), ours).default_backoff().modify(prune);
         let for_plan = Arc::clone(&context);
-        let pod_events = pod_events.reflect(pods).touched_objects().inspect(move |_| for_plan.scopes.plan.notify_one());
+        let pod_events = pod_events
+            .reflect(pods)
+            .touched_objects()
+            .inspect(move |_| for_plan.scopes.plan.notify_one());
 
         let batch_controller = Controller::for_stream(batch_events, batches_now)
             .with_config(Config::default().concurrency(AT_ONCE))
@@ -202,13 +238,23 @@ async fn work(context: Arc<Context>, inputs: Vec<ScopeInputs>, ready: Readiness,
             .reconcile_on(UnboundedReceiverStream::new(woken_batches))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(once_in_step(go.clone(), batch::reconcile), batch::failed, Arc::clone(&context));
-        tasks.spawn(batch_controller.for_each(|result| async { stream_error(result.err().as_ref(), "FnoBatch") }));
+        tasks.spawn(
+            batch_controller
+                .for_each(|result| async { stream_error(result.err().as_ref(), "FnoBatch") }),
+        );
         let provider_controller = Controller::for_stream(provider_events, providers_now)
             .with_config(Config::default().concurrency(AT_ONCE))
             .reconcile_on(UnboundedReceiverStream::new(woken_providers))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(once_in_step(go.clone(), provider::reconcile), provider::failed, Arc::clone(&context));
-        tasks.spawn(provider_controller.for_each(|result| async { stream_error(result.err().as_ref(), "FnoProvider") }));
+            .run(
+                once_in_step(go.clone(), provider::reconcile),
+                provider::failed,
+                Arc::clone(&context),
+            );
+        tasks.spawn(
+            provider_controller
+                .for_each(|result| async { stream_error(result.err().as_ref(), "FnoProvider") }),
+        );
     }
     context.scopes.ready().await;
     join_all(jobs_ready).await;
@@ -273,24 +319,34 @@ fn switched(context: &Context, event: &Result<Guarded<FnoProvider>, watcher::Err
     let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
     for batch in batch::sessions::all(context) {
         let status = batch.status.clone().unwrap_or_default();
-        let switched = provider.spec.suspend || provider.spec.suspend_cancellations != status.cancellations_held;
-        if switched && !batch.phase().is_finished() && batch.spec.provider == name && batch.namespace().as_deref() == Some(&namespace) {
+        let switched = provider.spec.suspend
+            || provider.spec.suspend_cancellations != status.cancellations_held;
+        if switched
+            && !batch.phase().is_finished()
+            && batch.spec.provider == name
+            && batch.namespace().as_deref() == Some(&namespace)
+        {
             context.scopes.wake_batch(&key(&*batch));
         }
     }
 }
 
-fn stream_error<E: std::error::Error>(error: Option<&controller::Error<E, watcher::Error>>, kind: &str) {
+fn stream_error<E: std::error::Error>(
+    error: Option<&controller::Error<E, watcher::Error>>,
+    kind: &str,
+) {
     match error {
         // Both are told elsewhere, or are nothing: an object that is gone.
-        None | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+        None
+        | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
         Some(error) => warn!(%error, kind, "a watch failed; it is begun again"),
     }
 }
 
 /// Resolves on SIGTERM or SIGINT.
 fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send> {
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut term, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         select! {
             _ = term.recv() => {}

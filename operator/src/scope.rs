@@ -56,7 +56,11 @@ impl Scopes {
     /// The scopes for a list of namespaces; an empty list is all namespaces.
     #[must_use]
     pub fn new(namespaces: &[String]) -> (Self, Vec<ScopeInputs>) {
-        let names: Vec<_> = if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() };
+        let names: Vec<_> = if namespaces.is_empty() {
+            vec![None]
+        } else {
+            namespaces.iter().cloned().map(Some).collect()
+        };
         let (scopes, inputs) = names.into_iter().map(scope).unzip();
         (Self { scopes, plan: Notify::new() }, inputs)
     }
@@ -65,23 +69,35 @@ impl Scopes {
     pub async fn ready(&self) {
         for scope in &self.scopes {
             // An error means that the writer is gone: the program is ending.
-            let _ended = (scope.providers.wait_until_ready().await, scope.batches.wait_until_ready().await, scope.pods.wait_until_ready().await);
+            let _ended = (
+                scope.providers.wait_until_ready().await,
+                scope.batches.wait_until_ready().await,
+                scope.pods.wait_until_ready().await,
+            );
         }
     }
 
     fn of(&self, namespace: &str) -> Option<&Scope> {
-        self.scopes.iter().find(|scope| scope.namespace.as_deref().is_none_or(|name| name == namespace))
+        self.scopes
+            .iter()
+            .find(|scope| scope.namespace.as_deref().is_none_or(|name| name == namespace))
     }
 
     /// A provider, if it can be read.
     pub fn provider(&self, key: &Key) -> Option<Arc<FnoProvider>> {
-        let guarded = self.of(&key.namespace)?.providers.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        let guarded = self
+            .of(&key.namespace)?
+            .providers
+            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
         guarded.0.as_ref().ok().map(|provider| Arc::new(provider.clone()))
     }
 
     /// A batch, if it can be read.
     pub fn batch(&self, key: &Key) -> Option<FnoBatch> {
-        let guarded = self.of(&key.namespace)?.batches.get(&ObjectRef::new(&key.name).within(&key.namespace))?;
+        let guarded = self
+            .of(&key.namespace)?
+            .batches
+            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
         guarded.0.as_ref().ok().cloned()
     }
 
@@ -127,7 +143,14 @@ fn scope(namespace: Option<String>) -> (Scope, ScopeInputs) {
     let (pods, pods_in) = writer();
     let (wake_batch, woken_batches) = mpsc::unbounded_channel();
     let (wake_provider, woken_providers) = mpsc::unbounded_channel();
-    let inputs = ScopeInputs { namespace: namespace.clone(), providers: providers_in, batches: batches_in, pods: pods_in, woken_batches, woken_providers };
+    let inputs = ScopeInputs {
+        namespace: namespace.clone(),
+        providers: providers_in,
+        batches: batches_in,
+        pods: pods_in,
+        woken_batches,
+        woken_providers,
+    };
     (Scope { namespace, providers, batches, pods, wake_batch, wake_provider }, inputs)
 }
 
@@ -137,6 +160,12 @@ fn writer<K: Resource<DynamicType = ()> + Clone + 'static>() -> (Store<K>, Write
 }
 
 /// The API of a kind within a scope.
-pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(client: &Client, namespace: Option<&str>) -> Api<K> {
-    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Api<K> {
+    namespace.map_or_else(
+        || Api::all(client.clone()),
+        |namespace| Api::namespaced(client.clone(), namespace),
+    )
 }

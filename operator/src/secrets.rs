@@ -23,7 +23,11 @@ pub struct AccountFacts {
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn look(client: &Client, namespace: &str, account: &Account) -> kube::Result<AccountFacts> {
+pub async fn look(
+    client: &Client,
+    namespace: &str,
+    account: &Account,
+) -> kube::Result<AccountFacts> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut problem = None;
     let mut versions = Vec::new();
@@ -33,19 +37,29 @@ pub async fn look(client: &Client, namespace: &str, account: &Account) -> kube::
         None => problem = problem.or_else(|| Some(missing(name))),
         Some(secret) => {
             versions.push(version(secret));
-            let lacking = [KEY_USERNAME, KEY_PASSWORD].into_iter().find(|key| value(secret, key).is_none());
+            let lacking =
+                [KEY_USERNAME, KEY_PASSWORD].into_iter().find(|key| value(secret, key).is_none());
             problem = problem.or_else(|| lacking.map(|key| missing_key(name, key)));
         }
     }
     if let Some(totp) = &account.totp {
-        let own = if totp.secret_ref.name == *name { None } else { Some(api.get_opt(&totp.secret_ref.name).await?) };
+        let own = if totp.secret_ref.name == *name {
+            None
+        } else {
+            Some(api.get_opt(&totp.secret_ref.name).await?)
+        };
         let secret = own.as_ref().unwrap_or(&credentials);
         if let (Some(secret), Some(_)) = (secret, &own) {
             versions.push(version(secret));
         }
         problem = problem.or_else(|| seed_of(secret.as_ref(), totp).err());
     }
-    let complete = versions.len() == if account.totp.as_ref().is_some_and(|totp| totp.secret_ref.name != *name) { 2 } else { 1 };
+    let complete = versions.len()
+        == if account.totp.as_ref().is_some_and(|totp| totp.secret_ref.name != *name) {
+            2
+        } else {
+            1
+        };
     Ok(AccountFacts { version: complete.then(|| versions.join(",")), problem })
 }
 
@@ -53,7 +67,11 @@ pub async fn look(client: &Client, namespace: &str, account: &Account) -> kube::
 ///
 /// # Errors
 /// The outer one when the API server does not answer, the inner one says what is wrong with the seed.
-pub async fn seed(client: &Client, namespace: &str, totp: &Totp) -> kube::Result<Result<Seed, Blocked>> {
+pub async fn seed(
+    client: &Client,
+    namespace: &str,
+    totp: &Totp,
+) -> kube::Result<Result<Seed, Blocked>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     Ok(seed_of(api.get_opt(&totp.secret_ref.name).await?.as_ref(), totp))
 }
@@ -62,7 +80,10 @@ fn seed_of(secret: Option<&Secret>, totp: &Totp) -> Result<Seed, Blocked> {
     let (name, key) = (&totp.secret_ref.name, &totp.secret_ref.key);
     let secret = secret.ok_or_else(|| missing(name))?;
     let stored = value(secret, key).ok_or_else(|| missing_key(name, key))?;
-    Seed::parse(stored).map_err(|error| Blocked { reason: Reason::SeedInvalid, message: format!("Secret {name}, key {key}: {error}.") })
+    Seed::parse(stored).map_err(|error| Blocked {
+        reason: Reason::SeedInvalid,
+        message: format!("Secret {name}, key {key}: {error}."),
+    })
 }
 
 fn value<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
@@ -70,7 +91,11 @@ fn value<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
 }
 
 fn version(secret: &Secret) -> String {
-    format!("{}:{}", secret.metadata.uid.as_deref().unwrap_or_default(), secret.metadata.resource_version.as_deref().unwrap_or_default())
+    format!(
+        "{}:{}",
+        secret.metadata.uid.as_deref().unwrap_or_default(),
+        secret.metadata.resource_version.as_deref().unwrap_or_default()
+    )
 }
 
 fn missing(name: &str) -> Blocked {
@@ -78,7 +103,10 @@ fn missing(name: &str) -> Blocked {
 }
 
 fn missing_key(name: &str, key: &str) -> Blocked {
-    Blocked { reason: Reason::SecretNotFound, message: format!("Secret {name} has no key {key}, or nothing in it.") }
+    Blocked {
+        reason: Reason::SecretNotFound,
+        message: format!("Secret {name} has no key {key}, or nothing in it."),
+    }
 }
 
 #[cfg(test)]
@@ -87,17 +115,27 @@ mod tests {
 
     #[test]
     fn a_seed_is_named_when_it_is_missing_or_wrong_and_never_shown() {
-        let totp: Totp = serde_json::from_value(serde_json::json!({"secretRef": {"name": "bot", "key": "seed"}})).expect("settings");
+        let totp: Totp = serde_json::from_value(
+            serde_json::json!({"secretRef": {"name": "bot", "key": "seed"}}),
+        )
+        .expect("settings");
         let secret = |text: &str| -> Secret {
             serde_json::from_value(serde_json::json!({"stringData": {}, "data": {"seed": k8s_openapi::ByteString(text.as_bytes().to_vec())}}))
                 .expect("a Secret")
         };
-        let found = |secret: Option<&Secret>| seed_of(secret, &totp).err().map(|b| (b.reason, b.message));
-        assert_eq!(found(None), Some((Reason::SecretNotFound, "There is no Secret bot.".to_owned())));
+        let found =
+            |secret: Option<&Secret>| seed_of(secret, &totp).err().map(|b| (b.reason, b.message));
+        assert_eq!(
+            found(None),
+            Some((Reason::SecretNotFound, "There is no Secret bot.".to_owned()))
+        );
         assert_eq!(found(Some(&Secret::default())).expect("a problem").0, Reason::SecretNotFound);
         let (reason, message) = found(Some(&secret("hunter2-hunter2!"))).expect("a problem");
         assert_eq!(reason, Reason::SeedInvalid);
-        assert!(message.contains("bot") && message.contains("seed") && !message.contains("hunter"), "{message}");
+        assert!(
+            message.contains("bot") && message.contains("seed") && !message.contains("hunter"),
+            "{message}"
+        );
         assert_eq!(found(Some(&secret("GEZDGNBVGY3TQOJQ"))), None);
     }
 }

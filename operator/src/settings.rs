@@ -59,7 +59,12 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { pod_running: Words::from_mins(5), logged_in: Words::from_mins(5), job: Words::from_mins(3), heartbeat: Words::from_mins(2) }
+        Self {
+            pod_running: Words::from_mins(5),
+            logged_in: Words::from_mins(5),
+            job: Words::from_mins(3),
+            heartbeat: Words::from_mins(2),
+        }
     }
 }
 
@@ -73,8 +78,10 @@ impl Settings {
     /// # Errors
     /// When it cannot be read, a field is unknown or of the wrong shape, or a value makes no sense. The sentence names the field.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("the settings file {} cannot be read", path.display()))?;
-        Self::parse(&text).with_context(|| format!("the settings file {} is not valid", path.display()))
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the settings file {} cannot be read", path.display()))?;
+        Self::parse(&text)
+            .with_context(|| format!("the settings file {} is not valid", path.display()))
     }
 
     /// Reads the text of the file.
@@ -82,24 +89,38 @@ impl Settings {
     /// # Errors
     /// As [`Settings::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let settings: Self = serde_yaml::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let settings: Self =
+            serde_yaml::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
         settings.check()?;
         Ok(settings)
     }
 
     fn check(&self) -> anyhow::Result<()> {
         ensure!(self.max_runners > 0, "maxRunners must be at least 1");
-        ensure!(!self.runner.image.is_empty() && !self.runner.browser_image.is_empty(), "runner.image and runner.browserImage must not be empty");
+        ensure!(
+            !self.runner.image.is_empty() && !self.runner.browser_image.is_empty(),
+            "runner.image and runner.browserImage must not be empty"
+        );
         let policies = ["Always", "IfNotPresent", "Never"];
         let policy = self.runner.image_pull_policy.as_str();
-        ensure!(policies.contains(&policy), "runner.imagePullPolicy {policy:?} is none of Always, IfNotPresent, Never");
+        ensure!(
+            policies.contains(&policy),
+            "runner.imagePullPolicy {policy:?} is none of Always, IfNotPresent, Never"
+        );
         let url = self.evidence.url.as_str();
         ensure!(
-            url.strip_prefix("file://").is_some_and(|path| path.starts_with('/')) || url.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty()),
+            url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'))
+                || url.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty()),
             "evidence.url {url:?} is neither file:///folder nor s3://bucket/prefix"
         );
-        ensure!(["redis://", "rediss://"].iter().any(|scheme| self.valkey.url.starts_with(scheme)), "valkey.url must begin with redis:// or rediss:// (TLS)");
-        ensure!(!self.valkey.url.contains('@'), "valkey.url must not hold a password: put it into a file and name that in valkey.passwordFile");
+        ensure!(
+            ["redis://", "rediss://"].iter().any(|scheme| self.valkey.url.starts_with(scheme)),
+            "valkey.url must begin with redis:// or rediss:// (TLS)"
+        );
+        ensure!(
+            !self.valkey.url.contains('@'),
+            "valkey.url must not hold a password: put it into a file and name that in valkey.passwordFile"
+        );
         for (name, value) in [
             ("podRunning", self.deadlines.pod_running),
             ("loggedIn", self.deadlines.logged_in),
@@ -109,7 +130,10 @@ impl Settings {
             ensure!(value.std() >= Duration::from_secs(1), "deadlines.{name} must be at least 1s");
         }
         // The runner beats every 30 s: a shorter silence is none.
-        ensure!(self.deadlines.heartbeat.std() >= Duration::from_secs(60), "deadlines.heartbeat must be at least 60s: a runner beats every 30 s");
+        ensure!(
+            self.deadlines.heartbeat.std() >= Duration::from_secs(60),
+            "deadlines.heartbeat must be at least 60s: a runner beats every 30 s"
+        );
         Ok(())
     }
 }
@@ -125,7 +149,10 @@ mod tests {
         let settings = Settings::parse(LEAST).expect("valid");
         assert_eq!(settings.max_runners, 5);
         assert_eq!(settings.evidence.url, "file:///var/lib/fno/evidence");
-        assert_eq!((settings.evidence.claim.name.as_str(), settings.evidence.claim.size.0.as_str()), ("fno-evidence", "5Gi"));
+        assert_eq!(
+            (settings.evidence.claim.name.as_str(), settings.evidence.claim.size.0.as_str()),
+            ("fno-evidence", "5Gi")
+        );
         assert_eq!(settings.runner.fs_group, Some(65_532));
         assert_eq!(settings.runner.browser_resources.limits.expect("limits")["memory"].0, "1Gi");
         assert_eq!(settings.deadlines, Deadlines::default());
@@ -175,14 +202,21 @@ deadlines: {podRunning: 1m, loggedIn: 90s, job: 1m, heartbeat: 2m}
             ("deadlines: {job: soon}\n", "soon"),
             ("evidence: {url: /var/lib}\n", "evidence.url"),
         ] {
-            let error = format!("{:#}", Settings::parse(&format!("{text}{LEAST}")).expect_err(text));
+            let error =
+                format!("{:#}", Settings::parse(&format!("{text}{LEAST}")).expect_err(text));
             assert!(error.contains(named), "{text}: {error}");
         }
         for (text, named) in [
-            ("valkey: {url: 'redis://:pw@valkey'}\nrunner: {image: r, browserImage: b}\n", "passwordFile"),
+            (
+                "valkey: {url: 'redis://:pw@valkey'}\nrunner: {image: r, browserImage: b}\n",
+                "passwordFile",
+            ),
             ("valkey: {url: valkey}\nrunner: {image: r, browserImage: b}\n", "redis://"),
             ("valkey: {url: redis://v}\nrunner: {image: r}\n", "browserImage"),
-            ("valkey: {url: redis://v}\nrunner: {image: r, browserImage: b, imagePullPolicy: Sometimes}\n", "Sometimes"),
+            (
+                "valkey: {url: redis://v}\nrunner: {image: r, browserImage: b, imagePullPolicy: Sometimes}\n",
+                "Sometimes",
+            ),
         ] {
             let error = format!("{:#}", Settings::parse(text).expect_err(text));
             assert!(error.contains(named), "{text}: {error}");

@@ -32,7 +32,11 @@ pub async fn run(context: Arc<Context>) {
             if !is_orphan(&context, &pod) {
                 continue;
             }
-            warn!(pod = pod.name_any(), namespace = pod.namespace(), "a runner Pod has no living batch and is removed");
+            warn!(
+                pod = pod.name_any(),
+                namespace = pod.namespace(),
+                "a runner Pod has no living batch and is removed"
+            );
             if let Err(error) = remove(&context, &pod).await {
                 warn!(pod = pod.name_any(), namespace = pod.namespace(), %error, "an orphaned Pod could not be removed; trying again");
             }
@@ -47,16 +51,30 @@ fn is_orphan(context: &Context, pod: &Pod) -> bool {
 }
 
 fn orphaned(pod: &Pod, batch: Option<&FnoBatch>, now: Timestamp) -> bool {
-    let age = pod.metadata.creation_timestamp.as_ref().map_or(SignedDuration::ZERO, |created| now.duration_since(created.0));
+    let age = pod
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(SignedDuration::ZERO, |created| now.duration_since(created.0));
     let living = batch.filter(|batch| is_owned(&pod.metadata, batch));
-    let cleaned = |batch: &FnoBatch| batch.phase().is_finished() && !batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let cleaned = |batch: &FnoBatch| {
+        batch.phase().is_finished()
+            && !batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+    };
     pod.metadata.deletion_timestamp.is_none() && age >= OLD_ENOUGH && living.is_none_or(cleaned)
 }
 
 async fn remove(context: &Context, pod: &Pod) -> Result<()> {
-    let api: Api<Pod> = Api::namespaced(context.client.clone(), &pod.namespace().unwrap_or_default());
+    let api: Api<Pod> =
+        Api::namespaced(context.client.clone(), &pod.namespace().unwrap_or_default());
     let only = Preconditions { uid: pod.uid(), resource_version: None };
-    match api.delete(&pod.name_any(), &DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await {
+    match api
+        .delete(
+            &pod.name_any(),
+            &DeleteParams { preconditions: Some(only), ..DeleteParams::default() },
+        )
+        .await
+    {
         Err(error) if !is_not_found(&error) => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }
@@ -88,7 +106,10 @@ mod tests {
         assert!(orphaned(&old, None, now));
         assert!(!orphaned(&young, None, now));
         assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "InProgress")), now));
-        assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "Completed")), now), "its own end takes it away");
+        assert!(
+            !orphaned(&old, Some(&batch("u", json!([FINALIZER]), "Completed")), now),
+            "its own end takes it away"
+        );
         assert!(orphaned(&old, Some(&batch("u", json!([]), "Completed")), now));
         assert!(orphaned(&old, Some(&batch("another", json!([FINALIZER]), "InProgress")), now));
     }

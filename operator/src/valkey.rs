@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use redis::{
-    AsyncCommands as _, Client, ExistenceCheck, IntoConnectionInfo as _, SetExpiry, SetOptions, TlsCertificates,
+    AsyncCommands as _, Client, ExistenceCheck, IntoConnectionInfo as _, SetExpiry, SetOptions,
+    TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::timeout;
@@ -40,16 +41,30 @@ impl Valkey {
     /// # Errors
     /// When a file cannot be read or the address is none.
     pub fn new(settings: &settings::Valkey) -> anyhow::Result<Self> {
-        let mut info = settings.url.as_str().into_connection_info().context("valkey.url is no address such as redis://host:6379")?;
+        let mut info = settings
+            .url
+            .as_str()
+            .into_connection_info()
+            .context("valkey.url is no address such as redis://host:6379")?;
         if let Some(file) = &settings.password_file {
-            let password = std::fs::read_to_string(file).with_context(|| format!("valkey.passwordFile {file} cannot be read"))?;
-            let redis = info.redis_settings().clone().set_password(password.trim_end_matches(['\r', '\n']));
+            let password = std::fs::read_to_string(file)
+                .with_context(|| format!("valkey.passwordFile {file} cannot be read"))?;
+            let redis =
+                info.redis_settings().clone().set_password(password.trim_end_matches(['\r', '\n']));
             info = info.set_redis_settings(redis);
         }
-        let certificates =
-            settings.ca_file.as_ref().map(|file| std::fs::read(file).with_context(|| format!("valkey.caFile {file} cannot be read"))).transpose()?;
+        let certificates = settings
+            .ca_file
+            .as_ref()
+            .map(|file| {
+                std::fs::read(file).with_context(|| format!("valkey.caFile {file} cannot be read"))
+            })
+            .transpose()?;
         let client = match certificates {
-            Some(root_cert) => Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(root_cert) }),
+            Some(root_cert) => Client::build_with_tls(
+                info,
+                TlsCertificates { client_tls: None, root_cert: Some(root_cert) },
+            ),
             None => Client::open(info),
         }
         .context("the connection to Valkey cannot be set up")?;
@@ -58,7 +73,10 @@ impl Valkey {
             .set_max_delay(Duration::from_secs(1))
             .set_connection_timeout(Some(ANSWER))
             .set_response_timeout(Some(ANSWER));
-        Ok(Self(ConnectionManager::new_lazy_with_config(client, config).context("the connection to Valkey cannot be set up")?))
+        Ok(Self(
+            ConnectionManager::new_lazy_with_config(client, config)
+                .context("the connection to Valkey cannot be set up")?,
+        ))
     }
 
     /// Whether it answers. Asked before a step is burnt for nothing.
@@ -71,10 +89,24 @@ impl Valkey {
     }
 
     /// Takes a step: `SET totp:used:{tracking_id}:{step} {holder} NX EX ttl`.
-    pub async fn take_step(&self, tracking_id: &str, step: i64, holder: &str, ttl_seconds: u64) -> Taken {
+    pub async fn take_step(
+        &self,
+        tracking_id: &str,
+        step: i64,
+        holder: &str,
+        ttl_seconds: u64,
+    ) -> Taken {
         let mut connection = self.0.clone();
-        let options = SetOptions::default().conditional_set(ExistenceCheck::NX).with_expiration(SetExpiry::EX(ttl_seconds));
-        match answered(connection.set_options::<_, _, Option<String>>(format!("totp:used:{tracking_id}:{step}"), holder, options)).await {
+        let options = SetOptions::default()
+            .conditional_set(ExistenceCheck::NX)
+            .with_expiration(SetExpiry::EX(ttl_seconds));
+        match answered(connection.set_options::<_, _, Option<String>>(
+            format!("totp:used:{tracking_id}:{step}"),
+            holder,
+            options,
+        ))
+        .await
+        {
             Ok(Some(_)) => Taken::Ours,
             Ok(None) => Taken::BySomebody,
             Err(error) => {
@@ -87,14 +119,17 @@ impl Valkey {
     /// Counts a login: `totp:metrics:{provider}:success|rejected`. A lost count is lost.
     pub async fn count_login(&self, provider: &str, success: bool) {
         let mut connection = self.0.clone();
-        let key = format!("totp:metrics:{provider}:{}", if success { "success" } else { "rejected" });
+        let key =
+            format!("totp:metrics:{provider}:{}", if success { "success" } else { "rejected" });
         if let Err(error) = answered(connection.incr::<_, _, i64>(key, 1)).await {
             tracing::debug!(%error, "a login was not counted in Valkey");
         }
     }
 }
 
-async fn answered<T>(command: impl Future<Output = redis::RedisResult<T>>) -> Result<T, Unreachable> {
+async fn answered<T>(
+    command: impl Future<Output = redis::RedisResult<T>>,
+) -> Result<T, Unreachable> {
     match timeout(ANSWER, command).await {
         Ok(Ok(answer)) => Ok(answer),
         // The kind of the error, never its detail: that may quote what was sent.

@@ -28,7 +28,9 @@ pub async fn run(context: Arc<Context>) {
         if context.valkey_state.swap(answer.is_ok(), Ordering::Relaxed) != answer.is_ok() {
             match answer {
                 Ok(()) => info!("Valkey answers"),
-                Err(error) => warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until it is back"),
+                Err(error) => {
+                    warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until it is back")
+                }
             }
             changed(&context);
         }
@@ -44,7 +46,8 @@ fn changed(context: &Context) {
     for batch in sessions::all(context).iter().filter(|batch| !batch.phase().is_finished()) {
         let of = key(&**batch);
         context.batches.with(&of, |memory| {
-            if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable) {
+            if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable)
+            {
                 memory.held = None;
             }
         });

@@ -52,7 +52,11 @@ mod tests {
             (Reason::Completed, false, 3),
             (Reason::Aborted, false, 3),
         ] {
-            assert_eq!(Exit::of(&Ended { reason, message: None, reported }) as u8, code, "{reason} {reported}");
+            assert_eq!(
+                Exit::of(&Ended { reason, message: None, reported }) as u8,
+                code,
+                "{reason} {reported}"
+            );
         }
     }
 }

@@ -21,7 +21,11 @@ pub fn lint(args: &LintArgs) -> Exit {
     };
     let findings = lint::lint(&provider.spec);
     println!("{}", page(&findings, args.output));
-    if findings.iter().any(|finding| finding.severity == Severity::Error) { Exit::Unusable } else { Exit::Done }
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        Exit::Unusable
+    } else {
+        Exit::Done
+    }
 }
 
 fn page(findings: &[Finding], output: Output) -> String {
@@ -31,6 +35,8 @@ fn page(findings: &[Finding], output: Output) -> String {
             format!("{:#}", json!(findings))
         }
         Output::Text if findings.is_empty() => "The flows are fine.".to_owned(),
-        Output::Text => findings.iter().map(|f| format!("{}: {f}", f.severity)).collect::<Vec<_>>().join("\n"),
+        Output::Text => {
+            findings.iter().map(|f| format!("{}: {f}", f.severity)).collect::<Vec<_>>().join("\n")
+        }
     }
 }

@@ -30,10 +30,12 @@ pub async fn run(args: RunArgs, began: Instant) -> Exit {
     match prepare(&args) {
         Ok((work, credentials)) => {
             let span = tracing::info_span!("batch", batch = args.batch, provider = work.provider);
-            work_through(args, &work, &credentials, began).instrument(span).await.unwrap_or_else(|error| {
-                tracing::error!(error = format!("{error:#}"), "the runner broke");
-                Exit::Broken
-            })
+            work_through(args, &work, &credentials, began).instrument(span).await.unwrap_or_else(
+                |error| {
+                    tracing::error!(error = format!("{error:#}"), "the runner broke");
+                    Exit::Broken
+                },
+            )
         }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the runner cannot begin");
@@ -46,10 +48,13 @@ pub async fn run(args: RunArgs, began: Instant) -> Exit {
 fn prepare(args: &RunArgs) -> anyhow::Result<(Work, Credentials)> {
     telemetry::start_json(&args.log_level)?;
     let path = args.work.join(KEY_WORK);
-    let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let work: Work = serde_json::from_slice(&text).with_context(|| format!("{} is not the work of a batch", path.display()))?;
+    let text =
+        std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let work: Work = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not the work of a batch", path.display()))?;
     ensure!(
-        (work.namespace.as_str(), work.batch.as_str()) == (args.namespace.as_str(), args.batch.as_str()),
+        (work.namespace.as_str(), work.batch.as_str())
+            == (args.namespace.as_str(), args.batch.as_str()),
         "{} is for the batch {}/{}, not for {}/{}",
         path.display(),
         work.namespace,
@@ -57,22 +62,33 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Work, Credentials)> {
         args.namespace,
         args.batch
     );
-    let credentials = Credentials { username: secret_file(&args.credentials, KEY_USERNAME)?, password: secret_file(&args.credentials, KEY_PASSWORD)? };
+    let credentials = Credentials {
+        username: secret_file(&args.credentials, KEY_USERNAME)?,
+        password: secret_file(&args.credentials, KEY_PASSWORD)?,
+    };
     Ok((work, credentials))
 }
 
 /// A value of a mounted Secret, without the line break an editor leaves behind.
 pub(crate) fn secret_file(dir: &Path, key: &str) -> anyhow::Result<SecretString> {
     let path = dir.join(key);
-    let mut text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     let secret = SecretString::from(text.trim_end_matches(['\r', '\n']));
     text.zeroize();
     Ok(secret)
 }
 
-async fn work_through(args: RunArgs, work: &Work, credentials: &Credentials, began: Instant) -> anyhow::Result<Exit> {
+async fn work_through(
+    args: RunArgs,
+    work: &Work,
+    credentials: &Credentials,
+    began: Instant,
+) -> anyhow::Result<Exit> {
     let terminated = shutdown::listen()?;
-    let client = kube::Client::try_default().await.context("the API server's address or the token is missing")?;
+    let client = kube::Client::try_default()
+        .await
+        .context("the API server's address or the token is missing")?;
     let identity = Identity {
         namespace: args.namespace,
         batch: args.batch,
@@ -84,9 +100,14 @@ async fn work_through(args: RunArgs, work: &Work, credentials: &Credentials, beg
     let control = Cluster::start(client, identity);
     let store = fno_store::Settings {
         url: args.evidence_url,
-        s3: S3 { endpoint: args.evidence_s3_endpoint, region: args.evidence_s3_region, credentials_dir: args.evidence_s3_credentials },
+        s3: S3 {
+            endpoint: args.evidence_s3_endpoint,
+            region: args.evidence_s3_region,
+            credentials_dir: args.evidence_s3_credentials,
+        },
     };
-    let uploads = Uploads::new(store, std::env::temp_dir().join("fno-evidence"), control.reporter().clone());
+    let uploads =
+        Uploads::new(store, std::env::temp_dir().join("fno-evidence"), control.reporter().clone());
     let firefox = Firefox::new(browser::Settings {
         webdriver_url: args.webdriver_url,
         browser: work.browser.clone(),
@@ -94,6 +115,13 @@ async fn work_through(args: RunArgs, work: &Work, credentials: &Credentials, beg
         start_timeout: BROWSER_START,
         binary: None,
     });
-    let setup = Setup { work, credentials, job_deadline: args.job_deadline.std(), began, uploads, terminated };
+    let setup = Setup {
+        work,
+        credentials,
+        job_deadline: args.job_deadline.std(),
+        began,
+        uploads,
+        terminated,
+    };
     Ok(Exit::of(&batch::run(setup, firefox, &control).await))
 }

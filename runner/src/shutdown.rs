@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When signals cannot be listened to.
 pub(crate) fn listen() -> std::io::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let token = CancellationToken::new();
     let told = token.clone();
     tokio::spawn(async move {

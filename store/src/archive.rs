@@ -22,14 +22,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the job must not be deleted then.
     pub async fn archive(&self, job: &FnoJob) -> Result<Archived, StoreError> {
-        let (namespace, uid) = (job.metadata.namespace.as_deref().unwrap_or_default(), job.metadata.uid.as_deref().unwrap_or_default());
+        let (namespace, uid) = (
+            job.metadata.namespace.as_deref().unwrap_or_default(),
+            job.metadata.uid.as_deref().unwrap_or_default(),
+        );
         let path = place::record(self.base(), namespace, uid);
-        let content = |why: &dyn std::fmt::Display| StoreError::Content { uri: self.uri(&path), why: why.to_string() };
+        let content = |why: &dyn std::fmt::Display| StoreError::Content {
+            uri: self.uri(&path),
+            why: why.to_string(),
+        };
         if namespace.is_empty() || uid.is_empty() {
             return Err(content(&"it has no namespace or no UID"));
         }
         let bytes = serde_json::to_vec(job).map_err(|error| content(&error))?;
-        Ok(if self.put_new(&path, bytes, "application/json").await? { Archived::Stored } else { Archived::AlreadyThere })
+        Ok(if self.put_new(&path, bytes, "application/json").await? {
+            Archived::Stored
+        } else {
+            Archived::AlreadyThere
+        })
     }
 
     /// The record of a job, if it was archived.
@@ -39,6 +49,8 @@ impl Store {
     pub async fn archived(&self, namespace: &str, uid: &str) -> Result<Option<FnoJob>, StoreError> {
         let path = place::record(self.base(), namespace, uid);
         let Some(bytes) = self.get(&path).await? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Content { uri: self.uri(&path), why: error.to_string() })
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| StoreError::Content { uri: self.uri(&path), why: error.to_string() })
     }
 }

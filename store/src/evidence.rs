@@ -72,11 +72,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] names the file; what was put before it lies there and does no harm.
-    pub async fn put_evidence(&self, place: &Place<'_>, folder: &Folder) -> Result<Evidence, StoreError> {
+    pub async fn put_evidence(
+        &self,
+        place: &Place<'_>,
+        folder: &Folder,
+    ) -> Result<Evidence, StoreError> {
         let to = place.path(self.base());
         for (name, media_type) in &folder.files {
             let path = folder.path.join(name);
-            let bytes = tokio::fs::read(&path).await.map_err(|source| StoreError::Local { path: path.display().to_string(), source })?;
+            let bytes = tokio::fs::read(&path)
+                .await
+                .map_err(|source| StoreError::Local { path: path.display().to_string(), source })?;
             self.put(&to.clone().join(name.as_str()), bytes, media_type).await?;
         }
         self.put(&to.clone().join(MANIFEST), folder.manifest.clone(), "application/json").await?;
@@ -86,7 +92,15 @@ impl Store {
 }
 
 fn facts(name: &str, media_type: &str, bytes: &[u8]) -> FileFacts {
-    FileFacts { name: name.to_owned(), media_type: media_type.to_owned(), size: bytes.len(), sha256: digest(bytes), step: None, taken_at: None, url: None }
+    FileFacts {
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        size: bytes.len(),
+        sha256: digest(bytes),
+        step: None,
+        taken_at: None,
+        url: None,
+    }
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -96,8 +110,15 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 /// A name is made from a step's name, which is the flow author's.
 fn safe(name: &str) -> io::Result<&str> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(good) || [MANIFEST, REPORT].contains(&name) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no name for a file of evidence")));
+    if name.is_empty()
+        || name.starts_with('.')
+        || !name.chars().all(good)
+        || [MANIFEST, REPORT].contains(&name)
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name:?} is no name for a file of evidence"),
+        ));
     }
     Ok(name)
 }

@@ -12,7 +12,10 @@ use hyper_util::{
 };
 use object_store::{
     ClientOptions,
-    client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody, HttpService},
+    client::{
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
+        HttpResponse, HttpResponseBody, HttpService,
+    },
 };
 
 /// Until the answer begins. Uploads are a few megabytes.
@@ -33,7 +36,10 @@ impl HttpConnector for Connector {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(30)).build(tls);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build(tls);
         Ok(HttpClient::new(Service(client)))
     }
 }
@@ -48,10 +54,16 @@ struct NoAnswer;
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let answer = tokio::time::timeout(TIMEOUT, self.0.request(request)).await.map_err(|_| HttpError::new(HttpErrorKind::Timeout, NoAnswer))?;
+        let answer = tokio::time::timeout(TIMEOUT, self.0.request(request))
+            .await
+            .map_err(|_| HttpError::new(HttpErrorKind::Timeout, NoAnswer))?;
         let (head, body) = answer
             .map_err(|error| {
-                let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Interrupted };
+                let kind = if error.is_connect() {
+                    HttpErrorKind::Connect
+                } else {
+                    HttpErrorKind::Interrupted
+                };
                 HttpError::new(kind, error)
             })?
             .into_parts();

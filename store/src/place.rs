@@ -31,8 +31,12 @@ impl Place<'_> {
     /// The folder below `base`.
     pub(crate) fn path(&self, base: &Path) -> Path {
         match *self {
-            Self::Job { namespace, provider, uid, attempt } => base.clone().join(namespace).join(provider).join(uid).join(attempt.to_string()),
-            Self::Batch { namespace, provider, batch } => base.clone().join(namespace).join(provider).join("batches").join(batch),
+            Self::Job { namespace, provider, uid, attempt } => {
+                base.clone().join(namespace).join(provider).join(uid).join(attempt.to_string())
+            }
+            Self::Batch { namespace, provider, batch } => {
+                base.clone().join(namespace).join(provider).join("batches").join(batch)
+            }
         }
     }
 }

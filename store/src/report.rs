@@ -32,8 +32,8 @@ pub(crate) fn page(manifest: &Manifest, files: &[NewFile]) -> Result<String, min
 
 /// To the millisecond, as people read it.
 fn time(text: &str) -> String {
-    text.parse::<Timestamp>()
-        .ok()
-        .and_then(|time| time.round(Unit::Millisecond).ok())
-        .map_or_else(|| text.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string())
+    text.parse::<Timestamp>().ok().and_then(|time| time.round(Unit::Millisecond).ok()).map_or_else(
+        || text.to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string(),
+    )
 }

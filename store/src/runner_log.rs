@@ -16,7 +16,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn put_log(&self, namespace: &str, provider: &str, batch: &str, log: Vec<u8>) -> Result<Evidence, StoreError> {
+    pub async fn put_log(
+        &self,
+        namespace: &str,
+        provider: &str,
+        batch: &str,
+        log: Vec<u8>,
+    ) -> Result<Evidence, StoreError> {
         let path = Place::Batch { namespace, provider, batch }.path(self.base()).join(LOG);
         let sha256 = digest(&log);
         self.put(&path, log, "text/plain; charset=utf-8").await?;

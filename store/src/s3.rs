@@ -36,7 +36,11 @@ pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, 
         .with_credentials(Arc::new(keys))
         .with_http_connector(Connector)
         // A broken connection is tried again at once; everything longer is for the caller.
-        .with_retry(RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(40), backoff: BackoffConfig::default() });
+        .with_retry(RetryConfig {
+            max_retries: 1,
+            retry_timeout: Duration::from_secs(40),
+            backoff: BackoffConfig::default(),
+        });
     if let Some(endpoint) = &settings.endpoint {
         let plain = endpoint.starts_with("http://");
         if !plain && !endpoint.starts_with("https://") {
@@ -64,7 +68,9 @@ impl Keys {
     fn read(&self) -> Result<AwsCredential, KeyError> {
         let file = |name: &str| {
             let path = self.dir.join(name);
-            std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(|source| KeyError { path, source })
+            std::fs::read_to_string(&path)
+                .map(|text| text.trim().to_owned())
+                .map_err(|source| KeyError { path, source })
         };
         Ok(AwsCredential { key_id: file(KEY_ID)?, secret_key: file(SECRET)?, token: None })
     }
@@ -76,6 +82,8 @@ impl CredentialProvider for Keys {
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
         // Two small files on a memory-backed volume.
-        self.read().map(Arc::new).map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })
+        self.read()
+            .map(Arc::new)
+            .map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::{Attribute, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, local::LocalFileSystem, path::Path};
+use object_store::{
+    Attribute, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, local::LocalFileSystem,
+    path::Path,
+};
 use url::Url;
 
 use crate::s3::{self, S3};
@@ -81,8 +84,16 @@ impl Store {
     /// [`OpenError`] says which setting is wrong and what is allowed.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let refused = |why: String| OpenError { url: settings.url.clone(), why };
-        let url = Url::parse(&settings.url).map_err(|error| refused(format!("this is no URL ({error}); file:///path or s3://bucket/prefix is expected")))?;
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        let url = Url::parse(&settings.url).map_err(|error| {
+            refused(format!(
+                "this is no URL ({error}); file:///path or s3://bucket/prefix is expected"
+            ))
+        })?;
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return Err(refused("only file:///path or s3://bucket/prefix is expected: no user, no password, no query".to_owned()));
         }
         let text = settings.url.trim_end_matches('/').to_owned();
@@ -90,19 +101,32 @@ impl Store {
             "file" => {
                 let folder =
                     url.to_file_path().map_err(|()| refused("three slashes and an absolute path are expected: file:///var/lib/fno/evidence".to_owned()))?;
-                std::fs::create_dir_all(&folder).map_err(|error| refused(format!("the folder cannot be created: {error}")))?;
+                std::fs::create_dir_all(&folder)
+                    .map_err(|error| refused(format!("the folder cannot be created: {error}")))?;
                 // A record that is said to be stored survives a power cut.
-                let files = LocalFileSystem::new_with_prefix(&folder).map_err(|error| refused(error.to_string()))?.with_fsync(true);
-                Ok(Self { objects: Arc::new(files), base: Path::default(), url: text, typed: false })
+                let files = LocalFileSystem::new_with_prefix(&folder)
+                    .map_err(|error| refused(error.to_string()))?
+                    .with_fsync(true);
+                Ok(Self {
+                    objects: Arc::new(files),
+                    base: Path::default(),
+                    url: text,
+                    typed: false,
+                })
             }
             "s3" => {
                 let bucket =
-                    url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| refused("the bucket is missing: s3://bucket/prefix".to_owned()))?;
-                let base = Path::from_url_path(url.path()).map_err(|error| refused(format!("the prefix is no path: {error}")))?;
+                    url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| {
+                        refused("the bucket is missing: s3://bucket/prefix".to_owned())
+                    })?;
+                let base = Path::from_url_path(url.path())
+                    .map_err(|error| refused(format!("the prefix is no path: {error}")))?;
                 let objects = s3::bucket(bucket, &settings.s3).map_err(refused)?;
                 Ok(Self { objects, base, url: text, typed: true })
             }
-            other => Err(refused(format!("{other}: is not supported; file:///path or s3://bucket/prefix is expected"))),
+            other => Err(refused(format!(
+                "{other}: is not supported; file:///path or s3://bucket/prefix is expected"
+            ))),
         }
     }
 
@@ -122,12 +146,24 @@ impl Store {
         below.iter().fold(self.url.clone(), |uri, part| format!("{uri}/{}", part.as_ref()))
     }
 
-    pub(crate) async fn put(&self, path: &Path, bytes: impl Into<Bytes>, media_type: &'static str) -> Result<(), StoreError> {
-        self.write(path, bytes.into(), media_type, PutMode::Overwrite).await.map_err(|source| StoreError::Write { uri: self.uri(path), source })
+    pub(crate) async fn put(
+        &self,
+        path: &Path,
+        bytes: impl Into<Bytes>,
+        media_type: &'static str,
+    ) -> Result<(), StoreError> {
+        self.write(path, bytes.into(), media_type, PutMode::Overwrite)
+            .await
+            .map_err(|source| StoreError::Write { uri: self.uri(path), source })
     }
 
     /// Puts only what is not there yet. False: it was.
-    pub(crate) async fn put_new(&self, path: &Path, bytes: impl Into<Bytes>, media_type: &'static str) -> Result<bool, StoreError> {
+    pub(crate) async fn put_new(
+        &self,
+        path: &Path,
+        bytes: impl Into<Bytes>,
+        media_type: &'static str,
+    ) -> Result<bool, StoreError> {
         match self.write(path, bytes.into(), media_type, PutMode::Create).await {
             Ok(()) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
@@ -135,7 +171,13 @@ impl Store {
         }
     }
 
-    async fn write(&self, path: &Path, bytes: Bytes, media_type: &'static str, mode: PutMode) -> object_store::Result<()> {
+    async fn write(
+        &self,
+        path: &Path,
+        bytes: Bytes,
+        media_type: &'static str,
+        mode: PutMode,
+    ) -> object_store::Result<()> {
         let mut options = PutOptions::from(mode);
         if self.typed {
             options.attributes.insert(Attribute::ContentType, media_type.into());

@@ -37,13 +37,20 @@ pub fn gate(account: &str, breaker: &AccountBreaker, now: Timestamp) -> Gate {
     match effective(breaker, now) {
         BreakerState::Closed => Gate::Open,
         BreakerState::HalfOpen => Gate::Trial,
-        BreakerState::Open => Gate::Shut(Blocked { reason: Reason::BreakerOpen, message: sentence(account, breaker) }),
+        BreakerState::Open => {
+            Gate::Shut(Blocked { reason: Reason::BreakerOpen, message: sentence(account, breaker) })
+        }
     }
 }
 
 /// Counts a failed login, once per `batch/n`. The limit, or a failed trial, opens the breaker.
 #[must_use]
-pub fn failed(account: &str, breaker: &AccountBreaker, failure: &Failure<'_>, limits: &Limits) -> Change<AccountBreaker> {
+pub fn failed(
+    account: &str,
+    breaker: &AccountBreaker,
+    failure: &Failure<'_>,
+    limits: &Limits,
+) -> Change<AccountBreaker> {
     let counted = Counted(breaker.counted.as_deref());
     let what = format!("{}/{}", failure.batch, failure.login);
     if counted.has(&what) {
@@ -58,7 +65,9 @@ pub fn failed(account: &str, breaker: &AccountBreaker, failure: &Failure<'_>, li
         ..breaker.clone()
     };
     match before {
-        BreakerState::Closed if next.failures < limits.login_failures_to_open => return Change { breaker: next, event: None },
+        BreakerState::Closed if next.failures < limits.login_failures_to_open => {
+            return Change { breaker: next, event: None };
+        }
         // It was on its way when the breaker opened. If it was refused, time no longer closes it.
         BreakerState::Open => {
             next.open_until = if next.refused { None } else { next.open_until };
@@ -90,12 +99,22 @@ pub fn refresh(
     resumed_at: Option<Timestamp>,
 ) -> Change<AccountBreaker> {
     let failed_with = breaker.credentials_version.as_deref();
-    if failed_with.is_some() && credentials_version.is_some_and(|version| Some(version) != failed_with) {
-        return close(breaker, format!("The credentials of account {account} changed: its breaker is closed."));
+    if failed_with.is_some()
+        && credentials_version.is_some_and(|version| Some(version) != failed_with)
+    {
+        return close(
+            breaker,
+            format!("The credentials of account {account} changed: its breaker is closed."),
+        );
     }
     let opened_at = breaker.opened_at.as_ref().map(|time| time.0);
-    if breaker.state != BreakerState::Closed && resumed_at.is_some_and(|resumed| opened_at.is_none_or(|opened| resumed >= opened)) {
-        return close(breaker, format!("A person resumed the provider: the breaker of account {account} is closed."));
+    if breaker.state != BreakerState::Closed
+        && resumed_at.is_some_and(|resumed| opened_at.is_none_or(|opened| resumed >= opened))
+    {
+        return close(
+            breaker,
+            format!("A person resumed the provider: the breaker of account {account} is closed."),
+        );
     }
     if breaker.state == BreakerState::Open && effective(breaker, now) == BreakerState::HalfOpen {
         let next = AccountBreaker { state: BreakerState::HalfOpen, ..breaker.clone() };
@@ -112,7 +131,11 @@ fn effective(breaker: &AccountBreaker, now: Timestamp) -> BreakerState {
 
 fn close(breaker: &AccountBreaker, message: String) -> Change<AccountBreaker> {
     let next = AccountBreaker { counted: breaker.counted.clone(), ..AccountBreaker::default() };
-    if breaker.state == BreakerState::Closed { Change { breaker: next, event: None } } else { eased(next, message) }
+    if breaker.state == BreakerState::Closed {
+        Change { breaker: next, event: None }
+    } else {
+        eased(next, message)
+    }
 }
 
 fn sentence(account: &str, breaker: &AccountBreaker) -> String {

@@ -22,11 +22,20 @@ fn limits() -> Limits {
 
 /// A login of `batch` that failed at `seconds` with the credentials `v1`.
 fn failure(seconds: i64, batch: &str, refused: bool) -> Failure<'_> {
-    Failure { now: at(seconds), batch, login: 1, refused, message: "Invalid login.", credentials_version: "v1" }
+    Failure {
+        now: at(seconds),
+        batch,
+        login: 1,
+        refused,
+        message: "Invalid login.",
+        credentials_version: "v1",
+    }
 }
 
 fn after(breaker: &AccountBreaker, failures: &[Failure<'_>]) -> AccountBreaker {
-    failures.iter().fold(breaker.clone(), |breaker, failure| account::failed("ops", &breaker, failure, &limits()).breaker)
+    failures.iter().fold(breaker.clone(), |breaker, failure| {
+        account::failed("ops", &breaker, failure, &limits()).breaker
+    })
 }
 
 /// Open after two refused logins at 0 s and 1 s.
@@ -43,23 +52,41 @@ fn failed_twice() -> AccountBreaker {
 
 #[test]
 fn the_second_failed_login_opens_the_account() {
-    let first = account::failed("ops", &AccountBreaker::default(), &failure(0, "b-1", true), &limits());
-    assert_eq!((first.breaker.state, first.breaker.failures, first.event), (BreakerState::Closed, 1, None));
+    let first =
+        account::failed("ops", &AccountBreaker::default(), &failure(0, "b-1", true), &limits());
+    assert_eq!(
+        (first.breaker.state, first.breaker.failures, first.event),
+        (BreakerState::Closed, 1, None)
+    );
     assert_eq!(account::gate("ops", &first.breaker, at(0)), Gate::Open);
 
     let second = account::failed("ops", &first.breaker, &failure(1, "b-2", true), &limits());
     assert_eq!((second.breaker.state, second.breaker.failures), (BreakerState::Open, 2));
-    assert_eq!((second.breaker.reason, second.breaker.opened_at.as_ref().map(|t| t.0)), (Some(Reason::LoginRejected), Some(at(1))));
+    assert_eq!(
+        (second.breaker.reason, second.breaker.opened_at.as_ref().map(|t| t.0)),
+        (Some(Reason::LoginRejected), Some(at(1)))
+    );
     let event = second.event.expect("an event");
     assert_eq!(event.reason, Reason::BreakerOpen);
-    assert!(event.message.contains("ops") && event.message.contains("Invalid login.") && event.message.contains("fno.dev/resume"), "{}", event.message);
-    let Gate::Shut(blocked) = account::gate("ops", &second.breaker, at(1)) else { panic!("it is open") };
+    assert!(
+        event.message.contains("ops")
+            && event.message.contains("Invalid login.")
+            && event.message.contains("fno.dev/resume"),
+        "{}",
+        event.message
+    );
+    let Gate::Shut(blocked) = account::gate("ops", &second.breaker, at(1)) else {
+        panic!("it is open")
+    };
     assert_eq!(blocked.reason, Reason::BreakerOpen);
 }
 
 #[test]
 fn one_login_is_counted_once_however_often_it_is_seen() {
-    let seen_again = after(&AccountBreaker::default(), &[failure(0, "b-1", true), failure(1, "b-1", true), failure(2, "b-1", true)]);
+    let seen_again = after(
+        &AccountBreaker::default(),
+        &[failure(0, "b-1", true), failure(1, "b-1", true), failure(2, "b-1", true)],
+    );
     assert_eq!((seen_again.state, seen_again.failures), (BreakerState::Closed, 1));
     let interleaved = Limits { login_failures_to_open: 10, ..limits() };
     let mut breaker = AccountBreaker::default();
@@ -68,7 +95,11 @@ fn one_login_is_counted_once_however_often_it_is_seen() {
     }
     assert_eq!(breaker.failures, 2, "two batches seen in turns");
     let second_login = Failure { login: 2, ..failure(0, "b-1", true) };
-    assert_eq!(account::failed("ops", &breaker, &second_login, &interleaved).breaker.failures, 3, "another login of the same batch is another");
+    assert_eq!(
+        account::failed("ops", &breaker, &second_login, &interleaved).breaker.failures,
+        3,
+        "another login of the same batch is another"
+    );
 }
 
 #[test]
@@ -99,7 +130,8 @@ fn a_refused_credential_is_never_tried_again_by_time_alone() {
     assert!(matches!(account::gate("ops", &open, years), Gate::Shut(_)));
     assert_eq!(account::refresh("ops", &open, years, Some("v1"), None).breaker, open);
     // One refusal among failures is enough, and so is one that comes in late.
-    let mixed = after(&AccountBreaker::default(), &[failure(0, "b-1", true), failure(1, "b-2", false)]);
+    let mixed =
+        after(&AccountBreaker::default(), &[failure(0, "b-1", true), failure(1, "b-2", false)]);
     assert_eq!((mixed.state, mixed.open_until), (BreakerState::Open, None));
     let late = after(&failed_twice(), &[failure(2, "b-3", true)]);
     assert_eq!((late.state, late.open_until, late.failures), (BreakerState::Open, None, 3));
@@ -111,21 +143,34 @@ fn a_refused_credential_is_never_tried_again_by_time_alone() {
 #[test]
 fn after_failures_that_judged_no_credential_one_login_is_tried_when_the_time_is_over() {
     let open = failed_twice();
-    assert_eq!((open.reason, open.open_until.as_ref().map(|t| t.0)), (Some(Reason::LoginFailed), Some(at(1801))));
+    assert_eq!(
+        (open.reason, open.open_until.as_ref().map(|t| t.0)),
+        (Some(Reason::LoginFailed), Some(at(1801)))
+    );
     assert!(matches!(account::gate("ops", &open, at(1800)), Gate::Shut(_)));
     assert_eq!(account::refresh("ops", &open, at(1800), Some("v1"), None).breaker, open);
     assert_eq!(account::gate("ops", &open, at(1801)), Gate::Trial);
 
     let half = account::refresh("ops", &open, at(1801), Some("v1"), None);
-    assert_eq!((half.breaker.state, half.event.map(|event| event.reason)), (BreakerState::HalfOpen, Some(Reason::Available)));
+    assert_eq!(
+        (half.breaker.state, half.event.map(|event| event.reason)),
+        (BreakerState::HalfOpen, Some(Reason::Available))
+    );
     assert_eq!(account::gate("ops", &half.breaker, at(1801)), Gate::Trial);
 
     let good = account::succeeded("ops", &half.breaker);
-    assert_eq!((good.breaker.state, good.breaker.failures, good.event.is_some()), (BreakerState::Closed, 0, true));
+    assert_eq!(
+        (good.breaker.state, good.breaker.failures, good.event.is_some()),
+        (BreakerState::Closed, 0, true)
+    );
 
     for trial in [&half.breaker, &open] {
         let bad = account::failed("ops", trial, &failure(2000, "b-9", false), &limits());
-        assert_eq!((bad.breaker.state, bad.breaker.open_until.as_ref().map(|t| t.0)), (BreakerState::Open, Some(at(3800))), "one failure is enough");
+        assert_eq!(
+            (bad.breaker.state, bad.breaker.open_until.as_ref().map(|t| t.0)),
+            (BreakerState::Open, Some(at(3800))),
+            "one failure is enough"
+        );
         assert!(bad.event.is_some());
         let worse = account::failed("ops", trial, &failure(2000, "b-9", true), &limits());
         assert_eq!((worse.breaker.state, worse.breaker.open_until), (BreakerState::Open, None));
@@ -135,22 +180,44 @@ fn after_failures_that_judged_no_credential_one_login_is_tried_when_the_time_is_
 #[test]
 fn new_credentials_close_it_and_forget_the_failures() {
     let change = account::refresh("ops", &refused_twice(), at(10), Some("v2"), None);
-    assert_eq!((change.breaker.state, change.breaker.failures, change.breaker.refused), (BreakerState::Closed, 0, false));
+    assert_eq!(
+        (change.breaker.state, change.breaker.failures, change.breaker.refused),
+        (BreakerState::Closed, 0, false)
+    );
     assert_eq!(change.event.map(|event| event.reason), Some(Reason::Available));
     let once = after(&AccountBreaker::default(), &[failure(0, "b-1", true)]);
     let change = account::refresh("ops", &once, at(10), Some("v2"), None);
-    assert_eq!((change.breaker.failures, change.event), (0, None), "nothing to tell: it was not open");
+    assert_eq!(
+        (change.breaker.failures, change.event),
+        (0, None),
+        "nothing to tell: it was not open"
+    );
     for unchanged in [Some("v1"), None] {
-        assert_eq!(account::refresh("ops", &refused_twice(), at(10), unchanged, None).breaker, refused_twice(), "a Secret that is gone mends nothing");
+        assert_eq!(
+            account::refresh("ops", &refused_twice(), at(10), unchanged, None).breaker,
+            refused_twice(),
+            "a Secret that is gone mends nothing"
+        );
     }
 }
 
 #[test]
 fn a_person_closes_it_if_they_speak_after_it_opened() {
-    let resumed = |seconds| account::refresh("ops", &refused_twice(), at(50), Some("v1"), Some(at(seconds))).breaker.state;
-    assert_eq!([resumed(0), resumed(1), resumed(2)], [BreakerState::Open, BreakerState::Closed, BreakerState::Closed]);
+    let resumed = |seconds| {
+        account::refresh("ops", &refused_twice(), at(50), Some("v1"), Some(at(seconds)))
+            .breaker
+            .state
+    };
+    assert_eq!(
+        [resumed(0), resumed(1), resumed(2)],
+        [BreakerState::Open, BreakerState::Closed, BreakerState::Closed]
+    );
     let once = after(&AccountBreaker::default(), &[failure(0, "b-1", true)]);
-    assert_eq!(account::refresh("ops", &once, at(50), Some("v1"), Some(at(40))).breaker, once, "a closed one keeps its count");
+    assert_eq!(
+        account::refresh("ops", &once, at(50), Some("v1"), Some(at(40))).breaker,
+        once,
+        "a closed one keeps its count"
+    );
 }
 
 #[test]
@@ -172,7 +239,9 @@ fn the_portal_sees_at_most_the_limit_of_refusals_whatever_happens_in_between() {
         if !matches!(account::gate("ops", &breaker, now), Gate::Shut(_)) {
             refusals += 1;
             let name = format!("b-{hour}");
-            breaker = account::failed("ops", &breaker, &failure(hour * 3600, &name, true), &limits()).breaker;
+            breaker =
+                account::failed("ops", &breaker, &failure(hour * 3600, &name, true), &limits())
+                    .breaker;
         }
     }
     assert_eq!(refusals, 2);
@@ -200,12 +269,24 @@ fn away() -> FlowBreaker {
 fn a_changed_portal_opens_the_flow_breaker_with_step_and_picture() {
     let change = flow::observe(&FlowBreaker::default(), &seen(0, "b-1", "d1", CHANGED), &limits());
     let breaker = &change.breaker;
-    assert_eq!((breaker.state, breaker.reason, breaker.step.as_deref()), (BreakerState::Open, Some(Reason::PortalChanged), Some("open result")));
-    assert_eq!((breaker.evidence.as_deref(), breaker.flows_digest.as_deref(), breaker.open_until.as_ref()), (Some("file:///x.png"), Some("d1"), None));
+    assert_eq!(
+        (breaker.state, breaker.reason, breaker.step.as_deref()),
+        (BreakerState::Open, Some(Reason::PortalChanged), Some("open result"))
+    );
+    assert_eq!(
+        (breaker.evidence.as_deref(), breaker.flows_digest.as_deref(), breaker.open_until.as_ref()),
+        (Some("file:///x.png"), Some("d1"), None)
+    );
     assert_eq!(change.event.map(|event| event.reason), Some(Reason::PortalChanged));
-    let Gate::Shut(blocked) = flow::gate(breaker, at(1_000_000)) else { panic!("time does not mend a flow") };
+    let Gate::Shut(blocked) = flow::gate(breaker, at(1_000_000)) else {
+        panic!("time does not mend a flow")
+    };
     assert_eq!(blocked.reason, Reason::PortalChanged);
-    assert!(blocked.message.contains("open result") && blocked.message.contains("x.png"), "{}", blocked.message);
+    assert!(
+        blocked.message.contains("open result") && blocked.message.contains("x.png"),
+        "{}",
+        blocked.message
+    );
 }
 
 #[test]
@@ -223,24 +304,53 @@ fn other_batches_that_run_into_the_same_thing_are_not_told_again() {
     let twice = flow::observe(&changed(), &seen(5, "b-1", "d1", CHANGED), &limits());
     assert_eq!(twice.breaker, changed());
     let away_too = flow::observe(&changed(), &seen(5, "b-2", "d1", AWAY), &limits());
-    assert_eq!((away_too.breaker.reason, away_too.breaker.open_until), (Some(Reason::PortalChanged), None), "it stays for a person");
+    assert_eq!(
+        (away_too.breaker.reason, away_too.breaker.open_until),
+        (Some(Reason::PortalChanged), None),
+        "it stays for a person"
+    );
     let worse = flow::observe(&away(), &seen(5, "b-2", "d1", CHANGED), &limits());
-    assert_eq!((worse.breaker.reason, worse.breaker.open_until), (Some(Reason::PortalChanged), None));
+    assert_eq!(
+        (worse.breaker.reason, worse.breaker.open_until),
+        (Some(Reason::PortalChanged), None)
+    );
 }
 
 #[test]
 fn mended_flows_or_a_person_let_a_canary_through() {
     let breaker = changed();
-    assert_eq!(flow::refresh(&breaker, at(99_999), "d1", None).breaker, breaker, "time alone does not");
-    assert_eq!(flow::refresh(&breaker, at(99_999), "d1", Some(at(-1))).breaker, breaker, "nor a resume from before");
+    assert_eq!(
+        flow::refresh(&breaker, at(99_999), "d1", None).breaker,
+        breaker,
+        "time alone does not"
+    );
+    assert_eq!(
+        flow::refresh(&breaker, at(99_999), "d1", Some(at(-1))).breaker,
+        breaker,
+        "nor a resume from before"
+    );
     let mended = flow::refresh(&breaker, at(10), "d2", None);
-    assert_eq!((mended.breaker.state, mended.breaker.flows_digest.as_deref()), (BreakerState::HalfOpen, Some("d2")));
-    assert!(mended.event.is_some_and(|event| event.reason == Reason::Available && event.message.contains("canary")));
+    assert_eq!(
+        (mended.breaker.state, mended.breaker.flows_digest.as_deref()),
+        (BreakerState::HalfOpen, Some("d2"))
+    );
+    assert!(
+        mended.event.is_some_and(
+            |event| event.reason == Reason::Available && event.message.contains("canary")
+        )
+    );
     assert_eq!(flow::gate(&mended.breaker, at(10)), Gate::Trial);
     let resumed = flow::refresh(&breaker, at(10), "d1", Some(at(5)));
-    assert_eq!((resumed.breaker.state, resumed.breaker.flows_digest.as_deref()), (BreakerState::HalfOpen, Some("d1")));
+    assert_eq!(
+        (resumed.breaker.state, resumed.breaker.flows_digest.as_deref()),
+        (BreakerState::HalfOpen, Some("d1"))
+    );
     let edited_again = flow::refresh(&mended.breaker, at(20), "d3", None);
-    assert_eq!((edited_again.breaker.flows_digest.as_deref(), edited_again.event), (Some("d3"), None), "the newest flows are on trial");
+    assert_eq!(
+        (edited_again.breaker.flows_digest.as_deref(), edited_again.event),
+        (Some("d3"), None),
+        "the newest flows are on trial"
+    );
 }
 
 #[test]
@@ -251,9 +361,16 @@ fn the_canary_decides() {
     assert_eq!(flow::gate(&closed.breaker, at(20)), Gate::Open);
     for saw in [STEP, CHANGED] {
         let open = flow::observe(&trial, &seen(20, "b-2", "d2", saw), &limits());
-        assert_eq!((open.breaker.state, open.breaker.flows_digest.as_deref()), (BreakerState::Open, Some("d2")), "{saw:?}");
+        assert_eq!(
+            (open.breaker.state, open.breaker.flows_digest.as_deref()),
+            (BreakerState::Open, Some("d2")),
+            "{saw:?}"
+        );
         assert!(open.event.is_some());
-        assert!(flow::refresh(&open.breaker, at(21), "d2", None).event.is_none(), "these flows have failed");
+        assert!(
+            flow::refresh(&open.breaker, at(21), "d2", None).event.is_none(),
+            "these flows have failed"
+        );
     }
 }
 
@@ -261,7 +378,11 @@ fn the_canary_decides() {
 fn a_batch_with_other_flows_than_those_on_trial_decides_nothing() {
     let trial = flow::refresh(&changed(), at(10), "d2", None).breaker;
     for saw in [Saw::Answer, STEP] {
-        assert_eq!(flow::observe(&trial, &seen(20, "b-old", "d1", saw), &limits()).breaker, trial, "{saw:?}");
+        assert_eq!(
+            flow::observe(&trial, &seen(20, "b-old", "d1", saw), &limits()).breaker,
+            trial,
+            "{saw:?}"
+        );
     }
 }
 
@@ -271,7 +392,9 @@ fn a_portal_that_is_away_is_probed_after_pauses_that_double() {
     let mut now = 0;
     for pause in [60, 120, 240, 480, 960, 1800, 1800] {
         assert_eq!(breaker.open_until.as_ref().map(|t| t.0), Some(at(now + pause)));
-        assert!(matches!(flow::gate(&breaker, at(now + pause - 1)), Gate::Shut(ref blocked) if blocked.reason == Reason::PortalUnavailable));
+        assert!(
+            matches!(flow::gate(&breaker, at(now + pause - 1)), Gate::Shut(ref blocked) if blocked.reason == Reason::PortalUnavailable)
+        );
         now += pause;
         assert_eq!(flow::gate(&breaker, at(now)), Gate::Trial);
         breaker = flow::refresh(&breaker, at(now), "d1", None).breaker;
@@ -279,6 +402,10 @@ fn a_portal_that_is_away_is_probed_after_pauses_that_double() {
         let name = format!("probe-{now}");
         breaker = flow::observe(&breaker, &seen(now, &name, "d1", AWAY), &limits()).breaker;
     }
-    let back = flow::observe(&flow::refresh(&breaker, at(now + 1800), "d1", None).breaker, &seen(now + 1810, "b-9", "d1", Saw::Answer), &limits());
+    let back = flow::observe(
+        &flow::refresh(&breaker, at(now + 1800), "d1", None).breaker,
+        &seen(now + 1810, "b-9", "d1", Saw::Answer),
+        &limits(),
+    );
     assert_eq!(back.breaker.state, BreakerState::Closed);
 }

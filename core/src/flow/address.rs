@@ -13,7 +13,11 @@ pub struct AddressError(pub String);
 /// [`AddressError`] for anything else: `javascript:`, `file:`, a name without a scheme.
 pub fn resolve(base_url: &str, address: &str) -> Result<String, AddressError> {
     let address = address.trim();
-    let full = if address.starts_with(['/', '?', '#']) { format!("{}{address}", base_url.trim_end_matches('/')) } else { address.to_owned() };
+    let full = if address.starts_with(['/', '?', '#']) {
+        format!("{}{address}", base_url.trim_end_matches('/'))
+    } else {
+        address.to_owned()
+    };
     origin(&full).map(|_| full).ok_or_else(|| AddressError(address.to_owned()))
 }
 
@@ -27,7 +31,9 @@ pub fn origin(address: &str) -> Option<String> {
 /// Whether a page belongs to one of the provider's `allowedOrigins`.
 #[must_use]
 pub fn is_allowed(page: &str, allowed_origins: &[String]) -> bool {
-    origin(page).is_some_and(|page| allowed_origins.iter().any(|allowed| origin(allowed).as_ref() == Some(&page)))
+    origin(page).is_some_and(|page| {
+        allowed_origins.iter().any(|allowed| origin(allowed).as_ref() == Some(&page))
+    })
 }
 
 #[cfg(test)]
@@ -37,11 +43,27 @@ mod tests {
     #[test]
     fn addresses_are_resolved() {
         for (base, address, expected) in [
-            ("https://portal.example.net", "/lines?id=1", Some("https://portal.example.net/lines?id=1")),
-            ("https://portal.example.net/isp/", "/lines", Some("https://portal.example.net/isp/lines")),
+            (
+                "https://portal.example.net",
+                "/lines?id=1",
+                Some("https://portal.example.net/lines?id=1"),
+            ),
+            (
+                "https://portal.example.net/isp/",
+                "/lines",
+                Some("https://portal.example.net/isp/lines"),
+            ),
             ("https://portal.example.net", "?page=2", Some("https://portal.example.net?page=2")),
-            ("https://portal.example.net", "https://login.example.net/", Some("https://login.example.net/")),
-            ("https://portal.example.net", "//evil.example.org/", Some("https://portal.example.net//evil.example.org/")),
+            (
+                "https://portal.example.net",
+                "https://login.example.net/",
+                Some("https://login.example.net/"),
+            ),
+            (
+                "https://portal.example.net",
+                "//evil.example.org/",
+                Some("https://portal.example.net//evil.example.org/"),
+            ),
             ("https://portal.example.net", "@evil.example.org/", None),
             ("https://portal.example.net", "javascript:alert(1)", None),
             ("https://portal.example.net", "file:///etc/passwd", None),

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 /// SHA-256 in lower-case hex of the flows as JSON with sorted keys, so that the order in which they were written does not count.
 #[must_use]
 pub fn flows_digest(flows: &Flows) -> String {
-    let json = serde_json::to_value(flows).unwrap_or_else(|_| unreachable!("flows came from JSON and go back to it"));
+    let json = serde_json::to_value(flows)
+        .unwrap_or_else(|_| unreachable!("flows came from JSON and go back to it"));
     let mut canonical = String::new();
     write_sorted(&json, &mut canonical);
     HEXLOWER.encode(&Sha256::digest(canonical))
@@ -78,6 +79,9 @@ login: {steps: [{url: /, type: navigate}]}
     fn it_is_the_sha256_of_sorted_json() {
         // printf '%s' '{"login":{"steps":[{"type":"close"}]},"validation":{"steps":[{"type":"close"}]}}' | sha256sum
         let flows = "{login: {steps: [{type: close}]}, validation: {steps: [{type: close}]}}";
-        assert_eq!(digest(flows), "bb55f9322c77789bcd58fa15df7eca8afe59bf6603d3cd4004edaeb0e59af5bc");
+        assert_eq!(
+            digest(flows),
+            "bb55f9322c77789bcd58fa15df7eca8afe59bf6603d3cd4004edaeb0e59af5bc"
+        );
     }
 }

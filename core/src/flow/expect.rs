@@ -24,8 +24,15 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expected = shorten(&self.expected, 200);
         match &self.found {
-            Some(found) => write!(f, "{}: expected {expected:?}, the portal shows {:?}", self.field, shorten(found, 200)),
-            None => write!(f, "{}: expected {expected:?}, the portal shows no such field", self.field),
+            Some(found) => write!(
+                f,
+                "{}: expected {expected:?}, the portal shows {:?}",
+                self.field,
+                shorten(found, 200)
+            ),
+            None => {
+                write!(f, "{}: expected {expected:?}, the portal shows no such field", self.field)
+            }
         }
     }
 }
@@ -39,7 +46,11 @@ pub fn mismatches(expect: &BTreeMap<String, String>, fields: &Map<String, Value>
     expect
         .iter()
         .filter(|(field, expected)| found.get(*field).is_none_or(|found| !same(found, expected)))
-        .map(|(field, expected)| Mismatch { field: field.clone(), expected: expected.clone(), found: found.get(field).cloned() })
+        .map(|(field, expected)| Mismatch {
+            field: field.clone(),
+            expected: expected.clone(),
+            found: found.get(field).cloned(),
+        })
         .collect()
 }
 
@@ -63,13 +74,19 @@ mod tests {
 
     #[test]
     fn the_same_to_a_person_is_the_same() {
-        assert_eq!(check(&[("service.address", " 12 main road"), ("orders.0.number", "7"), ("days", "3")]), "");
+        assert_eq!(
+            check(&[("service.address", " 12 main road"), ("orders.0.number", "7"), ("days", "3")]),
+            ""
+        );
         assert_eq!(check(&[]), "");
     }
 
     #[test]
     fn each_difference_names_field_expected_and_found() {
-        assert_eq!(check(&[("service.address", "12 Main Street")]), "service.address: expected \"12 Main Street\", the portal shows \"12  Main ROAD\"");
+        assert_eq!(
+            check(&[("service.address", "12 Main Street")]),
+            "service.address: expected \"12 Main Street\", the portal shows \"12  Main ROAD\""
+        );
         assert_eq!(
             check(&[("customer", "Anna"), ("days", "4")]),
             "customer: expected \"Anna\", the portal shows no such field; days: expected \"4\", the portal shows \"3\""
@@ -79,6 +96,9 @@ mod tests {
     #[test]
     fn a_missing_field_is_a_mismatch_even_if_nothing_is_expected() {
         assert_eq!(check(&[("none", "")]), "none: expected \"\", the portal shows no such field");
-        assert_eq!(check(&[("service", "x")]), "service: expected \"x\", the portal shows no such field");
+        assert_eq!(
+            check(&[("service", "x")]),
+            "service: expected \"x\", the portal shows no such field"
+        );
     }
 }

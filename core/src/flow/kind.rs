@@ -19,7 +19,8 @@ pub enum FlowKind {
 
 impl FlowKind {
     /// All, in the order they run.
-    pub const ALL: [Self; 5] = [Self::Login, Self::SessionProbe, Self::Validation, Self::Cancellation, Self::Logout];
+    pub const ALL: [Self; 5] =
+        [Self::Login, Self::SessionProbe, Self::Validation, Self::Cancellation, Self::Logout];
 
     /// The field of `spec.flows`.
     #[must_use]

@@ -44,11 +44,19 @@ pub const fn closed_codes(kind: FlowKind) -> Option<&'static [&'static str]> {
 pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
     match (kind, code) {
         (_, PORTAL_UNAVAILABLE) => Meaning::Failure(Reason::PortalUnavailable),
-        (FlowKind::SessionProbe | FlowKind::Validation | FlowKind::Cancellation, SESSION_LOST) => Meaning::Failure(Reason::SessionLost),
-        (FlowKind::Login, LOGIN_REJECTED | ACCOUNT_LOCKED) => Meaning::Failure(Reason::LoginRejected),
-        (FlowKind::Login | FlowKind::SessionProbe, LOGGED_IN) | (FlowKind::Logout, LOGGED_OUT) => Meaning::Done,
+        (FlowKind::SessionProbe | FlowKind::Validation | FlowKind::Cancellation, SESSION_LOST) => {
+            Meaning::Failure(Reason::SessionLost)
+        }
+        (FlowKind::Login, LOGIN_REJECTED | ACCOUNT_LOCKED) => {
+            Meaning::Failure(Reason::LoginRejected)
+        }
+        (FlowKind::Login | FlowKind::SessionProbe, LOGGED_IN) | (FlowKind::Logout, LOGGED_OUT) => {
+            Meaning::Done
+        }
         (FlowKind::Validation | FlowKind::Cancellation, _) => Meaning::Answer,
-        (FlowKind::Login | FlowKind::SessionProbe | FlowKind::Logout, _) => Meaning::Failure(Reason::StepFailed),
+        (FlowKind::Login | FlowKind::SessionProbe | FlowKind::Logout, _) => {
+            Meaning::Failure(Reason::StepFailed)
+        }
     }
 }
 
@@ -87,7 +95,13 @@ mod tests {
     fn every_code_of_a_closed_list_has_a_meaning_of_its_own() {
         for kind in FlowKind::ALL {
             for code in closed_codes(kind).unwrap_or_default() {
-                assert!(!matches!(meaning(kind, code), Meaning::Answer | Meaning::Failure(Reason::StepFailed)), "{kind:?} {code}");
+                assert!(
+                    !matches!(
+                        meaning(kind, code),
+                        Meaning::Answer | Meaning::Failure(Reason::StepFailed)
+                    ),
+                    "{kind:?} {code}"
+                );
             }
         }
     }

@@ -42,8 +42,12 @@ pub fn flatten_all(fields: &Map<String, Value>) -> BTreeMap<String, String> {
 fn collect(name: String, value: &Value, out: &mut BTreeMap<String, String>) {
     match value {
         Value::Null => {}
-        Value::Object(map) => map.iter().for_each(|(key, value)| collect(format!("{name}.{key}"), value, out)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| collect(format!("{name}.{i}"), item, out)),
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| collect(format!("{name}.{key}"), value, out))
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| collect(format!("{name}.{i}"), item, out))
+        }
         Value::String(text) => _ = out.insert(name, text.clone()),
         scalar => _ = out.insert(name, scalar.to_string()),
     }
@@ -63,14 +67,24 @@ mod tests {
     #[test]
     fn nested_fields_get_dotted_names() {
         let fields = json!({"service": {"status": "Active", "days": 3}, "orders": [{"number": "7"}, {"number": "8"}], "names": ["a"], "open": true, "none": null, "empty": {}});
-        let expected =
-            [("names.0", "a"), ("open", "true"), ("orders.0.number", "7"), ("orders.1.number", "8"), ("service.days", "3"), ("service.status", "Active")];
-        assert_eq!(flatten(&map(&fields)), expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        let expected = [
+            ("names.0", "a"),
+            ("open", "true"),
+            ("orders.0.number", "7"),
+            ("orders.1.number", "8"),
+            ("service.days", "3"),
+            ("service.status", "Active"),
+        ];
+        assert_eq!(
+            flatten(&map(&fields)),
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
     }
 
     #[test]
     fn long_values_are_cut_with_a_mark() {
-        let flat = flatten(&map(&json!({"a": "é".repeat(MAX_CHARS), "b": "é".repeat(MAX_CHARS + 1)})));
+        let flat =
+            flatten(&map(&json!({"a": "é".repeat(MAX_CHARS), "b": "é".repeat(MAX_CHARS + 1)})));
         assert_eq!(flat["a"].chars().count(), MAX_CHARS);
         assert!(!flat["a"].ends_with('…') && flat["b"].ends_with('…'));
         assert_eq!(flat["b"].chars().count(), MAX_CHARS);

@@ -97,7 +97,12 @@ impl RowRule {
         let places = self.places(&table.headers)?;
         let mut chosen = Vec::new();
         for (index, cells) in table.rows.iter().enumerate() {
-            let cells: Option<Map<_, _>> = places.iter().map(|(name, place)| Some(((*name).clone(), Value::String(fold(cells.get(*place)?))))).collect();
+            let cells: Option<Map<_, _>> = places
+                .iter()
+                .map(|(name, place)| {
+                    Some(((*name).clone(), Value::String(fold(cells.get(*place)?))))
+                })
+                .collect();
             let Some(cells) = cells else { continue };
             if self.matches(&cells, scope)? {
                 chosen.push(Row { index, cells });
@@ -105,7 +110,9 @@ impl RowRule {
         }
         match (self.cardinality, chosen.len()) {
             (Cardinality::One, 0) => Err(RowError::None(table.rows.len())),
-            (Cardinality::One | Cardinality::ZeroOrOne, 2..) => Err(RowError::Ambiguous(chosen.len())),
+            (Cardinality::One | Cardinality::ZeroOrOne, 2..) => {
+                Err(RowError::Ambiguous(chosen.len()))
+            }
             _ => Ok(chosen),
         }
     }
@@ -121,20 +128,31 @@ impl RowRule {
 
     fn matches(&self, cells: &Map<String, Value>, scope: &Scope) -> Result<bool, RowError> {
         let Some(condition) = &self.condition else { return Ok(true) };
-        condition.eval_with(scope, &[("row", &Value::Object(cells.clone()))], &Answers::default()).map_err(RowError::Match)
+        condition
+            .eval_with(scope, &[("row", &Value::Object(cells.clone()))], &Answers::default())
+            .map_err(RowError::Match)
     }
 
     fn places<'a>(&'a self, headers: &[String]) -> Result<Vec<(&'a String, usize)>, RowError> {
         self.columns
             .iter()
             .map(|(name, wanted)| {
-                let mut places = headers.iter().enumerate().filter(|(_, header)| same(header, wanted)).map(|(place, _)| place);
+                let mut places = headers
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, header)| same(header, wanted))
+                    .map(|(place, _)| place);
                 match (places.next(), places.next()) {
                     (Some(place), None) => Ok((name, place)),
                     (Some(_), Some(_)) => Err(RowError::AmbiguousColumn(wanted.clone())),
-                    (None, _) => {
-                        Err(RowError::Column { wanted: wanted.clone(), found: headers.iter().map(|h| format!("{:?}", fold(h))).collect::<Vec<_>>().join(", ") })
-                    }
+                    (None, _) => Err(RowError::Column {
+                        wanted: wanted.clone(),
+                        found: headers
+                            .iter()
+                            .map(|h| format!("{:?}", fold(h)))
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    }),
                 }
             })
             .collect()

@@ -67,7 +67,10 @@ impl Scope {
     /// The scope of login, probe and logout: no job.
     #[must_use]
     pub fn of_session(work: &Work) -> Self {
-        Self { provider: Provider { name: work.provider.clone(), base_url: work.base_url.clone() }, ..Self::default() }
+        Self {
+            provider: Provider { name: work.provider.clone(), base_url: work.base_url.clone() },
+            ..Self::default()
+        }
     }
 
     /// The scope of a job's flow. A parameter called `circuitNumber` does not hide the job's circuit.
@@ -75,7 +78,11 @@ impl Scope {
     pub fn of_job(work: &Work, job: &JobWork) -> Self {
         let mut params = job.parameters.clone();
         params.insert("circuitNumber".to_owned(), job.circuit_number.clone());
-        Self { params, job: Some(Job { name: job.name.clone(), action: job.action, attempt: job.attempt }), ..Self::of_session(work) }
+        Self {
+            params,
+            job: Some(Job { name: job.name.clone(), action: job.action, attempt: job.attempt }),
+            ..Self::of_session(work)
+        }
     }
 
     /// Every name with its value, as JSON.
@@ -120,7 +127,13 @@ pub fn find<'a>(variables: &'a Map<String, Value>, name: &str) -> Result<&'a Val
     let missing = |path: &str, map: Option<&Map<String, Value>>| Missing {
         name: path.to_owned(),
         // Sorted here: whether serde_json's maps are depends on a feature any crate of the build may switch.
-        known: map.into_iter().flat_map(Map::keys).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        known: map
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
     };
     let mut value = variables.get(root).ok_or_else(|| missing(&path, Some(variables)))?;
     for part in parts {
@@ -139,18 +152,29 @@ mod tests {
 
     #[test]
     fn names_are_followed_as_far_as_they_go() {
-        let variables = json!({"fields": {"service": {"status": "Active"}, "list": ["a"]}, "params": {}});
+        let variables =
+            json!({"fields": {"service": {"status": "Active"}, "list": ["a"]}, "params": {}});
         let variables = variables.as_object().cloned().unwrap_or_default();
         for (name, expected) in [
             ("fields.service.status", Ok(json!("Active"))),
             ("params", Ok(json!({}))),
             ("fields.servce.status", Err("fields.servce is not defined; fields has list, service")),
-            ("fields.service.state", Err("fields.service.state is not defined; fields.service has status")),
-            ("fields.service.status.x", Err("fields.service.status.x is not defined; fields.service.status has no parts")),
+            (
+                "fields.service.state",
+                Err("fields.service.state is not defined; fields.service has status"),
+            ),
+            (
+                "fields.service.status.x",
+                Err("fields.service.status.x is not defined; fields.service.status has no parts"),
+            ),
             ("params.x", Err("params.x is not defined; params has no parts")),
             ("field", Err("field is not defined; there are fields, params")),
         ] {
-            assert_eq!(find(&variables, name).cloned().map_err(|e| e.to_string()), expected.map_err(str::to_owned), "{name}");
+            assert_eq!(
+                find(&variables, name).cloned().map_err(|e| e.to_string()),
+                expected.map_err(str::to_owned),
+                "{name}"
+            );
         }
     }
 
@@ -158,9 +182,19 @@ mod tests {
     fn a_scope_shows_what_is_there_and_nothing_else() {
         let names = |scope: &Scope| scope.variables().keys().cloned().collect::<BTreeSet<_>>();
         let session = Scope::default();
-        assert_eq!(names(&session), ["fields", "page", "params", "provider"].map(str::to_owned).into());
-        let job = Scope { job: Some(Job { name: "j".to_owned(), action: Action::Validation, attempt: 2 }), item: Some(json!({"id": 1})), ..session };
-        assert_eq!(job.variables()["job"], json!({"name": "j", "action": "Validation", "attempt": 2}));
+        assert_eq!(
+            names(&session),
+            ["fields", "page", "params", "provider"].map(str::to_owned).into()
+        );
+        let job = Scope {
+            job: Some(Job { name: "j".to_owned(), action: Action::Validation, attempt: 2 }),
+            item: Some(json!({"id": 1})),
+            ..session
+        };
+        assert_eq!(
+            job.variables()["job"],
+            json!({"name": "j", "action": "Validation", "attempt": 2})
+        );
         assert_eq!(job.variables()["item"], json!({"id": 1}));
         assert_eq!(job.variables()["provider"], json!({"name": "", "baseUrl": ""}));
     }
@@ -175,8 +209,18 @@ mod tests {
         }))
         .unwrap_or_else(|e| panic!("{e}"));
         let scope = Scope::of_job(&work, &work.jobs[0]);
-        assert_eq!(scope.params, [("circuitNumber", "B-1"), ("date", "x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into());
-        assert_eq!((scope.provider.name.as_str(), scope.provider.base_url.as_str()), ("octotel", "https://portal.example.net"));
-        assert!(Scope::of_session(&work).params.is_empty() && Scope::of_session(&work).job.is_none());
+        assert_eq!(
+            scope.params,
+            [("circuitNumber", "B-1"), ("date", "x")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into()
+        );
+        assert_eq!(
+            (scope.provider.name.as_str(), scope.provider.base_url.as_str()),
+            ("octotel", "https://portal.example.net")
+        );
+        assert!(
+            Scope::of_session(&work).params.is_empty() && Scope::of_session(&work).job.is_none()
+        );
     }
 }

@@ -60,10 +60,14 @@ pub enum SelectorError {
         error: TemplateError,
     },
     /// A secret in it.
-    #[error("selector {0:?} must not use secret or totp: they belong into the value of a change step")]
+    #[error(
+        "selector {0:?} must not use secret or totp: they belong into the value of a change step"
+    )]
     Secret(String),
     /// A value where it could change what the selector means.
-    #[error("selector {0:?}: put the text with {{{{ … }}}} into quotes, so that its value cannot change what the selector means")]
+    #[error(
+        "selector {0:?}: put the text with {{{{ … }}}} into quotes, so that its value cannot change what the selector means"
+    )]
     Unquoted(String),
     /// A value that could leave its quotes.
     #[error("{name} may not be put into a selector: it holds {found:?}")]
@@ -105,15 +109,25 @@ impl Locator {
 /// `Name[role="button"]`, as the recorder writes it: attributes in brackets, the rest is the name.
 fn aria(selector: &str, body: &str) -> Result<Locator, SelectorError> {
     static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"\[\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')\s*\]"#).unwrap_or_else(|_| unreachable!("a constant expression"))
+        Regex::new(r#"\[\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')\s*\]"#)
+            .unwrap_or_else(|_| unreachable!("a constant expression"))
     });
     let (mut name, mut role) = (None, None);
     for found in ATTRIBUTE.captures_iter(body) {
-        let value = found.get(2).or_else(|| found.get(3)).map(|v| fold(&unescape(v.as_str()))).filter(|v| !v.is_empty());
+        let value = found
+            .get(2)
+            .or_else(|| found.get(3))
+            .map(|v| fold(&unescape(v.as_str())))
+            .filter(|v| !v.is_empty());
         match &found[1] {
             "name" => name = value,
             "role" => role = value,
-            other => return Err(SelectorError::AriaAttribute { selector: selector.to_owned(), attribute: other.to_owned() }),
+            other => {
+                return Err(SelectorError::AriaAttribute {
+                    selector: selector.to_owned(),
+                    attribute: other.to_owned(),
+                });
+            }
         }
     }
     let rest = fold(&ATTRIBUTE.replace_all(body, ""));
@@ -160,7 +174,13 @@ fn open_end(selector: &str, escape: Option<char>) -> (Option<char>, bool) {
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Css(css) if ["css/", "xpath/", "text/", "aria/", "pierce/"].iter().any(|prefix| css.starts_with(prefix)) => write!(f, "css/{css}"),
+            Self::Css(css)
+                if ["css/", "xpath/", "text/", "aria/", "pierce/"]
+                    .iter()
+                    .any(|prefix| css.starts_with(prefix)) =>
+            {
+                write!(f, "css/{css}")
+            }
             Self::Css(css) => f.write_str(css),
             Self::XPath(xpath) => write!(f, "xpath/{xpath}"),
             Self::Text(text) => write!(f, "text/{text}"),
@@ -169,7 +189,9 @@ impl fmt::Display for Locator {
                 f.write_str("aria/")?;
                 match name {
                     // A name that looks like an attribute must not be read as one.
-                    Some(name) if name.contains(['[', '\\']) => write!(f, "[name=\"{}\"]", escape(name))?,
+                    Some(name) if name.contains(['[', '\\']) => {
+                        write!(f, "[name=\"{}\"]", escape(name))?
+                    }
                     Some(name) => f.write_str(name)?,
                     None => {}
                 }
@@ -209,7 +231,8 @@ impl Chain {
     /// # Errors
     /// [`SelectorError`].
     pub fn render<S: AsRef<str>>(parts: &[S], scope: &Scope) -> Result<Self, SelectorError> {
-        let rendered = parts.iter().map(|part| render(part.as_ref(), scope)).collect::<Result<Vec<_>, _>>()?;
+        let rendered =
+            parts.iter().map(|part| render(part.as_ref(), scope)).collect::<Result<Vec<_>, _>>()?;
         Self::parse(&rendered)
     }
 
@@ -261,16 +284,24 @@ fn render(selector: &str, scope: &Scope) -> Result<String, SelectorError> {
     let variables = scope.variables();
     for name in template.names() {
         let text = find(&variables, name).ok().and_then(|value| value.as_str()).unwrap_or_default();
-        if let Some(found) = text.chars().find(|c| matches!(c, '"' | '\'' | '\\') || c.is_control()) {
+        if let Some(found) = text.chars().find(|c| matches!(c, '"' | '\'' | '\\') || c.is_control())
+        {
             return Err(SelectorError::Unsafe { name: name.clone(), found });
         }
     }
-    template.render(scope).map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })
+    template
+        .render(scope)
+        .map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })
 }
 
 fn template(selector: &str) -> Result<Template, SelectorError> {
-    let template = Template::parse(selector).map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })?;
-    if template.is_secret() { Err(SelectorError::Secret(selector.to_owned())) } else { Ok(template) }
+    let template = Template::parse(selector)
+        .map_err(|error| SelectorError::Template { selector: selector.to_owned(), error })?;
+    if template.is_secret() {
+        Err(SelectorError::Secret(selector.to_owned()))
+    } else {
+        Ok(template)
+    }
 }
 
 /// Puts `value` where the templates are.

@@ -25,7 +25,10 @@ mod tests {
     #[test]
     fn a_step_is_called_by_its_name_or_its_place_and_type() {
         assert_eq!(step_name(3, &Step::of(StepType::WaitForElement)), "4-waitForElement");
-        assert_eq!(step_name(3, &Step { name: Some("search".to_owned()), ..Step::of(StepType::Click) }), "search");
+        assert_eq!(
+            step_name(3, &Step { name: Some("search".to_owned()), ..Step::of(StepType::Click) }),
+            "search"
+        );
         assert_eq!(nested_name("open", "1-click"), "open/1-click");
     }
 }

@@ -14,7 +14,11 @@ impl Streak {
     /// `limit` is `spec.limits.flowFailuresToOpen`; less than 1 counts as 1.
     #[must_use]
     pub fn new(limit: i32) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(0).max(1), failure: None, circuits: Vec::new() }
+        Self {
+            limit: usize::try_from(limit).unwrap_or(0).max(1),
+            failure: None,
+            circuits: Vec::new(),
+        }
     }
 
     /// A job failed in that step for that reason. True when the row is as long as the limit: stop and say `PortalChanged`.
@@ -66,11 +70,36 @@ mod tests {
     fn a_row_of_failures_on_different_circuits_opens() {
         use Reason::{StepFailed, Timeout};
         for (limit, events, expected) in [
-            (3, vec![("a", StepFailed, "1"), ("a", StepFailed, "2"), ("a", StepFailed, "3"), ("a", StepFailed, "4")], vec![false, false, true, true]),
-            (3, vec![("a", StepFailed, "1"), ("a", StepFailed, "1"), ("a", StepFailed, "1")], vec![false, false, false]),
-            (2, vec![("a", StepFailed, "1"), ("b", StepFailed, "2"), ("b", StepFailed, "3")], vec![false, false, true]),
-            (2, vec![("a", StepFailed, "1"), ("a", Timeout, "2"), ("a", StepFailed, "3")], vec![false, false, false]),
-            (2, vec![("a", StepFailed, "1"), ("", StepFailed, ""), ("a", StepFailed, "2")], vec![false, false, false]),
+            (
+                3,
+                vec![
+                    ("a", StepFailed, "1"),
+                    ("a", StepFailed, "2"),
+                    ("a", StepFailed, "3"),
+                    ("a", StepFailed, "4"),
+                ],
+                vec![false, false, true, true],
+            ),
+            (
+                3,
+                vec![("a", StepFailed, "1"), ("a", StepFailed, "1"), ("a", StepFailed, "1")],
+                vec![false, false, false],
+            ),
+            (
+                2,
+                vec![("a", StepFailed, "1"), ("b", StepFailed, "2"), ("b", StepFailed, "3")],
+                vec![false, false, true],
+            ),
+            (
+                2,
+                vec![("a", StepFailed, "1"), ("a", Timeout, "2"), ("a", StepFailed, "3")],
+                vec![false, false, false],
+            ),
+            (
+                2,
+                vec![("a", StepFailed, "1"), ("", StepFailed, ""), ("a", StepFailed, "2")],
+                vec![false, false, false],
+            ),
             (1, vec![("a", StepFailed, "1")], vec![true]),
             (0, vec![("a", StepFailed, "1")], vec![true]),
         ] {

@@ -37,7 +37,9 @@ pub enum TemplateError {
     #[error("tests (is …) may not be used in a text; use the filter default")]
     Test,
     /// Longer, or deeper nested, than is sensible.
-    #[error("a text is too large: {{{{ … }}}} may have 200 words and signs, and 8 brackets within each other")]
+    #[error(
+        "a text is too large: {{{{ … }}}} may have 200 words and signs, and 8 brackets within each other"
+    )]
     TooLarge,
     /// A name that is not defined.
     #[error("{0}")]
@@ -88,8 +90,13 @@ impl Template {
     /// [`TemplateError`]: it cannot be read, or uses what is not allowed. Names are checked when it is rendered (and by the linter).
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         check(source)?;
-        let parsed = LANGUAGE.template_from_str(source).map_err(|e| TemplateError::Syntax(shorten(e.detail().unwrap_or("it cannot be read"), 200)))?;
-        Ok(Self { source: source.to_owned(), names: parsed.undeclared_variables(true).into_iter().collect() })
+        let parsed = LANGUAGE.template_from_str(source).map_err(|e| {
+            TemplateError::Syntax(shorten(e.detail().unwrap_or("it cannot be read"), 200))
+        })?;
+        Ok(Self {
+            source: source.to_owned(),
+            names: parsed.undeclared_variables(true).into_iter().collect(),
+        })
     }
 
     /// As written.
@@ -141,14 +148,22 @@ impl Template {
     ///
     /// # Errors
     /// As [`Template::render`], and [`TemplateError::NoTotp`].
-    pub fn render_secret(&self, scope: &Scope, secrets: &SecretValues) -> Result<SecretString, TemplateError> {
+    pub fn render_secret(
+        &self,
+        scope: &Scope,
+        secrets: &SecretValues,
+    ) -> Result<SecretString, TemplateError> {
         let mut variables = scope.variables();
         if !self.is_secret() {
             return self.render_variables(&variables).map(SecretString::from);
         }
         if self.uses_secret() {
-            let (username, password) = (secrets.username.expose_secret(), secrets.password.expose_secret());
-            variables.insert("secret".to_owned(), serde_json::json!({"username": username, "password": password}));
+            let (username, password) =
+                (secrets.username.expose_secret(), secrets.password.expose_secret());
+            variables.insert(
+                "secret".to_owned(),
+                serde_json::json!({"username": username, "password": password}),
+            );
         }
         if self.uses_totp() {
             let totp = secrets.totp.as_ref().ok_or(TemplateError::NoTotp)?;
@@ -161,15 +176,21 @@ impl Template {
     }
 
     /// Works it out over any names, for the linter's trial.
-    pub(super) fn render_variables(&self, variables: &Map<String, serde_json::Value>) -> Result<String, TemplateError> {
+    pub(super) fn render_variables(
+        &self,
+        variables: &Map<String, serde_json::Value>,
+    ) -> Result<String, TemplateError> {
         LANGUAGE.render_str(&self.source, Value::from(Serde(variables))).map_err(|error| {
             let undefined = || self.names.iter().find_map(|name| find(variables, name).err());
             match error.kind() {
-                ErrorKind::UndefinedError => {
-                    undefined().map_or_else(|| TemplateError::Value("a name in it is not defined".to_owned()), TemplateError::Undefined)
-                }
+                ErrorKind::UndefinedError => undefined().map_or_else(
+                    || TemplateError::Value("a name in it is not defined".to_owned()),
+                    TemplateError::Undefined,
+                ),
                 ErrorKind::OutOfFuel => TemplateError::Value("it takes too long".to_owned()),
-                kind => TemplateError::Value(error.detail().map_or_else(|| kind.to_string(), |detail| shorten(detail, 200))),
+                kind => TemplateError::Value(
+                    error.detail().map_or_else(|| kind.to_string(), |detail| shorten(detail, 200)),
+                ),
             }
         })
     }
@@ -180,7 +201,12 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut language = Environment::empty();
     language.set_undefined_behavior(UndefinedBehavior::Strict);
     language.set_fuel(Some(FUEL));
-    language.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_else(|_| unreachable!("the usual delimiters")));
+    language.set_syntax(
+        SyntaxConfig::builder()
+            .keep_trailing_newline(true)
+            .build()
+            .unwrap_or_else(|_| unreachable!("the usual delimiters")),
+    );
     language.set_formatter(|out, _, value| {
         if value.is_undefined() || value.is_none() {
             return Err(ErrorKind::UndefinedError.into());
@@ -188,7 +214,10 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         if matches!(value.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool) {
             return write!(out, "{value}").map_err(|_| ErrorKind::WriteFailure.into());
         }
-        Err(Error::new(ErrorKind::InvalidOperation, format!("a {} cannot be written as text: name a part of it", value.kind())))
+        Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("a {} cannot be written as text: name a part of it", value.kind()),
+        ))
     });
     language.add_filter("date", date_filter);
     language.add_filter("default", filters::default);
@@ -202,8 +231,12 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// `{{ params.requestedDate | date("%d/%m/%Y") }}`: any date [`date`] understands, in strftime's notation.
 fn date_filter(value: &str, format: &str) -> Result<String, Error> {
     let wrong = |detail: String| Error::new(ErrorKind::InvalidOperation, detail);
-    let day = date(value).ok_or_else(|| wrong(format!("date: {:?} is not a date such as 2026-01-02", shorten(value, 60))))?;
-    jiff::fmt::strtime::format(format, day).map_err(|error| wrong(format!("date: {format:?} is not a format such as %d/%m/%Y: {error}")))
+    let day = date(value).ok_or_else(|| {
+        wrong(format!("date: {:?} is not a date such as 2026-01-02", shorten(value, 60)))
+    })?;
+    jiff::fmt::strtime::format(format, day).map_err(|error| {
+        wrong(format!("date: {format:?} is not a format such as %d/%m/%Y: {error}"))
+    })
 }
 
 /// Refuses what Jinja knows and a flow's text does not: blocks, calls, tests, other filters.
@@ -252,12 +285,21 @@ fn check_expression(source: &str) -> Result<&str, TemplateError> {
             "}}" if braces == 0 => return Ok(behind),
             "}}" => braces = braces.saturating_sub(2),
             "}" => braces = braces.saturating_sub(1),
-            "is" if last != "." && last != "|" && !last.is_empty() => return Err(TemplateError::Test),
-            "(" if is_word(last) && before != "|" && !matches!(last, "and" | "or" | "not" | "in" | "if" | "else") => {
+            "is" if last != "." && last != "|" && !last.is_empty() => {
+                return Err(TemplateError::Test);
+            }
+            "(" if is_word(last)
+                && before != "|"
+                && !matches!(last, "and" | "or" | "not" | "in" | "if" | "else") =>
+            {
                 return Err(TemplateError::Call(last.to_owned()));
             }
-            "(" if matches!(last, ")" | "]") || last.ends_with(['"', '\'']) => return Err(TemplateError::Call("a value".to_owned())),
-            _ if last == "|" && is_word(here) && !FILTERS.contains(&here) => return Err(TemplateError::Filter(here.to_owned())),
+            "(" if matches!(last, ")" | "]") || last.ends_with(['"', '\'']) => {
+                return Err(TemplateError::Call("a value".to_owned()));
+            }
+            _ if last == "|" && is_word(here) && !FILTERS.contains(&here) => {
+                return Err(TemplateError::Filter(here.to_owned()));
+            }
             _ => {}
         }
         (before, last) = (last, here);

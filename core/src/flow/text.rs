@@ -19,7 +19,9 @@ pub enum TextError {
         has: usize,
     },
     /// `normalize: Date` on something that is no date.
-    #[error("{0:?} is not a date: DD/MM/YYYY, DD-MM-YYYY, YYYY/MM/DD, YYYY-MM-DD and 2 Jan 2026 are understood")]
+    #[error(
+        "{0:?} is not a date: DD/MM/YYYY, DD-MM-YYYY, YYYY/MM/DD, YYYY-MM-DD and 2 Jan 2026 are understood"
+    )]
     Date(String),
 }
 
@@ -34,7 +36,10 @@ fn groups(has: usize) -> String {
 /// White space at the ends goes, runs of it become one blank. Marks without width, which portals put into long numbers, go too.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    let visible: String = text.chars().filter(|c| !matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')).collect();
+    let visible: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
+        .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -52,7 +57,9 @@ pub fn normalize(how: Normalize, text: &str) -> Result<String, TextError> {
     match how {
         Normalize::Trim => Ok(fold(text)),
         Normalize::Digits => Ok(text.chars().filter(char::is_ascii_digit).collect()),
-        Normalize::Date => date(text).map(|date| date.to_string()).ok_or_else(|| TextError::Date(shorten(&fold(text), 60))),
+        Normalize::Date => date(text)
+            .map(|date| date.to_string())
+            .ok_or_else(|| TextError::Date(shorten(&fold(text), 60))),
     }
 }
 
@@ -69,7 +76,10 @@ pub fn shorten(text: &str, max_chars: usize) -> String {
 #[must_use]
 pub fn date(text: &str) -> Option<Date> {
     let text = fold(text).to_lowercase();
-    let day_part = text.split_once([' ', 't']).filter(|(_, rest)| is_time(rest)).map_or(text.as_str(), |(day, _)| day);
+    let day_part = text
+        .split_once([' ', 't'])
+        .filter(|(_, rest)| is_time(rest))
+        .map_or(text.as_str(), |(day, _)| day);
     numeric_date(day_part).or_else(|| worded_date(&text))
 }
 
@@ -90,19 +100,38 @@ fn numeric_date(text: &str) -> Option<Date> {
 }
 
 fn worded_date(text: &str) -> Option<Date> {
-    const MONTHS: [&str; 12] = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let mut words = text.split([' ', ',', '-']).filter(|word| !word.is_empty());
     let (day, month, year) = (words.next()?, words.next()?.trim_end_matches('.'), words.next()?);
     let rest: Vec<&str> = words.collect();
     if !rest.is_empty() && !is_time(&rest.join(" ")) {
         return None;
     }
-    let month = MONTHS.iter().position(|name| month.len() >= 3 && (name == &month || &name[..3] == month || (*name == "september" && month == "sept")))? + 1;
+    let month = MONTHS.iter().position(|name| {
+        month.len() >= 3
+            && (name == &month || &name[..3] == month || (*name == "september" && month == "sept"))
+    })? + 1;
     (year.len() == 4).then(|| civil(year, &month.to_string(), day)).flatten()
 }
 
 fn civil(year: &str, month: &str, day: &str) -> Option<Date> {
-    if month.len() > 2 || day.len() > 2 || [year, month, day].iter().any(|part| !part.bytes().all(|b| b.is_ascii_digit())) {
+    if month.len() > 2
+        || day.len() > 2
+        || [year, month, day].iter().any(|part| !part.bytes().all(|b| b.is_ascii_digit()))
+    {
         return None;
     }
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
@@ -121,7 +150,10 @@ impl Pattern {
     /// # Errors
     /// [`TextError::Regex`], also for an expression that would need too much memory; [`TextError::Group`].
     pub fn parse(regex: &str, group: Option<i32>) -> Result<Self, TextError> {
-        let regex = RegexBuilder::new(regex).size_limit(1 << 20).build().map_err(|e| TextError::Regex(fold(&e.to_string())))?;
+        let regex = RegexBuilder::new(regex)
+            .size_limit(1 << 20)
+            .build()
+            .map_err(|e| TextError::Regex(fold(&e.to_string())))?;
         let has = regex.captures_len() - 1;
         let first = usize::from(has > 0);
         let group = group.map_or(first, |group| usize::try_from(group).unwrap_or(usize::MAX));
@@ -151,7 +183,8 @@ impl Reading {
     /// # Errors
     /// As [`Pattern::parse`].
     pub fn of(step: &Step) -> Result<Self, TextError> {
-        let pattern = step.regex.as_deref().map(|regex| Pattern::parse(regex, step.group)).transpose()?;
+        let pattern =
+            step.regex.as_deref().map(|regex| Pattern::parse(regex, step.group)).transpose()?;
         Ok(Self { pattern, normalize: step.normalize })
     }
 

@@ -34,7 +34,9 @@ pub enum LoginNeeds {
 /// Leave that was given and not closed yet.
 #[must_use]
 pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
-    status.grants.iter().find(|grant| matches!(grant.state, GrantState::Granted | GrantState::Reserved | GrantState::CodeReady))
+    status.grants.iter().find(|grant| {
+        matches!(grant.state, GrantState::Granted | GrantState::Reserved | GrantState::CodeReady)
+    })
 }
 
 /// Why leave was refused: it is said until the runner has ended for it.
@@ -42,7 +44,10 @@ pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
 pub fn refusal(seen: &Seen<'_>) -> Option<Blocked> {
     let status = seen.batch.status.as_ref()?;
     let refused = status.grants.iter().any(|grant| grant.state == GrantState::Refused);
-    refused.then(|| Blocked { reason: status.reason.unwrap_or(Reason::LoginFailed), message: status.message.clone().unwrap_or_default() })
+    refused.then(|| Blocked {
+        reason: status.reason.unwrap_or(Reason::LoginFailed),
+        message: status.message.clone().unwrap_or_default(),
+    })
 }
 
 /// What the login at hand needs, if anything. An open login is closed before the next one begins.
@@ -54,18 +59,26 @@ pub fn needs(seen: &Seen<'_>) -> Option<LoginNeeds> {
         if let Some(ended) = ended(status, run, grant.login, login) {
             return Some(LoginNeeds::Closing(grant.login, ended));
         }
-        let awaited = login.n == grant.login && login.state == LoginState::AwaitingCode && grant.state != GrantState::CodeReady;
+        let awaited = login.n == grant.login
+            && login.state == LoginState::AwaitingCode
+            && grant.state != GrantState::CodeReady;
         return awaited.then_some(LoginNeeds::Code(grant.login));
     }
     let answered = status.grants.iter().any(|grant| grant.login == login.n);
-    (login.state == LoginState::AskingLogin && !answered && run.end.is_none()).then_some(LoginNeeds::Leave(login.n))
+    (login.state == LoginState::AskingLogin && !answered && run.end.is_none())
+        .then_some(LoginNeeds::Leave(login.n))
 }
 
 fn ended(status: &FnoBatchStatus, run: &Run, open: i32, login: &RunLogin) -> Option<LoginEnded> {
-    let why = |reason| Blocked { reason: login.reason.unwrap_or(reason), message: login.message.clone().unwrap_or_default() };
+    let why = |reason| Blocked {
+        reason: login.reason.unwrap_or(reason),
+        message: login.message.clone().unwrap_or_default(),
+    };
     if login.n == open {
         return match login.state {
-            LoginState::AskingLogin | LoginState::AwaitingCode => run.end.as_ref().map(|end| unreported(status, run, end.reason)),
+            LoginState::AskingLogin | LoginState::AwaitingCode => {
+                run.end.as_ref().map(|end| unreported(status, run, end.reason))
+            }
             LoginState::LoggedIn => Some(LoginEnded::LoggedIn),
             LoginState::Rejected => Some(LoginEnded::Rejected(why(Reason::LoginRejected))),
             LoginState::Failed => Some(LoginEnded::Failed(why(Reason::LoginFailed))),
@@ -98,7 +111,9 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
 pub fn lost(grant: &Grant) -> LoginEnded {
     let message = "the runner was lost during the login".to_owned();
     match grant.state {
-        GrantState::CodeReady => LoginEnded::Rejected(Blocked { reason: Reason::LoginRejected, message }),
+        GrantState::CodeReady => {
+            LoginEnded::Rejected(Blocked { reason: Reason::LoginRejected, message })
+        }
         _ => LoginEnded::Failed(Blocked { reason: Reason::LoginFailed, message }),
     }
 }
@@ -109,7 +124,10 @@ pub fn lost(grant: &Grant) -> LoginEnded {
 pub fn deadline(seen: &Seen<'_>, running: Timestamp) -> Option<(Timestamp, Blocked)> {
     let late = |said: &str| Blocked {
         reason: Reason::LoginFailed,
-        message: format!("{said} within {}", fno_crds::Duration::from(seen.deadlines.logged_in.unsigned_abs())),
+        message: format!(
+            "{said} within {}",
+            fno_crds::Duration::from(seen.deadlines.logged_in.unsigned_abs())
+        ),
     };
     let held = || seen.held.map(|held| held.why.clone());
     let limit = |since| after(since, seen.deadlines.logged_in);
@@ -122,10 +140,17 @@ pub fn deadline(seen: &Seen<'_>, running: Timestamp) -> Option<(Timestamp, Block
         LoginState::LoggedIn => None,
         LoginState::AskingLogin if grant.is_none() => match seen.held {
             Some(held) if held.in_turn => None,
-            _ => Some((limit(login.at.0), held().unwrap_or_else(|| late("The login was not answered")))),
+            _ => Some((
+                limit(login.at.0),
+                held().unwrap_or_else(|| late("The login was not answered")),
+            )),
         },
         LoginState::AskingLogin => Some((limit(granted), late("The login was not done"))),
-        LoginState::AwaitingCode => Some((limit(granted), held().unwrap_or_else(|| late("The login was not done")))),
-        LoginState::Rejected | LoginState::Failed => Some((limit(login.at.0), late("The runner did not go on after its failed login"))),
+        LoginState::AwaitingCode => {
+            Some((limit(granted), held().unwrap_or_else(|| late("The login was not done"))))
+        }
+        LoginState::Rejected | LoginState::Failed => {
+            Some((limit(login.at.0), late("The runner did not go on after its failed login")))
+        }
     }
 }

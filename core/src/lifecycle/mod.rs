@@ -109,7 +109,12 @@ fn created(seen: &Seen<'_>) -> Step {
     }
     let deadline = after(seen.created(), seen.deadlines.pod_running);
     if seen.now >= deadline {
-        return End { phase: BatchPhase::Failed, why: not_started(seen, seen.held.map(|held| &held.why)), fence: true }.into();
+        return End {
+            phase: BatchPhase::Failed,
+            why: not_started(seen, seen.held.map(|held| &held.why)),
+            fence: true,
+        }
+        .into();
     }
     if let Some(held) = seen.held.filter(|held| seen.now < held.until) {
         return Step::Wait { until: Some(held.until.min(deadline)), shown: Some(held.why.clone()) };
@@ -125,7 +130,9 @@ fn assigned(seen: &Seen<'_>) -> Step {
         return Step::CloseLogin { login, ended };
     }
     let run = seen.run();
-    let reported = |job: &JobSeen| run.is_some_and(|run| run.results.iter().any(|result| result.uid == job.uid));
+    let reported = |job: &JobSeen| {
+        run.is_some_and(|run| run.results.iter().any(|result| result.uid == job.uid))
+    };
     if seen.jobs.iter().any(|job| job.at_work && reported(job)) {
         return Step::Mirror;
     }
@@ -140,13 +147,22 @@ fn assigned(seen: &Seen<'_>) -> Step {
     }
     let deadline = after(seen.created(), seen.deadlines.pod_running);
     match seen.pod {
-        PodState::Missing | PodState::Ended { .. } => pod_over(seen, status.attempt.unwrap_or(1), deadline),
-        PodState::Starting(_) if draining(seen) => failed(Reason::Drained, "The batch was drained before its Pod ran."),
+        PodState::Missing | PodState::Ended { .. } => {
+            pod_over(seen, status.attempt.unwrap_or(1), deadline)
+        }
+        PodState::Starting(_) if draining(seen) => {
+            failed(Reason::Drained, "The batch was drained before its Pod ran.")
+        }
         // No Pod of this batch gets them; the next batch's does.
-        PodState::Starting(Some(problem)) if problem.reason == Reason::ImageUnavailable && seen.images_replaced => {
+        PodState::Starting(Some(problem))
+            if problem.reason == Reason::ImageUnavailable && seen.images_replaced =>
+        {
             failed(problem.reason, &format!("Other images are set by now. {}", problem.message))
         }
-        PodState::Starting(problem) if seen.now >= deadline => End { phase: BatchPhase::Failed, why: not_started(seen, problem.as_ref()), fence: true }.into(),
+        PodState::Starting(problem) if seen.now >= deadline => {
+            End { phase: BatchPhase::Failed, why: not_started(seen, problem.as_ref()), fence: true }
+                .into()
+        }
         PodState::Starting(problem) => Step::Wait { until: Some(deadline), shown: problem.clone() },
         PodState::Running { since } => running(seen, *since, needs),
     }
@@ -161,7 +177,9 @@ fn pod_over(seen: &Seen<'_>, attempt: i32, deadline: Timestamp) -> Step {
     let untouched = !ran && seen.run().is_none();
     if untouched && attempt < MOST_ATTEMPTS && seen.now < deadline && !draining(seen) {
         return match seen.held.filter(|held| seen.now < held.until) {
-            Some(held) => Step::Wait { until: Some(held.until.min(deadline)), shown: Some(held.why.clone()) },
+            Some(held) => {
+                Step::Wait { until: Some(held.until.min(deadline)), shown: Some(held.why.clone()) }
+            }
             None => Step::Launch { attempt: attempt + 1 },
         };
     }
@@ -171,7 +189,10 @@ fn pod_over(seen: &Seen<'_>, attempt: i32, deadline: Timestamp) -> Step {
 fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step {
     if seen.silent_for >= seen.deadlines.heartbeat {
         let limit = fno_crds::Duration::from(seen.deadlines.heartbeat.unsigned_abs());
-        return failed(Reason::RunnerLost, &format!("The runner gave no sign of life for {limit}."));
+        return failed(
+            Reason::RunnerLost,
+            &format!("The runner gave no sign of life for {limit}."),
+        );
     }
     if seen.switches.suspend && seen.batch.spec.stop == Stop::None {
         return Step::Drain;
@@ -189,13 +210,17 @@ fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step
         }
     }
     let silence = after(seen.now, seen.deadlines.heartbeat - seen.silent_for);
-    let until = [Some(silence), late.map(|(limit, _)| limit), held.map(|held| held.until)].into_iter().flatten().min();
+    let until = [Some(silence), late.map(|(limit, _)| limit), held.map(|held| held.until)]
+        .into_iter()
+        .flatten()
+        .min();
     Step::Wait { until, shown: held.map(|held| held.why.clone()).or_else(|| logins::refusal(seen)) }
 }
 
 fn after_the_end(seen: &Seen<'_>) -> Step {
     let batch = seen.batch;
-    let Some(finished) = batch.status.as_ref().and_then(|status| status.finished_at.as_ref()) else {
+    let Some(finished) = batch.status.as_ref().and_then(|status| status.finished_at.as_ref())
+    else {
         return Step::Settle;
     };
     if seen.jobs.iter().any(|job| job.at_work) {
@@ -207,31 +232,54 @@ fn after_the_end(seen: &Seen<'_>) -> Step {
     if batch.metadata.deletion_timestamp.is_some() {
         return Step::Wait { until: None, shown: None };
     }
-    let over = after(finished.0, SignedDuration::from_secs(i64::from(batch.spec.ttl_seconds_after_finished)));
+    let over = after(
+        finished.0,
+        SignedDuration::from_secs(i64::from(batch.spec.ttl_seconds_after_finished)),
+    );
     if seen.now >= over { Step::Forget } else { Step::Wait { until: Some(over), shown: None } }
 }
 
 /// The runner said how its session ended. Completed only if the session ended in order and every job is settled for this try.
 fn ended(seen: &Seen<'_>, end: &RunEnd) -> End {
     let settled = |job: &JobSeen| {
-        job.withdrawn || seen.run().is_some_and(|run| run.results.iter().any(|result| result.uid == job.uid && result.phase != JobPhase::Pending))
+        job.withdrawn
+            || seen.run().is_some_and(|run| {
+                run.results
+                    .iter()
+                    .any(|result| result.uid == job.uid && result.phase != JobPhase::Pending)
+            })
     };
-    let in_order = end.reason == Reason::Completed || (end.reason == Reason::Drained && end.logged_out);
-    let phase = if in_order && seen.jobs.iter().all(settled) { BatchPhase::Completed } else { BatchPhase::Failed };
+    let in_order =
+        end.reason == Reason::Completed || (end.reason == Reason::Drained && end.logged_out);
+    let phase = if in_order && seen.jobs.iter().all(settled) {
+        BatchPhase::Completed
+    } else {
+        BatchPhase::Failed
+    };
     let reason = match (phase, end.reason) {
         (BatchPhase::Completed, _) => Reason::Completed,
         // It says it is done, and it is not: its jobs go back as after a drain.
         (_, Reason::Completed) => Reason::Drained,
         (_, reason) => reason,
     };
-    End { phase, why: Blocked { reason, message: end.message.clone().unwrap_or_default() }, fence: false }
+    End {
+        phase,
+        why: Blocked { reason, message: end.message.clone().unwrap_or_default() },
+        fence: false,
+    }
 }
 
 fn not_started(seen: &Seen<'_>, problem: Option<&Blocked>) -> Blocked {
     let limit = fno_crds::Duration::from(seen.deadlines.pod_running.unsigned_abs());
     match problem {
-        Some(problem) => Blocked { reason: problem.reason, message: format!("The Pod did not run within {limit}: {}", problem.message) },
-        None => Blocked { reason: Reason::RunnerLost, message: format!("The Pod did not run within {limit}.") },
+        Some(problem) => Blocked {
+            reason: problem.reason,
+            message: format!("The Pod did not run within {limit}: {}", problem.message),
+        },
+        None => Blocked {
+            reason: Reason::RunnerLost,
+            message: format!("The Pod did not run within {limit}."),
+        },
     }
 }
 
@@ -240,7 +288,12 @@ fn draining(seen: &Seen<'_>) -> bool {
 }
 
 fn failed(reason: Reason, message: &str) -> Step {
-    End { phase: BatchPhase::Failed, why: Blocked { reason, message: message.to_owned() }, fence: true }.into()
+    End {
+        phase: BatchPhase::Failed,
+        why: Blocked { reason, message: message.to_owned() },
+        fence: true,
+    }
+    .into()
 }
 
 impl From<End> for Step {

@@ -37,19 +37,38 @@ impl PodState {
         if let Some(ended) = state.and_then(|s| s.terminated.as_ref()) {
             let reason = ended.reason.as_deref().unwrap_or("ended");
             // A container that could not be started is reported as terminated too, without ever having run.
-            let ran = ended.started_at.is_some() && !matches!(reason, "ContainerCannotRun" | "StartError" | "ContainerStatusUnknown");
+            let ran = ended.started_at.is_some()
+                && !matches!(
+                    reason,
+                    "ContainerCannotRun" | "StartError" | "ContainerStatusUnknown"
+                );
             return Self::Ended {
                 ran: ran || reason == "ContainerStatusUnknown",
                 how: format!("the runner ended with exit code {} ({reason})", ended.exit_code),
             };
         }
         if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
-            let ran = main.is_some_and(|c| c.started == Some(true) || c.last_state.as_ref().is_some_and(|s| s.terminated.is_some()));
-            let how = [status.reason.as_deref(), status.message.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            return Self::Ended { ran, how: format!("the Pod was given up: {}", if how.is_empty() { "no reason given" } else { &how }) };
+            let ran = main.is_some_and(|c| {
+                c.started == Some(true)
+                    || c.last_state.as_ref().is_some_and(|s| s.terminated.is_some())
+            });
+            let how = [status.reason.as_deref(), status.message.as_deref()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(": ");
+            return Self::Ended {
+                ran,
+                how: format!(
+                    "the Pod was given up: {}",
+                    if how.is_empty() { "no reason given" } else { &how }
+                ),
+            };
         }
         if let Some(running) = state.and_then(|s| s.running.as_ref()) {
-            return Self::Running { since: running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0) };
+            return Self::Running {
+                since: running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0),
+            };
         }
         Self::Starting(problem(&status))
     }
@@ -63,15 +82,29 @@ impl PodState {
 
 /// What keeps the Pod from running, as far as it has been said.
 fn problem(status: &PodStatus) -> Option<Blocked> {
-    let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False");
     if let Some(condition) = unscheduled {
         let message = condition.message.clone().unwrap_or_default();
         return Some(match condition.reason.as_deref() {
-            Some("SchedulingGated") => Blocked { reason: Reason::PodUnschedulable, message: format!("The Pod is gated by its scheduler: {message}") },
-            _ => Blocked { reason: Reason::PodUnschedulable, message: format!("No node can take the Pod: {message}") },
+            Some("SchedulingGated") => Blocked {
+                reason: Reason::PodUnschedulable,
+                message: format!("The Pod is gated by its scheduler: {message}"),
+            },
+            _ => Blocked {
+                reason: Reason::PodUnschedulable,
+                message: format!("No node can take the Pod: {message}"),
+            },
         });
     }
-    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .chain(status.container_statuses.iter().flatten());
     containers.filter_map(held_up).next()
 }
 
@@ -85,12 +118,22 @@ fn held_up(container: &ContainerStatus) -> Option<Blocked> {
         | "ErrImageNeverPull"
         | "RegistryUnavailable"
         | "ImageInspectError"
-        | "SignatureValidationFailed" => {
-            Some(Blocked { reason: Reason::ImageUnavailable, message: format!("The image {} of the container {name} cannot be had: {said}", container.image) })
-        }
-        "CreateContainerConfigError" => Some(Blocked { reason: Reason::SecretNotFound, message: format!("The container {name} cannot be made: {said}") }),
+        | "SignatureValidationFailed" => Some(Blocked {
+            reason: Reason::ImageUnavailable,
+            message: format!(
+                "The image {} of the container {name} cannot be had: {said}",
+                container.image
+            ),
+        }),
+        "CreateContainerConfigError" => Some(Blocked {
+            reason: Reason::SecretNotFound,
+            message: format!("The container {name} cannot be made: {said}"),
+        }),
         reason @ ("CrashLoopBackOff" | "CreateContainerError" | "RunContainerError") => {
-            Some(Blocked { reason: Reason::RunnerLost, message: format!("The container {name} does not start ({reason}): {said}") })
+            Some(Blocked {
+                reason: Reason::RunnerLost,
+                message: format!("The container {name} does not start ({reason}): {said}"),
+            })
         }
         _ => None,
     }
@@ -123,17 +166,21 @@ mod tests {
         let (found, message) = reason(state(waiting("ImagePullBackOff"))).expect("a problem");
         assert_eq!(found, Reason::ImageUnavailable);
         assert!(message.contains("runner:1") && message.contains("said"), "{message}");
-        assert_eq!(reason(state(waiting("CreateContainerConfigError"))).expect("a problem").0, Reason::SecretNotFound);
-        let unschedulable =
-            json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]});
+        assert_eq!(
+            reason(state(waiting("CreateContainerConfigError"))).expect("a problem").0,
+            Reason::SecretNotFound
+        );
+        let unschedulable = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]});
         assert_eq!(reason(state(unschedulable)).expect("a problem").0, Reason::PodUnschedulable);
     }
 
     #[test]
     fn only_a_main_container_that_ran_counts_as_having_run() {
         let ended = |reason: &str, started: Option<&str>| {
-            state(json!({"phase": "Failed", "containerStatuses": [{"name": "runner", "image": "r", "imageID": "", "ready": false, "restartCount": 0,
-                "state": {"terminated": {"exitCode": 137, "reason": reason, "startedAt": started}}}]}))
+            state(
+                json!({"phase": "Failed", "containerStatuses": [{"name": "runner", "image": "r", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 137, "reason": reason, "startedAt": started}}}]}),
+            )
         };
         for (reason, started, expected) in [
             ("OOMKilled", Some("2030-01-01T00:00:00Z"), true),
@@ -142,17 +189,30 @@ mod tests {
             // The kubelet lost track of it: it may have run.
             ("ContainerStatusUnknown", None, true),
         ] {
-            assert!(matches!(ended(reason, started), PodState::Ended { ran, .. } if ran == expected), "{reason}");
+            assert!(
+                matches!(ended(reason, started), PodState::Ended { ran, .. } if ran == expected),
+                "{reason}"
+            );
         }
-        let evicted = state(json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}));
-        assert!(matches!(&evicted, PodState::Ended { ran: false, how } if how.contains("Evicted")), "{evicted:?}");
+        let evicted = state(
+            json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}),
+        );
+        assert!(
+            matches!(&evicted, PodState::Ended { ran: false, how } if how.contains("Evicted")),
+            "{evicted:?}"
+        );
     }
 
     #[test]
     fn a_running_pod_says_since_when() {
-        let running = state(json!({"phase": "Running", "containerStatuses": [{"name": "runner", "image": "r", "imageID": "", "ready": true, "restartCount": 0,
-            "state": {"running": {"startedAt": "2030-01-01T00:00:00Z"}}}]}));
-        assert_eq!(running, PodState::Running { since: "2030-01-01T00:00:00Z".parse().expect("a time") });
+        let running = state(
+            json!({"phase": "Running", "containerStatuses": [{"name": "runner", "image": "r", "imageID": "", "ready": true, "restartCount": 0,
+            "state": {"running": {"startedAt": "2030-01-01T00:00:00Z"}}}]}),
+        );
+        assert_eq!(
+            running,
+            PodState::Running { since: "2030-01-01T00:00:00Z".parse().expect("a time") }
+        );
         assert!(!running.is_over() && PodState::Missing.is_over());
     }
 }

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use super::*;
 
 const NOW: &str = "2030-01-01T00:01:00Z";
-const DEADLINES: Deadlines =
-    Deadlines { pod_running: SignedDuration::from_mins(5), logged_in: SignedDuration::from_mins(5), heartbeat: SignedDuration::from_mins(2) };
+const DEADLINES: Deadlines = Deadlines {
+    pod_running: SignedDuration::from_mins(5),
+    logged_in: SignedDuration::from_mins(5),
+    heartbeat: SignedDuration::from_mins(2),
+};
 
 /// A batch created a minute ago, with one job.
 struct Case {
@@ -55,7 +58,11 @@ impl Case {
         self
     }
     fn held(self, reason: Reason, until: &str, in_turn: bool) -> Self {
-        let held = Held { why: Blocked { reason, message: "held".to_owned() }, until: time(until), in_turn };
+        let held = Held {
+            why: Blocked { reason, message: "held".to_owned() },
+            until: time(until),
+            in_turn,
+        };
         self.with(|case| case.held = Some(held))
     }
     fn at(self, now: &str) -> Self {
@@ -122,26 +129,51 @@ fn a_new_batch_claims_and_then_launches() {
 
 #[test]
 fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its_reason() {
-    let refused = || case(json!({"claimed": ["u"]})).held(Reason::PodRejected, "2030-01-01T00:01:05Z", false);
+    let refused =
+        || case(json!({"claimed": ["u"]})).held(Reason::PodRejected, "2030-01-01T00:01:05Z", false);
     assert_eq!(refused().waits(), (Some(time("2030-01-01T00:01:05Z")), Some(Reason::PodRejected)));
     assert_eq!(refused().at("2030-01-01T00:01:05Z").next(), Step::Launch { attempt: 1 });
-    assert_eq!(refused().at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::PodRejected, true));
+    assert_eq!(
+        refused().at("2030-01-01T00:05:00Z").ends(),
+        (BatchPhase::Failed, Reason::PodRejected, true)
+    );
 }
 
 #[test]
 fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
     let stuck = || {
-        case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
-            .pod(PodState::Starting(Some(Blocked { reason: Reason::ImageUnavailable, message: String::new() })))
+        case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(
+            Some(Blocked { reason: Reason::ImageUnavailable, message: String::new() }),
+        ))
     };
-    assert_eq!(stuck().waits(), (Some(time("2030-01-01T00:05:00Z")), Some(Reason::ImageUnavailable)));
-    assert_eq!(stuck().at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::ImageUnavailable, true));
+    assert_eq!(
+        stuck().waits(),
+        (Some(time("2030-01-01T00:05:00Z")), Some(Reason::ImageUnavailable))
+    );
+    assert_eq!(
+        stuck().at("2030-01-01T00:05:00Z").ends(),
+        (BatchPhase::Failed, Reason::ImageUnavailable, true)
+    );
     let corrected = stuck().with(|case| case.images_replaced = true);
-    assert_eq!(corrected.ends(), (BatchPhase::Failed, Reason::ImageUnavailable, true), "the next batch's Pod has the right image");
-    let slow = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None)).with(|case| case.images_replaced = true);
-    assert_eq!(slow.waits(), (Some(time("2030-01-01T00:05:00Z")), None), "a Pod that can start is left alone");
-    let silent = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None));
-    assert_eq!(silent.at("2030-01-01T00:05:00Z").ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
+    assert_eq!(
+        corrected.ends(),
+        (BatchPhase::Failed, Reason::ImageUnavailable, true),
+        "the next batch's Pod has the right image"
+    );
+    let slow = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
+        .pod(PodState::Starting(None))
+        .with(|case| case.images_replaced = true);
+    assert_eq!(
+        slow.waits(),
+        (Some(time("2030-01-01T00:05:00Z")), None),
+        "a Pod that can start is left alone"
+    );
+    let silent = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
+        .pod(PodState::Starting(None));
+    assert_eq!(
+        silent.at("2030-01-01T00:05:00Z").ends(),
+        (BatchPhase::Failed, Reason::RunnerLost, true)
+    );
 }
 
 #[test]
@@ -153,34 +185,75 @@ fn only_a_pod_that_never_ran_gets_a_successor() {
     assert_eq!(with(fresh(), PodState::Missing), Step::Launch { attempt: 2 });
     assert!(matches!(with(fresh(), over(true)), Step::End(_)));
     // It is gone, but it has reported: it may have been on the portal.
-    assert!(matches!(with(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}), PodState::Missing), Step::End(_)));
-    assert!(matches!(with(json!({"phase": "Assigned", "attempt": 3, "claimed": ["u"]}), over(false)), Step::End(_)));
-    assert!(matches!(case(fresh()).pod(over(false)).at("2030-01-01T00:05:00Z").next(), Step::End(_)));
+    assert!(matches!(
+        with(
+            json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}),
+            PodState::Missing
+        ),
+        Step::End(_)
+    ));
+    assert!(matches!(
+        with(json!({"phase": "Assigned", "attempt": 3, "claimed": ["u"]}), over(false)),
+        Step::End(_)
+    ));
+    assert!(matches!(
+        case(fresh()).pod(over(false)).at("2030-01-01T00:05:00Z").next(),
+        Step::End(_)
+    ));
 }
 
 #[test]
 fn a_login_goes_from_leave_over_the_code_to_its_closing() {
-    assert_eq!(assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(), Step::Grant { login: 1 });
-    assert!(matches!(assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(), Step::Wait { .. }));
-    assert_eq!(assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(), Step::Mint { login: 1 });
-    assert!(matches!(assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(), Step::Wait { .. }));
-    let closing = assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["CodeReady"]).next();
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(),
+        Step::Grant { login: 1 }
+    );
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(),
+        Step::Wait { .. }
+    ));
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(),
+        Step::Mint { login: 1 }
+    );
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(),
+        Step::Wait { .. }
+    ));
+    let closing = assigned(
+        json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
+        &["CodeReady"],
+    )
+    .next();
     assert_eq!(closing, Step::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
-    assert!(matches!(assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]).next(), Step::Wait { .. }));
-    assert_eq!(assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"]).next(), Step::Grant { login: 2 });
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"])
+            .next(),
+        Step::Wait { .. }
+    ));
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"])
+            .next(),
+        Step::Grant { login: 2 }
+    );
 }
 
 #[test]
 fn leave_is_given_to_the_current_pod_only() {
-    assert!(matches!(assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(), Step::Wait { .. }));
+    assert!(matches!(
+        assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(),
+        Step::Wait { .. }
+    ));
 }
 
 #[test]
 fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
-    let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"]).with(|case| {
-        let status = case.batch.status.as_mut().expect("a status");
-        (status.reason, status.message) = (Some(Reason::BreakerOpen), Some("two refused".to_owned()));
-    });
+    let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"])
+        .with(|case| {
+            let status = case.batch.status.as_mut().expect("a status");
+            (status.reason, status.message) =
+                (Some(Reason::BreakerOpen), Some("two refused".to_owned()));
+        });
     assert_eq!(refused.waits().1, Some(Reason::BreakerOpen));
 }
 
@@ -190,34 +263,70 @@ fn every_way_a_login_can_end_is_counted_as_what_it_was_and_the_worst_is_assumed_
         Step::CloseLogin { login: 1, ended } => ended,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected));
-    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "Failed")}), "Granted"), LoginEnded::Failed(b) if b.reason == Reason::LoginFailed));
+    assert!(
+        matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected)
+    );
+    assert!(
+        matches!(ended(json!({"podUid": "p1", "login": login(1, "Failed")}), "Granted"), LoginEnded::Failed(b) if b.reason == Reason::LoginFailed)
+    );
     // The report was overwritten by the next question.
-    assert!(matches!(ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::Rejected(_)));
-    assert_eq!(ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"), LoginEnded::LoggedIn);
-    assert!(matches!(ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("Drained", false)}), "Granted"), LoginEnded::Failed(_)));
     assert!(matches!(
-        ended(json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}), "CodeReady"),
+        ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"),
+        LoginEnded::Rejected(_)
+    ));
+    assert_eq!(
+        ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"),
+        LoginEnded::LoggedIn
+    );
+    assert!(matches!(
+        ended(
+            json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("Drained", false)}),
+            "Granted"
+        ),
+        LoginEnded::Failed(_)
+    ));
+    assert!(matches!(
+        ended(
+            json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}),
+            "CodeReady"
+        ),
         LoginEnded::Rejected(_)
     ));
 }
 
 #[test]
 fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
-    let asking = || assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).at("2030-01-01T00:10:00Z");
-    assert_eq!(asking().held(Reason::WaitingForSession, "2030-01-01T00:10:05Z", true).waits().1, Some(Reason::WaitingForSession));
-    assert_eq!(asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(), (BatchPhase::Failed, Reason::ValkeyUnavailable, true));
+    let asking = || {
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[])
+            .at("2030-01-01T00:10:00Z")
+    };
+    assert_eq!(
+        asking().held(Reason::WaitingForSession, "2030-01-01T00:10:05Z", true).waits().1,
+        Some(Reason::WaitingForSession)
+    );
+    assert_eq!(
+        asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(),
+        (BatchPhase::Failed, Reason::ValkeyUnavailable, true)
+    );
     // From leave on it runs, whatever the turn took.
-    let granted = |now| assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now);
+    let granted = |now| {
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now)
+    };
     assert_eq!(granted("2030-01-01T00:05:00Z").waits().0, Some(time("2030-01-01T00:05:40Z")));
-    assert_eq!(granted("2030-01-01T00:05:40Z").ends(), (BatchPhase::Failed, Reason::LoginFailed, true));
+    assert_eq!(
+        granted("2030-01-01T00:05:40Z").ends(),
+        (BatchPhase::Failed, Reason::LoginFailed, true)
+    );
     let mute = assigned(json!({"podUid": "p1"}), &[]);
     assert_eq!(mute.at("2030-01-01T00:05:10Z").ends().1, Reason::LoginFailed);
 }
 
 #[test]
 fn a_silent_runner_is_given_up() {
-    let silent = |seconds| assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]).with(|case| case.silent = seconds);
+    let silent = |seconds| {
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"])
+            .with(|case| case.silent = seconds)
+    };
     assert_eq!(silent(119).waits().0, Some(time("2030-01-01T00:01:01Z")));
     assert_eq!(silent(120).ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
 }
@@ -226,9 +335,17 @@ fn a_silent_runner_is_given_up() {
 fn results_are_mirrored_before_anything_else_happens_with_the_batch() {
     let run = |end: Value| json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "results": [result("Succeeded", "Answered")], "end": end});
     assert_eq!(assigned(run(end("Completed", true)), &["Done"]).next(), Step::Mirror);
-    let mirrored = assigned(run(end("Completed", true)), &["Done"]).at("2030-01-01T00:00:55Z").with(|case| case.jobs[0].at_work = false);
-    assert!(matches!(mirrored.next(), Step::Wait { .. }), "the container has 10 s to exit, so that its log is whole");
-    assert_eq!(mirrored.pod(PodState::Ended { ran: true, how: String::new() }).ends(), (BatchPhase::Completed, Reason::Completed, false));
+    let mirrored = assigned(run(end("Completed", true)), &["Done"])
+        .at("2030-01-01T00:00:55Z")
+        .with(|case| case.jobs[0].at_work = false);
+    assert!(
+        matches!(mirrored.next(), Step::Wait { .. }),
+        "the container has 10 s to exit, so that its log is whole"
+    );
+    assert_eq!(
+        mirrored.pod(PodState::Ended { ran: true, how: String::new() }).ends(),
+        (BatchPhase::Completed, Reason::Completed, false)
+    );
 }
 
 #[test]
@@ -240,11 +357,23 @@ fn a_run_is_completed_only_if_every_job_was_settled() {
             .ends()
     };
     let (all, none) = (json!([result("Failed", "StepFailed")]), json!([]));
-    assert_eq!(ended("Completed", true, all.clone()), (BatchPhase::Completed, Reason::Completed, false));
-    assert_eq!(ended("Completed", true, none.clone()), (BatchPhase::Failed, Reason::Drained, false));
-    assert_eq!(ended("Drained", true, all.clone()), (BatchPhase::Completed, Reason::Completed, false));
+    assert_eq!(
+        ended("Completed", true, all.clone()),
+        (BatchPhase::Completed, Reason::Completed, false)
+    );
+    assert_eq!(
+        ended("Completed", true, none.clone()),
+        (BatchPhase::Failed, Reason::Drained, false)
+    );
+    assert_eq!(
+        ended("Drained", true, all.clone()),
+        (BatchPhase::Completed, Reason::Completed, false)
+    );
     assert_eq!(ended("Drained", true, none), (BatchPhase::Failed, Reason::Drained, false));
-    assert_eq!(ended("PortalChanged", true, all), (BatchPhase::Failed, Reason::PortalChanged, false));
+    assert_eq!(
+        ended("PortalChanged", true, all),
+        (BatchPhase::Failed, Reason::PortalChanged, false)
+    );
 }
 
 #[test]
@@ -257,21 +386,41 @@ fn the_log_is_not_waited_for_forever() {
 
 #[test]
 fn a_lost_runner_is_fenced_before_anything_else() {
-    let lost = assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
-    assert_eq!(lost.pod(PodState::Ended { ran: true, how: "OOMKilled".to_owned() }).ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
+    let lost =
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
+    assert_eq!(
+        lost.pod(PodState::Ended { ran: true, how: "OOMKilled".to_owned() }).ends(),
+        (BatchPhase::Failed, Reason::RunnerLost, true)
+    );
 }
 
 #[test]
 fn stopping_drains_or_aborts() {
-    let at_work = || assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
+    let at_work =
+        || assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
     let suspended = Switches { suspend: true, suspend_cancellations: false };
     assert_eq!(at_work().with(|case| case.switches = suspended).next(), Step::Drain);
-    assert!(matches!(at_work().with(|case| (case.switches, case.batch.spec.stop) = (suspended, Stop::Drain)).next(), Step::Wait { .. }));
-    assert_eq!(at_work().with(|case| case.batch.spec.stop = Stop::Abort).ends(), (BatchPhase::Failed, Reason::Aborted, true));
-    assert_eq!(case(Value::Null).with(|case| case.switches = suspended).ends(), (BatchPhase::Failed, Reason::Drained, true));
-    let starting = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(None));
+    assert!(matches!(
+        at_work()
+            .with(|case| (case.switches, case.batch.spec.stop) = (suspended, Stop::Drain))
+            .next(),
+        Step::Wait { .. }
+    ));
+    assert_eq!(
+        at_work().with(|case| case.batch.spec.stop = Stop::Abort).ends(),
+        (BatchPhase::Failed, Reason::Aborted, true)
+    );
+    assert_eq!(
+        case(Value::Null).with(|case| case.switches = suspended).ends(),
+        (BatchPhase::Failed, Reason::Drained, true)
+    );
+    let starting = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
+        .pod(PodState::Starting(None));
     assert_eq!(starting.with(|case| case.switches = suspended).ends().1, Reason::Drained);
-    let deleted = at_work().with(|case| case.batch.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time(NOW))));
+    let deleted = at_work().with(|case| {
+        case.batch.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time(NOW)))
+    });
     assert_eq!(deleted.ends(), (BatchPhase::Failed, Reason::Aborted, true));
 }
 

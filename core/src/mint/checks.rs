@@ -11,13 +11,19 @@ use crate::plan::{Blocked, Gate};
 /// Only a living batch that nobody stops gets on the portal.
 pub(super) fn batch(phase: BatchPhase, stop: Stop, provider_suspended: bool) -> Option<Blocked> {
     let (reason, message) = match (phase, stop) {
-        (BatchPhase::Completed | BatchPhase::Failed, _) => (Reason::Aborted, "The batch has ended."),
+        (BatchPhase::Completed | BatchPhase::Failed, _) => {
+            (Reason::Aborted, "The batch has ended.")
+        }
         (_, Stop::Abort) => (Reason::Aborted, "The batch is aborted (spec.stop)."),
         (_, Stop::Drain) => (Reason::Drained, "The batch is drained (spec.stop)."),
-        (BatchPhase::Created | BatchPhase::Assigned | BatchPhase::InProgress, Stop::None) if provider_suspended => {
+        (BatchPhase::Created | BatchPhase::Assigned | BatchPhase::InProgress, Stop::None)
+            if provider_suspended =>
+        {
             (Reason::Suspended, "The provider is suspended (spec.suspend).")
         }
-        (BatchPhase::Created | BatchPhase::Assigned | BatchPhase::InProgress, Stop::None) => return None,
+        (BatchPhase::Created | BatchPhase::Assigned | BatchPhase::InProgress, Stop::None) => {
+            return None;
+        }
     };
     Some(Blocked { reason, message: message.to_owned() })
 }
@@ -51,7 +57,10 @@ pub(super) fn valkey(unreachable: bool) -> Option<Blocked> {
 }
 
 pub(super) fn waiting_for_code(begins: Timestamp) -> Blocked {
-    Blocked { reason: Reason::WaitingForCode, message: format!("The account's next unused one-time code begins at {begins}.") }
+    Blocked {
+        reason: Reason::WaitingForCode,
+        message: format!("The account's next unused one-time code begins at {begins}."),
+    }
 }
 
 pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {

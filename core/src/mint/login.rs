@@ -73,7 +73,15 @@ pub fn may_login(request: &LoginRequest<'_>) -> Leave {
 type Check = fn(&LoginRequest<'_>) -> Option<Leave>;
 
 /// First what ends the batch, then what is waited for.
-const CHAIN: [Check; 7] = [batch_may_log_in, logins_are_left, breaker_allows, clocks_agree, valkey_answers, session_is_free, failures_can_be_afforded];
+const CHAIN: [Check; 7] = [
+    batch_may_log_in,
+    logins_are_left,
+    breaker_allows,
+    clocks_agree,
+    valkey_answers,
+    session_is_free,
+    failures_can_be_afforded,
+];
 
 fn batch_may_log_in(request: &LoginRequest<'_>) -> Option<Leave> {
     checks::batch(request.phase, request.stop, request.provider_suspended).map(refused)
@@ -83,7 +91,10 @@ fn logins_are_left(request: &LoginRequest<'_>) -> Option<Leave> {
     (request.login > request.max_logins).then(|| {
         refused(Blocked {
             reason: Reason::SessionLost,
-            message: format!("The batch has used the {} logins that session.maxLogins allows.", request.max_logins),
+            message: format!(
+                "The batch has used the {} logins that session.maxLogins allows.",
+                request.max_logins
+            ),
         })
     })
 }
@@ -97,7 +108,8 @@ fn clocks_agree(request: &LoginRequest<'_>) -> Option<Leave> {
 }
 
 fn valkey_answers(request: &LoginRequest<'_>) -> Option<Leave> {
-    checks::valkey(request.valkey_unreachable && request.period.is_some()).map(|blocked| not_yet(request, blocked))
+    checks::valkey(request.valkey_unreachable && request.period.is_some())
+        .map(|blocked| not_yet(request, blocked))
 }
 
 /// The portal may end the older session when one too many logs in. A login on its way is as good as a session.

@@ -11,7 +11,9 @@ pub fn at(now: Timestamp, period: i64) -> i64 {
 /// The first instant of a step.
 #[must_use]
 pub fn begins(step: i64, period: i64) -> Timestamp {
-    Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_secs(step.saturating_mul(at_least_one(period)))).unwrap_or(Timestamp::MAX)
+    Timestamp::UNIX_EPOCH
+        .saturating_add(SignedDuration::from_secs(step.saturating_mul(at_least_one(period))))
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// The first instant a step's code is no longer the current one: the Secret's `notAfter`.

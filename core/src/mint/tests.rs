@@ -11,7 +11,8 @@ use crate::plan::{Blocked, Gate};
 const STEP_100: i64 = 3000;
 
 fn at(millis_into_step_100: i64) -> Timestamp {
-    Timestamp::from_millisecond(STEP_100 * 1000 + millis_into_step_100).expect("a time within range")
+    Timestamp::from_millisecond(STEP_100 * 1000 + millis_into_step_100)
+        .expect("a time within range")
 }
 
 fn shut() -> Gate {
@@ -77,8 +78,16 @@ fn the_current_step_is_minted_when_nothing_speaks_against_it() {
     for phase in [BatchPhase::Created, BatchPhase::Assigned, BatchPhase::InProgress] {
         assert_eq!(mint(&Request { phase, ..request() }), Verdict::Mint { step: 100 }, "{phase}");
     }
-    assert_eq!(mint(&Request { last_step: None, ..request() }), Verdict::Mint { step: 100 }, "the account's first code");
-    assert_eq!(mint(&Request { gate: &Gate::Trial, ..request() }), Verdict::Mint { step: 100 }, "the trial's own login");
+    assert_eq!(
+        mint(&Request { last_step: None, ..request() }),
+        Verdict::Mint { step: 100 },
+        "the account's first code"
+    );
+    assert_eq!(
+        mint(&Request { gate: &Gate::Trial, ..request() }),
+        Verdict::Mint { step: 100 },
+        "the trial's own login"
+    );
 }
 
 #[test]
@@ -94,7 +103,11 @@ fn a_login_that_must_not_happen_gets_no_code_ever() {
     ];
     for (request, reason) in cases {
         assert_eq!(never(&mint(&request)), Some(reason));
-        assert_eq!(never(&mint(&Request { reserved: Some(100), last_step: Some(100), ..request })), Some(reason), "not even the code that is burnt for it");
+        assert_eq!(
+            never(&mint(&Request { reserved: Some(100), last_step: Some(100), ..request })),
+            Some(reason),
+            "not even the code that is burnt for it"
+        );
     }
 }
 
@@ -108,12 +121,25 @@ fn a_step_is_not_minted_twice_whoever_may_have_used_it() {
         Request { reserved: Some(100), last_step: Some(98), ..request() },
     ] {
         assert_eq!(not_yet(&mint(&used)), next, "{used:?}");
-        assert_eq!(mint(&Request { now: at(30_000), ..used }), Verdict::Mint { step: 101 }, "at the next step's first instant");
+        assert_eq!(
+            mint(&Request { now: at(30_000), ..used }),
+            Verdict::Mint { step: 101 },
+            "at the next step's first instant"
+        );
     }
     // Something burnt a step ahead: a portal that was given the next step's code by hand.
-    assert_eq!(not_yet(&mint(&Request { valkey: Valkey::Taken { step: 101 }, ..request() })), Some((Reason::WaitingForCode, at(60_000))));
-    assert_eq!(mint(&Request { valkey: Valkey::Free { step: 100 }, ..request() }), Verdict::Mint { step: 100 });
-    assert_eq!(mint(&Request { valkey: Valkey::Taken { step: 99 }, ..request() }), Verdict::Mint { step: 100 });
+    assert_eq!(
+        not_yet(&mint(&Request { valkey: Valkey::Taken { step: 101 }, ..request() })),
+        Some((Reason::WaitingForCode, at(60_000)))
+    );
+    assert_eq!(
+        mint(&Request { valkey: Valkey::Free { step: 100 }, ..request() }),
+        Verdict::Mint { step: 100 }
+    );
+    assert_eq!(
+        mint(&Request { valkey: Valkey::Taken { step: 99 }, ..request() }),
+        Verdict::Mint { step: 100 }
+    );
 }
 
 #[test]
@@ -133,54 +159,108 @@ fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
         let verdict = mint(&Request { now: at(millis), min_remaining, ..request() });
         let expected = if minted { Verdict::Mint { step: 100 } } else { verdict.clone() };
         assert_eq!(verdict, expected, "{millis} ms into the step, {min_remaining} s wanted");
-        assert_eq!(not_yet(&verdict), (!minted).then(|| (Reason::WaitingForCode, at(30_000))), "{millis} ms, {min_remaining} s");
+        assert_eq!(
+            not_yet(&verdict),
+            (!minted).then(|| (Reason::WaitingForCode, at(30_000))),
+            "{millis} ms, {min_remaining} s"
+        );
     }
 }
 
 #[test]
 fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
-    for (offset, skewed) in [(None, false), (Some(15.0), false), (Some(-15.0), false), (Some(15.1), true), (Some(-15.1), true), (Some(f64::NAN), true)] {
+    for (offset, skewed) in [
+        (None, false),
+        (Some(15.0), false),
+        (Some(-15.0), false),
+        (Some(15.1), true),
+        (Some(-15.1), true),
+        (Some(f64::NAN), true),
+    ] {
         let verdict = mint(&Request { clock_offset: offset, ..request() });
-        assert_eq!(not_yet(&verdict).map(|(reason, _)| reason), skewed.then_some(Reason::ClockSkew), "{offset:?}");
+        assert_eq!(
+            not_yet(&verdict).map(|(reason, _)| reason),
+            skewed.then_some(Reason::ClockSkew),
+            "{offset:?}"
+        );
     }
     assert_eq!(
-        not_yet(&mint(&Request { clock_offset: Some(3.0), period: 5, min_remaining: 0, ..request() })).map(|(reason, _)| reason),
+        not_yet(&mint(&Request {
+            clock_offset: Some(3.0),
+            period: 5,
+            min_remaining: 0,
+            ..request()
+        }))
+        .map(|(reason, _)| reason),
         Some(Reason::ClockSkew)
     );
 }
 
 #[test]
 fn a_last_step_in_the_future_means_a_wrong_clock_not_a_long_silence() {
-    assert_eq!(not_yet(&mint(&Request { last_step: Some(101), ..request() })), Some((Reason::WaitingForCode, at(60_000))), "a clock may be a little behind");
-    let (reason, until) = not_yet(&mint(&Request { last_step: Some(102), ..request() })).expect("no code");
+    assert_eq!(
+        not_yet(&mint(&Request { last_step: Some(101), ..request() })),
+        Some((Reason::WaitingForCode, at(60_000))),
+        "a clock may be a little behind"
+    );
+    let (reason, until) =
+        not_yet(&mint(&Request { last_step: Some(102), ..request() })).expect("no code");
     assert_eq!((reason, until), (Reason::ClockSkew, at(10_000)));
-    assert!(not_yet(&mint(&Request { last_step: Some(i64::MAX), ..request() })).is_some(), "no overflow");
+    assert!(
+        not_yet(&mint(&Request { last_step: Some(i64::MAX), ..request() })).is_some(),
+        "no overflow"
+    );
 }
 
 #[test]
 fn without_valkey_no_code_is_minted() {
     let verdict = mint(&Request { valkey: Valkey::Unreachable, ..request() });
-    assert_eq!(not_yet(&verdict), Some((Reason::ValkeyUnavailable, at(10_000))), "asked again in 5 s");
+    assert_eq!(
+        not_yet(&verdict),
+        Some((Reason::ValkeyUnavailable, at(10_000))),
+        "asked again in 5 s"
+    );
 }
 
 #[test]
 fn a_step_burnt_for_this_login_is_delivered_while_it_is_good() {
     let burnt = Request { reserved: Some(100), last_step: Some(100), ..request() };
     assert_eq!(mint(&burnt), Verdict::Deliver { step: 100 });
-    assert_eq!(mint(&Request { valkey: Valkey::Unreachable, ..burnt.clone() }), Verdict::Deliver { step: 100 }, "it has passed that guard already");
-    assert_eq!(not_yet(&mint(&Request { now: at(21_000), ..burnt.clone() })), Some((Reason::WaitingForCode, at(30_000))), "too little time left: a new one");
+    assert_eq!(
+        mint(&Request { valkey: Valkey::Unreachable, ..burnt.clone() }),
+        Verdict::Deliver { step: 100 },
+        "it has passed that guard already"
+    );
+    assert_eq!(
+        not_yet(&mint(&Request { now: at(21_000), ..burnt.clone() })),
+        Some((Reason::WaitingForCode, at(30_000))),
+        "too little time left: a new one"
+    );
     assert_eq!(mint(&Request { now: at(31_000), ..burnt.clone() }), Verdict::Mint { step: 101 });
-    assert_eq!(not_yet(&mint(&Request { clock_offset: Some(60.0), ..burnt.clone() })).map(|(reason, _)| reason), Some(Reason::ClockSkew));
+    assert_eq!(
+        not_yet(&mint(&Request { clock_offset: Some(60.0), ..burnt.clone() }))
+            .map(|(reason, _)| reason),
+        Some(Reason::ClockSkew)
+    );
     for last_step in [None, Some(99)] {
         let uncovered = Request { last_step, ..burnt.clone() };
-        assert_eq!(not_yet(&mint(&uncovered)), Some((Reason::WaitingForCode, at(30_000))), "lastStep {last_step:?} no longer keeps others off it");
+        assert_eq!(
+            not_yet(&mint(&uncovered)),
+            Some((Reason::WaitingForCode, at(30_000))),
+            "lastStep {last_step:?} no longer keeps others off it"
+        );
     }
 }
 
 #[test]
 fn steps_are_counted_as_rfc_6238_says() {
     // Appendix B: 59 s is step 1, 1111111109 s is 0x23523EC, 20000000000 s is 0x27BC86AA.
-    for (seconds, expected) in [(59, 1), (1_111_111_109, 0x0235_23EC), (1_111_111_111, 0x0235_23ED), (20_000_000_000, 0x27BC_86AA)] {
+    for (seconds, expected) in [
+        (59, 1),
+        (1_111_111_109, 0x0235_23EC),
+        (1_111_111_111, 0x0235_23ED),
+        (20_000_000_000, 0x27BC_86AA),
+    ] {
         assert_eq!(step::at(Timestamp::from_second(seconds).expect("a time"), 30), expected);
     }
     assert_eq!(step::begins(100, 30), at(0));
@@ -193,17 +273,29 @@ fn steps_are_counted_as_rfc_6238_says() {
 
 #[test]
 fn a_used_step_is_remembered_longer_than_any_portal_takes_its_code() {
-    for (period, skew, ttl) in [(30, 1, 120), (60, 1, 180), (30, 10, 360), (300, 2, 1200), (1, 0, 120)] {
+    for (period, skew, ttl) in
+        [(30, 1, 120), (60, 1, 180), (30, 10, 360), (300, 2, 1200), (1, 0, 120)]
+    {
         assert_eq!(step::key_ttl(period, skew), ttl, "period {period}, skew {skew}");
-        assert!(step::key_ttl(period, skew) >= u64::try_from(period * (2 + skew)).expect("positive"));
+        assert!(
+            step::key_ttl(period, skew) >= u64::try_from(period * (2 + skew)).expect("positive")
+        );
     }
 }
 
 #[test]
 fn leave_to_log_in_is_given_when_nothing_speaks_against_it() {
     assert_eq!(may_login(&login()), Leave::Granted);
-    assert_eq!(may_login(&LoginRequest { login: 3, phase: BatchPhase::InProgress, ..login() }), Leave::Granted);
-    let password_only = LoginRequest { period: None, valkey_unreachable: true, clock_offset: Some(999.0), ..login() };
+    assert_eq!(
+        may_login(&LoginRequest { login: 3, phase: BatchPhase::InProgress, ..login() }),
+        Leave::Granted
+    );
+    let password_only = LoginRequest {
+        period: None,
+        valkey_unreachable: true,
+        clock_offset: Some(999.0),
+        ..login()
+    };
     assert_eq!(may_login(&password_only), Leave::Granted, "what only codes need does not matter");
 }
 
@@ -233,14 +325,31 @@ fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
         (LoginRequest { valkey_unreachable: true, ..login() }, Reason::ValkeyUnavailable),
         (LoginRequest { sessions: 1, ..login() }, Reason::WaitingForSession),
         (LoginRequest { undecided: 1, ..login() }, Reason::WaitingForSession),
-        (LoginRequest { sessions: 1, undecided: 1, max_sessions: 2, ..login() }, Reason::WaitingForSession),
+        (
+            LoginRequest { sessions: 1, undecided: 1, max_sessions: 2, ..login() },
+            Reason::WaitingForSession,
+        ),
         (LoginRequest { undecided: 2, max_sessions: 5, ..login() }, Reason::WaitingForSession),
-        (LoginRequest { undecided: 1, failures: 1, max_sessions: 5, ..login() }, Reason::WaitingForSession),
-        (LoginRequest { undecided: 1, gate: &Gate::Trial, failures_to_open: 10, max_sessions: 5, ..login() }, Reason::WaitingForSession),
+        (
+            LoginRequest { undecided: 1, failures: 1, max_sessions: 5, ..login() },
+            Reason::WaitingForSession,
+        ),
+        (
+            LoginRequest {
+                undecided: 1,
+                gate: &Gate::Trial,
+                failures_to_open: 10,
+                max_sessions: 5,
+                ..login()
+            },
+            Reason::WaitingForSession,
+        ),
     ];
     for (request, expected) in cases {
         match may_login(&request) {
-            Leave::NotYet { until, blocked } => assert_eq!((blocked.reason, until), (expected, at(10_000))),
+            Leave::NotYet { until, blocked } => {
+                assert_eq!((blocked.reason, until), (expected, at(10_000)))
+            }
             other => panic!("{expected}: {other:?}"),
         }
     }
@@ -249,7 +358,10 @@ fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
 #[test]
 fn never_more_logins_are_on_their_way_than_may_fail() {
     // Three sessions start together with a wrong password; the portal locks at three refusals, the breaker opens at two.
-    let granted = |failures, undecided| may_login(&LoginRequest { failures, undecided, max_sessions: 3, sessions: 0, ..login() }) == Leave::Granted;
+    let granted = |failures, undecided| {
+        may_login(&LoginRequest { failures, undecided, max_sessions: 3, sessions: 0, ..login() })
+            == Leave::Granted
+    };
     assert!(granted(0, 0) && granted(0, 1) && !granted(0, 2));
     assert!(granted(1, 0) && !granted(1, 1));
     assert!(granted(2, 0), "the limit was lowered under a closed breaker: one at a time");

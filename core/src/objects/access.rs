@@ -44,13 +44,27 @@ pub fn access(batch: &FnoBatch, max_logins: i32) -> Access {
             rules: Some(vec![
                 rule(GROUP, &["fnobatches"], &["get", "watch"], vec![of.clone()]),
                 rule(GROUP, &["fnobatches/status"], &["get", "patch"], vec![of.clone()]),
-                rule("", &["secrets"], &["get", "watch"], (1..=max_logins).map(|login| names::totp_secret(&of, login)).collect()),
+                rule(
+                    "",
+                    &["secrets"],
+                    &["get", "watch"],
+                    (1..=max_logins).map(|login| names::totp_secret(&of, login)).collect(),
+                ),
             ]),
         },
         binding: RoleBinding {
             metadata: metadata(batch, name.clone()),
-            role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: "Role".to_owned(), name: name.clone() },
-            subjects: Some(vec![Subject { kind: "ServiceAccount".to_owned(), name, namespace: batch.metadata.namespace.clone(), ..Subject::default() }]),
+            role_ref: RoleRef {
+                api_group: "rbac.authorization.k8s.io".to_owned(),
+                kind: "Role".to_owned(),
+                name: name.clone(),
+            },
+            subjects: Some(vec![Subject {
+                kind: "ServiceAccount".to_owned(),
+                name,
+                namespace: batch.metadata.namespace.clone(),
+                ..Subject::default()
+            }]),
         },
     }
 }

@@ -17,7 +17,10 @@ pub fn evidence_claim(namespace: &str, settings: &EvidenceClaim) -> PersistentVo
         metadata: ObjectMeta {
             name: Some(settings.name.clone()),
             namespace: Some(namespace.to_owned()),
-            labels: Some(BTreeMap::from([(names::LABEL_MANAGED_BY.to_owned(), names::MANAGER.to_owned())])),
+            labels: Some(BTreeMap::from([(
+                names::LABEL_MANAGED_BY.to_owned(),
+                names::MANAGER.to_owned(),
+            )])),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeClaimSpec {

@@ -19,5 +19,8 @@ pub(super) fn fingerprint(settings: &RunnerSettings) -> String {
 /// Whether new Pods get other images than the one this is about. A Pod without the label tells nothing.
 #[must_use]
 pub fn images_replaced(pod: &ObjectMeta, settings: &RunnerSettings) -> bool {
-    pod.labels.as_ref().and_then(|labels| labels.get(LABEL_IMAGES)).is_some_and(|made_with| *made_with != fingerprint(settings))
+    pod.labels
+        .as_ref()
+        .and_then(|labels| labels.get(LABEL_IMAGES))
+        .is_some_and(|made_with| *made_with != fingerprint(settings))
 }

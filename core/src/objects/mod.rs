@@ -36,7 +36,10 @@ pub fn owner(batch: &FnoBatch) -> OwnerReference {
 /// Whether `meta` belongs to this very batch and not to a namesake.
 #[must_use]
 pub fn is_owned(meta: &ObjectMeta, batch: &FnoBatch) -> bool {
-    meta.owner_references.iter().flatten().any(|owner| owner.kind == "FnoBatch" && Some(&owner.uid) == batch.metadata.uid.as_ref())
+    meta.owner_references
+        .iter()
+        .flatten()
+        .any(|owner| owner.kind == "FnoBatch" && Some(&owner.uid) == batch.metadata.uid.as_ref())
 }
 
 fn labels(batch: &FnoBatch) -> BTreeMap<String, String> {

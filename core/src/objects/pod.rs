@@ -8,9 +8,11 @@ use fno_crds::{
 };
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
-        ObjectFieldSelector, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, ProjectedVolumeSource, ResourceRequirements, SeccompProfile,
-        SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
+        Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile,
+        EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, ObjectFieldSelector,
+        PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, ProjectedVolumeSource,
+        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
+        ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
@@ -55,12 +57,25 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
     let name = batch.metadata.name.as_deref().unwrap_or_default();
     let mut meta = metadata(batch, names::pod(name, attempt));
     let ours = meta.labels.take().unwrap_or_default();
-    let more = [(names::LABEL_COMPONENT, CONTAINER_RUNNER.to_owned()), (names::LABEL_IMAGES, images::fingerprint(settings))];
+    let more = [
+        (names::LABEL_COMPONENT, CONTAINER_RUNNER.to_owned()),
+        (names::LABEL_IMAGES, images::fingerprint(settings)),
+    ];
     let more = more.map(|(key, value)| (key.to_owned(), value));
     // Ours last: the operator finds its Pods by them.
-    meta.labels = Some(settings.labels.clone().into_iter().chain(provider.runner.labels.clone()).chain(ours).chain(more).collect());
+    meta.labels = Some(
+        settings
+            .labels
+            .clone()
+            .into_iter()
+            .chain(provider.runner.labels.clone())
+            .chain(ours)
+            .chain(more)
+            .collect(),
+    );
 
-    let or = |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
+    let or =
+        |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
     let over = &provider.runner;
     Pod {
         metadata: meta,
@@ -70,18 +85,34 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace_seconds(provider)),
-            priority_class_name: over.priority_class_name.clone().or_else(|| settings.priority_class_name.clone()),
-            node_selector: Some(if over.node_selector.is_empty() { settings.node_selector.clone() } else { over.node_selector.clone() })
-                .filter(|m| !m.is_empty()),
-            tolerations: Some(if over.tolerations.is_empty() { settings.tolerations.clone() } else { over.tolerations.clone() }).filter(|t| !t.is_empty()),
-            image_pull_secrets: Some(or(&over.image_pull_secrets, &settings.image_pull_secrets)).filter(|s| !s.is_empty()),
+            priority_class_name: over
+                .priority_class_name
+                .clone()
+                .or_else(|| settings.priority_class_name.clone()),
+            node_selector: Some(if over.node_selector.is_empty() {
+                settings.node_selector.clone()
+            } else {
+                over.node_selector.clone()
+            })
+            .filter(|m| !m.is_empty()),
+            tolerations: Some(if over.tolerations.is_empty() {
+                settings.tolerations.clone()
+            } else {
+                over.tolerations.clone()
+            })
+            .filter(|t| !t.is_empty()),
+            image_pull_secrets: Some(or(&over.image_pull_secrets, &settings.image_pull_secrets))
+                .filter(|s| !s.is_empty()),
             security_context: Some(PodSecurityContext {
                 run_as_non_root: Some(true),
                 run_as_user: settings.run_as_user,
                 fs_group: settings.fs_group,
                 // Walking through a large evidence volume at each start would take minutes.
                 fs_group_change_policy: settings.fs_group.map(|_| "OnRootMismatch".to_owned()),
-                seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    ..SeccompProfile::default()
+                }),
                 ..PodSecurityContext::default()
             }),
             init_containers: Some(vec![browser(provider, settings)]),
@@ -95,7 +126,8 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
 
 /// Time for the logout flow when the Pod is told to go: two pages as slow as the provider allows, and a little.
 fn grace_seconds(provider: &FnoProviderSpec) -> i64 {
-    let page = i64::try_from(provider.browser.page_load_timeout.std().as_secs()).unwrap_or(i64::MAX);
+    let page =
+        i64::try_from(provider.browser.page_load_timeout.std().as_secs()).unwrap_or(i64::MAX);
     page.saturating_mul(2).saturating_add(30).clamp(30, 600)
 }
 
@@ -111,7 +143,11 @@ fn browser(provider: &FnoProviderSpec, settings: &RunnerSettings) -> Container {
         restart_policy: Some("Always".to_owned()),
         env: Some(vec![value("HOME", "/tmp"), value("TMPDIR", "/tmp")]),
         volume_mounts: Some(mounts),
-        ..container(&settings.browser_image, provider.runner.browser_resources.as_ref().unwrap_or(&settings.browser_resources), settings)
+        ..container(
+            &settings.browser_image,
+            provider.runner.browser_resources.as_ref().unwrap_or(&settings.browser_resources),
+            settings,
+        )
     }
 }
 
@@ -129,9 +165,14 @@ fn runner(input: &PodInput<'_>) -> Container {
         value("FNO_JOB_DEADLINE", &fno_crds::Duration::from(job_deadline).to_string()),
         value("FNO_LOG_LEVEL", log_level),
     ];
-    env.extend(evidence.s3.endpoint.as_ref().map(|endpoint| value("FNO_EVIDENCE_S3_ENDPOINT", endpoint)));
+    env.extend(
+        evidence.s3.endpoint.as_ref().map(|endpoint| value("FNO_EVIDENCE_S3_ENDPOINT", endpoint)),
+    );
     env.extend(evidence.s3.region.as_ref().map(|region| value("FNO_EVIDENCE_S3_REGION", region)));
-    let store = evidence.folder().map_or_else(|| mount("evidence", PATH_EVIDENCE_S3, true), |folder| mount("evidence", folder, false));
+    let store = evidence.folder().map_or_else(
+        || mount("evidence", PATH_EVIDENCE_S3, true),
+        |folder| mount("evidence", folder, false),
+    );
     Container {
         name: CONTAINER_RUNNER.to_owned(),
         args: Some(vec!["run".to_owned()]),
@@ -143,11 +184,19 @@ fn runner(input: &PodInput<'_>) -> Container {
             mount("token", PATH_TOKEN, true),
             store,
         ]),
-        ..container(&settings.image, provider.runner.resources.as_ref().unwrap_or(&settings.resources), settings)
+        ..container(
+            &settings.image,
+            provider.runner.resources.as_ref().unwrap_or(&settings.resources),
+            settings,
+        )
     }
 }
 
-fn container(image: &str, resources: &ResourceRequirements, settings: &RunnerSettings) -> Container {
+fn container(
+    image: &str,
+    resources: &ResourceRequirements,
+    settings: &RunnerSettings,
+) -> Container {
     Container {
         image: Some(image.to_owned()),
         image_pull_policy: Some(settings.image_pull_policy.clone()),
@@ -156,7 +205,10 @@ fn container(image: &str, resources: &ResourceRequirements, settings: &RunnerSet
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".to_owned()]),
+                ..Capabilities::default()
+            }),
             read_only_root_filesystem: Some(true),
             run_as_non_root: Some(true),
             ..SecurityContext::default()
@@ -165,7 +217,13 @@ fn container(image: &str, resources: &ResourceRequirements, settings: &RunnerSet
     }
 }
 
-fn volumes(batch: &str, provider: &FnoProviderSpec, credentials_secret: &str, settings: &RunnerSettings, evidence: &EvidenceSettings) -> Vec<Volume> {
+fn volumes(
+    batch: &str,
+    provider: &FnoProviderSpec,
+    credentials_secret: &str,
+    settings: &RunnerSettings,
+    evidence: &EvidenceSettings,
+) -> Vec<Volume> {
     let mut volumes = vec![
         empty("runner-tmp", None, &settings.tmp_size),
         empty("browser-tmp", None, &settings.tmp_size),
@@ -178,7 +236,10 @@ fn volumes(batch: &str, provider: &FnoProviderSpec, credentials_secret: &str, se
     volumes.push(if evidence.folder().is_some() {
         Volume {
             name: "evidence".to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource { claim_name: evidence.claim.name.clone(), read_only: None }),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: evidence.claim.name.clone(),
+                read_only: None,
+            }),
             ..Volume::default()
         }
     } else {
@@ -189,7 +250,11 @@ fn volumes(batch: &str, provider: &FnoProviderSpec, credentials_secret: &str, se
             name: "ca".to_owned(),
             secret: Some(SecretVolumeSource {
                 secret_name: Some(bundle.name.clone()),
-                items: Some(vec![KeyToPath { key: bundle.key.clone(), path: "ca.crt".to_owned(), mode: None }]),
+                items: Some(vec![KeyToPath {
+                    key: bundle.key.clone(),
+                    path: "ca.crt".to_owned(),
+                    mode: None,
+                }]),
                 optional: bundle.optional,
                 ..SecretVolumeSource::default()
             }),
@@ -217,7 +282,11 @@ fn token() -> Volume {
                 VolumeProjection {
                     config_map: Some(ConfigMapProjection {
                         name: "kube-root-ca.crt".to_owned(),
-                        items: Some(vec![KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), mode: None }]),
+                        items: Some(vec![KeyToPath {
+                            key: "ca.crt".to_owned(),
+                            path: "ca.crt".to_owned(),
+                            mode: None,
+                        }]),
                         optional: None,
                     }),
                     ..projection()
@@ -241,7 +310,10 @@ fn token() -> Volume {
 fn empty(name: &str, medium: Option<&str>, size: &Quantity) -> Volume {
     Volume {
         name: name.to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource { medium: medium.map(ToOwned::to_owned), size_limit: Some(size.clone()) }),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: medium.map(ToOwned::to_owned),
+            size_limit: Some(size.clone()),
+        }),
         ..Volume::default()
     }
 }
@@ -252,7 +324,15 @@ fn secret(name: &str, of: &str, keys: &[&str]) -> Volume {
         secret: Some(SecretVolumeSource {
             secret_name: Some(of.to_owned()),
             default_mode: Some(SECRET_MODE),
-            items: Some(keys.iter().map(|key| KeyToPath { key: (*key).to_owned(), path: (*key).to_owned(), mode: None }).collect()),
+            items: Some(
+                keys.iter()
+                    .map(|key| KeyToPath {
+                        key: (*key).to_owned(),
+                        path: (*key).to_owned(),
+                        mode: None,
+                    })
+                    .collect(),
+            ),
             optional: None,
         }),
         ..Volume::default()
@@ -260,7 +340,12 @@ fn secret(name: &str, of: &str, keys: &[&str]) -> Volume {
 }
 
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
-    VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), read_only: read_only.then_some(true), ..VolumeMount::default() }
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
 }
 
 fn value(name: &str, value: &str) -> EnvVar {
@@ -272,7 +357,14 @@ fn field_ref(path: &str) -> ObjectFieldSelector {
 }
 
 fn field(name: &str, path: &str) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: None, value_from: Some(EnvVarSource { field_ref: Some(field_ref(path)), ..EnvVarSource::default() }) }
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref: Some(field_ref(path)),
+            ..EnvVarSource::default()
+        }),
+    }
 }
 
 #[cfg(test)]

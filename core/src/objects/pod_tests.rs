@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::objects::{EvidenceClaim, access, evidence_claim, images_replaced, totp_secret, work_secret};
+use crate::objects::{
+    EvidenceClaim, access, evidence_claim, images_replaced, totp_secret, work_secret,
+};
 
 fn batch() -> FnoBatch {
     serde_json::from_value(serde_json::json!({
@@ -23,10 +25,15 @@ fn provider(runner: serde_json::Value) -> FnoProviderSpec {
 }
 
 fn settings() -> RunnerSettings {
-    serde_json::from_value(serde_json::json!({"image": "runner:1", "browserImage": "browser:1"})).expect("settings")
+    serde_json::from_value(serde_json::json!({"image": "runner:1", "browserImage": "browser:1"}))
+        .expect("settings")
 }
 
-fn built(provider: &FnoProviderSpec, settings: &RunnerSettings, evidence: &EvidenceSettings) -> Pod {
+fn built(
+    provider: &FnoProviderSpec,
+    settings: &RunnerSettings,
+    evidence: &EvidenceSettings,
+) -> Pod {
     pod(&PodInput {
         batch: &batch(),
         attempt: 1,
@@ -41,7 +48,11 @@ fn built(provider: &FnoProviderSpec, settings: &RunnerSettings, evidence: &Evide
 
 #[test]
 fn the_pod_of_a_batch_looks_like_this() {
-    insta::assert_yaml_snapshot!(built(&provider(serde_json::json!({})), &settings(), &EvidenceSettings::default()));
+    insta::assert_yaml_snapshot!(built(
+        &provider(serde_json::json!({})),
+        &settings(),
+        &EvidenceSettings::default()
+    ));
 }
 
 #[test]
@@ -54,7 +65,8 @@ fn a_provider_overrides_what_the_settings_say_and_our_labels_win() {
     general.node_selector = [("zone".to_owned(), "a".to_owned())].into();
     general.fs_group = None;
     general.labels = [("team".to_owned(), "lines".to_owned())].into();
-    let mut evidence = EvidenceSettings { url: "s3://bucket/prefix".to_owned(), ..EvidenceSettings::default() };
+    let mut evidence =
+        EvidenceSettings { url: "s3://bucket/prefix".to_owned(), ..EvidenceSettings::default() };
     evidence.s3.endpoint = Some("https://s3.example".to_owned());
     insta::assert_yaml_snapshot!(built(&provider(own), &general, &evidence));
 }
@@ -64,13 +76,19 @@ fn the_browser_gets_no_secret_and_no_token_and_nothing_runs_with_privileges() {
     let pod = built(&provider(serde_json::json!({})), &settings(), &EvidenceSettings::default());
     let spec = pod.spec.expect("a spec");
     let browser = &spec.init_containers.as_ref().expect("a sidecar")[0];
-    let mounted: BTreeSet<_> = browser.volume_mounts.iter().flatten().map(|m| m.name.as_str()).collect();
+    let mounted: BTreeSet<_> =
+        browser.volume_mounts.iter().flatten().map(|m| m.name.as_str()).collect();
     assert_eq!(mounted, BTreeSet::from(["browser-tmp", "shm"]));
     for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
         let security = container.security_context.as_ref().expect(&container.name);
         assert_eq!(security.allow_privilege_escalation, Some(false), "{}", container.name);
         assert_eq!(security.read_only_root_filesystem, Some(true), "{}", container.name);
-        assert_eq!(security.capabilities.as_ref().and_then(|c| c.drop.as_ref()), Some(&vec!["ALL".to_owned()]), "{}", container.name);
+        assert_eq!(
+            security.capabilities.as_ref().and_then(|c| c.drop.as_ref()),
+            Some(&vec!["ALL".to_owned()]),
+            "{}",
+            container.name
+        );
         assert!(container.env_from.is_none(), "{}", container.name);
     }
 }
@@ -80,7 +98,8 @@ fn other_images_are_told_whatever_a_webhook_made_of_the_containers() {
     let (old, mut new) = (settings(), settings());
     new.image = "runner:2".to_owned();
     let mut pod = built(&provider(serde_json::json!({})), &old, &EvidenceSettings::default());
-    pod.spec.as_mut().expect("a spec").containers[0].image = Some("mirror.example/runner:1".to_owned());
+    pod.spec.as_mut().expect("a spec").containers[0].image =
+        Some("mirror.example/runner:1".to_owned());
     assert!(!images_replaced(&pod.metadata, &old));
     assert!(images_replaced(&pod.metadata, &new));
     pod.metadata.labels = None;
@@ -103,7 +122,10 @@ fn a_runner_reaches_its_own_batch_and_its_own_codes_only() {
 fn secrets_are_immutable_and_owned_by_the_batch() {
     let batch = batch();
     let secret = totp_secret(&batch, 2, "123456", 58_000_000, jiff::Timestamp::UNIX_EPOCH);
-    assert_eq!((secret.metadata.name.as_deref(), secret.immutable), (Some("octotel-0a1b2c3d-totp-2"), Some(true)));
+    assert_eq!(
+        (secret.metadata.name.as_deref(), secret.immutable),
+        (Some("octotel-0a1b2c3d-totp-2"), Some(true))
+    );
     assert!(crate::objects::is_owned(&secret.metadata, &batch));
     let work: crate::work::Work = serde_json::from_value(serde_json::json!({
         "namespace": "lines", "batch": "octotel-0a1b2c3d", "provider": "octotel", "account": "main", "totp": true, "baseUrl": "", "allowedOrigins": [],
@@ -111,7 +133,8 @@ fn secrets_are_immutable_and_owned_by_the_batch() {
     }))
     .expect("work");
     let secret = work_secret(&batch, &work).expect("work serialises");
-    let stored: crate::work::Work = serde_json::from_slice(&secret.data.expect("data")["work.json"].0).expect("work");
+    let stored: crate::work::Work =
+        serde_json::from_slice(&secret.data.expect("data")["work.json"].0).expect("work");
     assert_eq!(stored, work);
 }
 

@@ -20,7 +20,13 @@ pub fn work_secret(batch: &FnoBatch, work: &Work) -> Result<Secret, serde_json::
 
 /// `<batch>-totp-<login>`: one code, of one time step, not to be typed after `not_after`.
 #[must_use]
-pub fn totp_secret(batch: &FnoBatch, login: i32, code: &str, step: i64, not_after: Timestamp) -> Secret {
+pub fn totp_secret(
+    batch: &FnoBatch,
+    login: i32,
+    code: &str,
+    step: i64,
+    not_after: Timestamp,
+) -> Secret {
     let name = names::totp_secret(batch.metadata.name.as_deref().unwrap_or_default(), login);
     immutable(
         batch,

@@ -116,13 +116,23 @@ impl Default for EvidenceSettings {
 
 impl Default for EvidenceClaim {
     fn default() -> Self {
-        Self { name: "fno-evidence".to_owned(), size: Quantity("5Gi".to_owned()), storage_class_name: None, access_modes: vec!["ReadWriteOnce".to_owned()] }
+        Self {
+            name: "fno-evidence".to_owned(),
+            size: Quantity("5Gi".to_owned()),
+            storage_class_name: None,
+            access_modes: vec!["ReadWriteOnce".to_owned()],
+        }
     }
 }
 
 impl Default for EvidenceS3 {
     fn default() -> Self {
-        Self { endpoint: None, region: None, credentials_dir: "/var/run/fno/evidence-s3".to_owned(), secret: "fno-evidence-s3".to_owned() }
+        Self {
+            endpoint: None,
+            region: None,
+            credentials_dir: "/var/run/fno/evidence-s3".to_owned(),
+            secret: "fno-evidence-s3".to_owned(),
+        }
     }
 }
 
@@ -142,10 +152,18 @@ fn tmp_size() -> Quantity {
     Quantity("1Gi".to_owned())
 }
 fn quantities(values: &[(&str, &str)]) -> Option<BTreeMap<String, Quantity>> {
-    Some(values.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).to_owned()))).collect())
+    Some(
+        values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Quantity((*value).to_owned())))
+            .collect(),
+    )
 }
 fn runner_resources() -> ResourceRequirements {
-    ResourceRequirements { requests: quantities(&[("cpu", "50m"), ("memory", "64Mi")]), ..ResourceRequirements::default() }
+    ResourceRequirements {
+        requests: quantities(&[("cpu", "50m"), ("memory", "64Mi")]),
+        ..ResourceRequirements::default()
+    }
 }
 fn browser_resources() -> ResourceRequirements {
     ResourceRequirements {

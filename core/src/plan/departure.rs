@@ -49,12 +49,27 @@ impl<'a> Departure<'a> {
 
     /// What it asks of the cluster's runners.
     pub fn claim(&self) -> runners::Claim<'_> {
-        let (priority, since) = self.queue.jobs.first().map_or((0, Timestamp::MAX), |first| (first.priority, queue::eligible_since(first)));
-        runners::Claim { wanted: self.wanted, held: self.runners_held, priority, since, key: &self.queue.provider.key }
+        let (priority, since) =
+            self.queue.jobs.first().map_or((0, Timestamp::MAX), |first| {
+                (first.priority, queue::eligible_since(first))
+            });
+        runners::Claim {
+            wanted: self.wanted,
+            held: self.runners_held,
+            priority,
+            since,
+            key: &self.queue.provider.key,
+        }
     }
 
     /// Deals the jobs to the sessions that got a runner. The rest waits for what was short.
-    pub fn go(self, runners: usize, max_runners: usize, names: &mut Names<'_>, report: &mut Report) {
+    pub fn go(
+        self,
+        runners: usize,
+        max_runners: usize,
+        names: &mut Names<'_>,
+        report: &mut Report,
+    ) {
         let provider = self.queue.provider;
         let slots = &self.possible.slots[..runners];
         let (hands, left) = self.deal(slots);
@@ -63,7 +78,10 @@ impl<'a> Departure<'a> {
                 continue;
             }
             jobs.sort_unstable_by(|a, b| queue::running_order(a).cmp(&queue::running_order(b)));
-            report.create(NewBatch { key: names.give(&provider.key, slot.account, &jobs), spec: spec(provider, slot.account, &jobs) });
+            report.create(NewBatch {
+                key: names.give(&provider.key, slot.account, &jobs),
+                spec: spec(provider, slot.account, &jobs),
+            });
         }
         let short = if runners < self.wanted {
             sentences::runners(max_runners)
@@ -82,7 +100,12 @@ impl<'a> Departure<'a> {
             return (vec![vec![canary]], rest);
         }
         let starts: Vec<f64> = slots.iter().map(|slot| slot.start).collect();
-        deal::deal(jobs, &starts, &Bounds { jobs: *session_jobs, seconds: *session_seconds }, |job| provider.job_seconds(job.action))
+        deal::deal(
+            jobs,
+            &starts,
+            &Bounds { jobs: *session_jobs, seconds: *session_seconds },
+            |job| provider.job_seconds(job.action),
+        )
     }
 }
 
@@ -93,7 +116,10 @@ fn spec(provider: &ProviderView, account: &str, jobs: &[&JobView]) -> FnoBatchSp
         account: account.to_owned(),
         provider_generation: provider.generation,
         flows_digest: provider.flows_digest.clone(),
-        jobs: jobs.iter().map(|job| JobReference { name: job.key.name.clone(), uid: job.uid.clone() }).collect(),
+        jobs: jobs
+            .iter()
+            .map(|job| JobReference { name: job.key.name.clone(), uid: job.uid.clone() })
+            .collect(),
         stop: Stop::None,
         ttl_seconds_after_finished: BATCH_TTL_SECONDS,
     }

@@ -22,8 +22,15 @@ pub(super) struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     pub fn of(provider: &'a ProviderView) -> Self {
-        let held_by_spec = provider.spec.suspend_cancellations.then(|| sentences::cancellations_suspended(provider));
-        Self { provider, cancellations: held_by_spec.or_else(|| provider.cancellations_blocked.clone()), shut: shut(provider) }
+        let held_by_spec = provider
+            .spec
+            .suspend_cancellations
+            .then(|| sentences::cancellations_suspended(provider));
+        Self {
+            provider,
+            cancellations: held_by_spec.or_else(|| provider.cancellations_blocked.clone()),
+            shut: shut(provider),
+        }
     }
 }
 
@@ -39,11 +46,19 @@ fn shut(provider: &ProviderView) -> Option<Blocked> {
             Gate::Shut(blocked) => first = first.or(Some(blocked)),
         }
     }
-    Some(first.map_or_else(|| sentences::no_account(provider), |blocked| sentences::accounts_shut(blocked, provider.accounts.len())))
+    Some(first.map_or_else(
+        || sentences::no_account(provider),
+        |blocked| sentences::accounts_shut(blocked, provider.accounts.len()),
+    ))
 }
 
 /// What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
-pub(super) fn stand(job: &JobView, rules: Option<&Rules<'_>>, inviter: Option<&BatchView>, now: Timestamp) -> Stand {
+pub(super) fn stand(
+    job: &JobView,
+    rules: Option<&Rules<'_>>,
+    inviter: Option<&BatchView>,
+    now: Timestamp,
+) -> Stand {
     if job.cancel_requested {
         return Stand::Withdrawn;
     }
@@ -70,7 +85,10 @@ pub(super) fn stand(job: &JobView, rules: Option<&Rules<'_>>, inviter: Option<&B
             .then(|| sentences::provider_suspended(provider))
             .or_else(|| job.not_before.filter(|at| now < *at).map(sentences::not_before))
             .or_else(|| job.retry_at.filter(|at| now < *at).map(sentences::retry_backoff))
-            .or_else(|| (cancellation && provider.spec.approval == Approval::Cancellations && !job.approved).then(sentences::awaiting_approval))
+            .or_else(|| {
+                (cancellation && provider.spec.approval == Approval::Cancellations && !job.approved)
+                    .then(sentences::awaiting_approval)
+            })
             .or_else(|| provider.blocked.clone())
             .or_else(|| cancellations.clone().filter(|_| cancellation))
             .or_else(|| job.circuit.clone())

@@ -15,7 +15,13 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub fn of(batches: &'a [BatchView]) -> Self {
-        Self { known: batches.iter().map(|batch| (batch.key.namespace.as_str(), batch.key.name.as_str())).collect(), new: HashSet::new() }
+        Self {
+            known: batches
+                .iter()
+                .map(|batch| (batch.key.namespace.as_str(), batch.key.name.as_str()))
+                .collect(),
+            new: HashSet::new(),
+        }
     }
 
     /// `<provider>-<8 hex digits of a SHA-256 over the account and every job's UID and resourceVersion>`.
@@ -24,7 +30,12 @@ impl<'a> Names<'a> {
     /// unchanged): a counter is hashed as well until the name is free.
     pub fn give(&mut self, provider: &Key, account: &str, jobs: &[&JobView]) -> Key {
         let mut base = Sha256::new();
-        for part in jobs.iter().flat_map(|job| [&job.uid, &job.resource_version]).map(String::as_str).chain([account]) {
+        for part in jobs
+            .iter()
+            .flat_map(|job| [&job.uid, &job.resource_version])
+            .map(String::as_str)
+            .chain([account])
+        {
             base.update(part);
             base.update([0]);
         }
@@ -34,8 +45,13 @@ impl<'a> Names<'a> {
                 hash.update(salt.to_be_bytes());
             }
             let digits = HEXLOWER.encode(&hash.finalize()[..4]);
-            let key = Key { namespace: provider.namespace.clone(), name: format!("{}-{digits}", provider.name) };
-            if !self.known.contains(&(key.namespace.as_str(), key.name.as_str())) && self.new.insert(key.clone()) {
+            let key = Key {
+                namespace: provider.namespace.clone(),
+                name: format!("{}-{digits}", provider.name),
+            };
+            if !self.known.contains(&(key.namespace.as_str(), key.name.as_str()))
+                && self.new.insert(key.clone())
+            {
                 return key;
             }
         }

@@ -41,7 +41,8 @@ impl<'a> Queue<'a> {
         let seconds: f64 = jobs.iter().map(|job| provider.job_seconds(job.action)).sum();
         let lifetime = provider.spec.session.max_lifetime.std().as_secs_f64();
         let session_seconds = (lifetime * LIFETIME_USED - provider.login_seconds()).max(0.0);
-        let max_jobs = usize::try_from(provider.spec.batching.max_jobs).unwrap_or(1).clamp(1, MOST_JOBS);
+        let max_jobs =
+            usize::try_from(provider.spec.batching.max_jobs).unwrap_or(1).clamp(1, MOST_JOBS);
         let mean = seconds / jobs.len() as f64;
         let session_jobs = max_jobs.min((session_seconds / mean + 1e-9) as usize).max(1);
         Self { provider, jobs, seconds, session_seconds, session_jobs }
@@ -54,21 +55,44 @@ impl<'a> Queue<'a> {
     /// A queue leaves as a whole: its remainder would only linger for a batch of its own.
     pub fn closing(&self, now: Timestamp) -> Closing {
         let linger = self.provider.spec.batching.linger.signed();
-        let until = self.jobs.iter().map(|job| eligible_since(job)).min().map_or(now, |oldest| later(oldest, linger));
-        let presses = self.jobs.iter().enumerate().filter_map(|(rank, job)| Some(earlier(job.deadline?, self.time_until_done(rank) + linger))).min();
+        let until = self
+            .jobs
+            .iter()
+            .map(|job| eligible_since(job))
+            .min()
+            .map_or(now, |oldest| later(oldest, linger));
+        let presses = self
+            .jobs
+            .iter()
+            .enumerate()
+            .filter_map(|(rank, job)| {
+                Some(earlier(job.deadline?, self.time_until_done(rank) + linger))
+            })
+            .min();
         let wake_at = presses.map_or(until, |presses| presses.min(until));
-        if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now { Closing::Leaves } else { Closing::Lingers { until, wake_at } }
+        if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now {
+            Closing::Leaves
+        } else {
+            Closing::Lingers { until, wake_at }
+        }
     }
 
     /// From leaving to the end of the job at this place in the queue, if a session is free.
     fn time_until_done(&self, rank: usize) -> SignedDuration {
         let place = rank.min(self.session_jobs - 1) + 1;
-        SignedDuration::try_from_secs_f64((place as f64).mul_add(self.mean_job_seconds(), self.provider.login_seconds())).unwrap_or(SignedDuration::MAX)
+        SignedDuration::try_from_secs_f64(
+            (place as f64).mul_add(self.mean_job_seconds(), self.provider.login_seconds()),
+        )
+        .unwrap_or(SignedDuration::MAX)
     }
 
     /// The one job that goes first when it is not known whether the flow works: a validation if there is one, for it can do no harm.
     pub fn canary(&self) -> (&'a JobView, Vec<&'a JobView>) {
-        let index = self.jobs.iter().position(|job| job.action == fno_crds::Action::Validation).unwrap_or(0);
+        let index = self
+            .jobs
+            .iter()
+            .position(|job| job.action == fno_crds::Action::Validation)
+            .unwrap_or(0);
         let mut rest = self.jobs.clone();
         let canary = rest.remove(index);
         (canary, rest)
@@ -77,12 +101,23 @@ impl<'a> Queue<'a> {
 
 /// The order in which jobs leave.
 fn order(job: &JobView) -> impl Ord + '_ {
-    (Reverse(job.priority), job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.as_str())
+    (
+        Reverse(job.priority),
+        job.deadline.unwrap_or(Timestamp::MAX),
+        job.created_at,
+        job.key.name.as_str(),
+    )
 }
 
 /// The order in which the jobs of a batch run.
 pub(super) fn running_order(job: &JobView) -> impl Ord + '_ {
-    (Reverse(job.priority), job.action, job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.as_str())
+    (
+        Reverse(job.priority),
+        job.action,
+        job.deadline.unwrap_or(Timestamp::MAX),
+        job.created_at,
+        job.key.name.as_str(),
+    )
 }
 
 /// Linger counts from when the job could first have gone.

@@ -16,7 +16,14 @@ pub(super) struct Report {
 
 impl Report {
     pub const fn new(now: Timestamp) -> Self {
-        Self { now, create: Vec::new(), waits: Vec::new(), fail: Vec::new(), withdraw: Vec::new(), wake_at: None }
+        Self {
+            now,
+            create: Vec::new(),
+            waits: Vec::new(),
+            fail: Vec::new(),
+            withdraw: Vec::new(),
+            wake_at: None,
+        }
     }
 
     pub fn create(&mut self, batch: NewBatch) {
@@ -25,7 +32,10 @@ impl Report {
 
     /// A job that waits changes by itself when it becomes due, and when its deadline passes.
     pub fn wait(&mut self, job: &JobView, blocked: Blocked) {
-        [job.not_before, job.retry_at, job.deadline].into_iter().flatten().for_each(|at| self.wake(at));
+        [job.not_before, job.retry_at, job.deadline]
+            .into_iter()
+            .flatten()
+            .for_each(|at| self.wake(at));
         self.waits.push((job.key.clone(), blocked));
     }
 

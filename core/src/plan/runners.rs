@@ -28,9 +28,9 @@ pub(super) struct Claim<'a> {
 pub(super) fn share(now: Timestamp, free: usize, claims: &[Claim<'_>]) -> Vec<usize> {
     let mut given = vec![0; claims.len()];
     for _ in 0..free {
-        let next = (0..claims.len())
-            .filter(|&i| given[i] < claims[i].wanted)
-            .min_by_key(|&i| (claims[i].held + given[i], Reverse(urgency(now, &claims[i])), claims[i].key));
+        let next = (0..claims.len()).filter(|&i| given[i] < claims[i].wanted).min_by_key(|&i| {
+            (claims[i].held + given[i], Reverse(urgency(now, &claims[i])), claims[i].key)
+        });
         match next {
             Some(i) => given[i] += 1,
             None => break,

@@ -19,7 +19,10 @@ fn at(time: Timestamp) -> Timestamp {
 }
 
 pub(super) fn deadline_exceeded(deadline: Timestamp) -> Blocked {
-    blocked(Reason::DeadlineExceeded, format!("spec.deadline ({}) passed before the job was started.", at(deadline)))
+    blocked(
+        Reason::DeadlineExceeded,
+        format!("spec.deadline ({}) passed before the job was started.", at(deadline)),
+    )
 }
 
 pub(super) fn invited(batch: &str) -> Blocked {
@@ -31,15 +34,28 @@ pub(super) fn job_suspended() -> Blocked {
 }
 
 pub(crate) fn provider_suspended(provider: &ProviderView) -> Blocked {
-    blocked(Reason::Suspended, format!("Provider {} is suspended (spec.suspend).", provider.key.name))
+    blocked(
+        Reason::Suspended,
+        format!("Provider {} is suspended (spec.suspend).", provider.key.name),
+    )
 }
 
 pub(super) fn provider_not_found(namespace: &str, provider: &str) -> Blocked {
-    blocked(Reason::ProviderNotFound, format!("There is no FnoProvider {provider:?} in namespace {namespace:?}."))
+    blocked(
+        Reason::ProviderNotFound,
+        format!("There is no FnoProvider {provider:?} in namespace {namespace:?}."),
+    )
 }
 
 pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Blocked {
-    blocked(Reason::NoFlow, format!("Provider {} has no {} flow (spec.flows).", provider.key.name, action.to_string().to_lowercase()))
+    blocked(
+        Reason::NoFlow,
+        format!(
+            "Provider {} has no {} flow (spec.flows).",
+            provider.key.name,
+            action.to_string().to_lowercase()
+        ),
+    )
 }
 
 pub(super) fn not_before(time: Timestamp) -> Blocked {
@@ -47,7 +63,10 @@ pub(super) fn not_before(time: Timestamp) -> Blocked {
 }
 
 pub(super) fn retry_backoff(time: Timestamp) -> Blocked {
-    blocked(Reason::RetryBackoff, format!("The last try failed; the next one is due at {} (status.retryAt).", at(time)))
+    blocked(
+        Reason::RetryBackoff,
+        format!("The last try failed; the next one is due at {} (status.retryAt).", at(time)),
+    )
 }
 
 pub(super) fn awaiting_approval() -> Blocked {
@@ -55,15 +74,25 @@ pub(super) fn awaiting_approval() -> Blocked {
 }
 
 pub(super) fn cancellations_suspended(provider: &ProviderView) -> Blocked {
-    blocked(Reason::CancellationsHeld, format!("Provider {} holds cancellations (spec.suspendCancellations).", provider.key.name))
+    blocked(
+        Reason::CancellationsHeld,
+        format!("Provider {} holds cancellations (spec.suspendCancellations).", provider.key.name),
+    )
 }
 
 pub(super) fn no_account(provider: &ProviderView) -> Blocked {
-    blocked(Reason::ProviderNotReady, format!("Provider {} has no account (spec.accounts).", provider.key.name))
+    blocked(
+        Reason::ProviderNotReady,
+        format!("Provider {} has no account (spec.accounts).", provider.key.name),
+    )
 }
 
 pub(super) fn accounts_shut(first: &Blocked, accounts: usize) -> Blocked {
-    let also = if accounts > 1 { format!(" None of the other {} accounts can be used either.", accounts - 1) } else { String::new() };
+    let also = if accounts > 1 {
+        format!(" None of the other {} accounts can be used either.", accounts - 1)
+    } else {
+        String::new()
+    };
     blocked(first.reason, format!("{}{also}", first.message))
 }
 
@@ -82,7 +111,9 @@ pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Blocked {
 pub(super) fn runners(max_runners: usize) -> Blocked {
     blocked(
         Reason::WaitingForRunner,
-        format!("All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."),
+        format!(
+            "All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."
+        ),
     )
 }
 

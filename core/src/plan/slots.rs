@@ -39,7 +39,11 @@ pub(super) struct Sessions<'a> {
 }
 
 /// What could be opened beside what is at work.
-pub(super) fn sessions<'a>(provider: &'a ProviderView, taken: &Taken<'_>, now: Timestamp) -> Sessions<'a> {
+pub(super) fn sessions<'a>(
+    provider: &'a ProviderView,
+    taken: &Taken<'_>,
+    now: Timestamp,
+) -> Sessions<'a> {
     let spec = &provider.spec;
     let none = |limit| Sessions { slots: Vec::new(), limit, login_gap: 0.0 };
     if provider.flow_gate == Gate::Trial && taken.sessions > 0 {
@@ -66,13 +70,22 @@ pub(super) fn sessions<'a>(provider: &'a ProviderView, taken: &Taken<'_>, now: T
         let first = first_login(account, provider.login_seconds(), now);
         for nth in 0..most.saturating_sub(live).min(free) {
             let start = (nth as f64).mul_add(period(account), first);
-            candidates.push((start, account.gate == Gate::Trial, account.last_step, live + nth, index));
+            candidates.push((
+                start,
+                account.gate == Gate::Trial,
+                account.last_step,
+                live + nth,
+                index,
+            ));
         }
     }
     // The soonest login; a proven account before one on trial; the account whose last code is longest ago; the one with the fewest sessions.
-    candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2, a.3, a.4).cmp(&(b.1, b.2, b.3, b.4))));
+    candidates.sort_unstable_by(|a, b| {
+        a.0.total_cmp(&b.0).then_with(|| (a.1, a.2, a.3, a.4).cmp(&(b.1, b.2, b.3, b.4)))
+    });
 
-    let usable = || provider.accounts.iter().filter(|account| !matches!(account.gate, Gate::Shut(_)));
+    let usable =
+        || provider.accounts.iter().filter(|account| !matches!(account.gate, Gate::Shut(_)));
     let limit = if provider.flow_gate == Gate::Trial {
         Limit::Canary
     } else if candidates.len() >= free {
@@ -83,7 +96,13 @@ pub(super) fn sessions<'a>(provider: &'a ProviderView, taken: &Taken<'_>, now: T
         Limit::AccountSessions
     };
     candidates.truncate(if provider.flow_gate == Gate::Trial { 1 } else { free });
-    let slots = candidates.into_iter().map(|(start, _, _, _, index)| Slot { account: provider.accounts[index].name.as_str(), start }).collect();
+    let slots = candidates
+        .into_iter()
+        .map(|(start, _, _, _, index)| Slot {
+            account: provider.accounts[index].name.as_str(),
+            start,
+        })
+        .collect();
     Sessions { slots, limit, login_gap: login_gap(usable()) }
 }
 
@@ -91,7 +110,10 @@ pub(super) fn sessions<'a>(provider: &'a ProviderView, taken: &Taken<'_>, now: T
 /// code is typed, and in that time the next step may begin.
 fn first_login(account: &AccountView, login_seconds: f64, now: Timestamp) -> f64 {
     let (Some(period), Some(last)) = (account.totp_period, account.last_step) else { return 0.0 };
-    let prompt = SignedDuration::try_from_secs_f64(login_seconds).ok().and_then(|login| now.saturating_add(login).ok()).unwrap_or(now);
+    let prompt = SignedDuration::try_from_secs_f64(login_seconds)
+        .ok()
+        .and_then(|login| now.saturating_add(login).ok())
+        .unwrap_or(now);
     step::begins(last.saturating_add(1), period).duration_since(prompt).as_secs_f64().max(0.0)
 }
 

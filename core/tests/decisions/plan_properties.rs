@@ -14,7 +14,8 @@ use crate::world::{START, Scene, account, at, blocked, job, provider};
 
 const PROVIDERS: [&str; 4] = ["evotel", "mfn", "octotel", "openserve"];
 /// What a job that could leave is told.
-const READY: [Reason; 3] = [Reason::WaitingForLinger, Reason::WaitingForSession, Reason::WaitingForRunner];
+const READY: [Reason; 3] =
+    [Reason::WaitingForLinger, Reason::WaitingForSession, Reason::WaitingForRunner];
 
 fn time(seconds: std::ops::Range<i64>) -> impl Strategy<Value = Timestamp> {
     seconds.prop_map(at)
@@ -25,12 +26,14 @@ fn any_gate() -> impl Strategy<Value = Gate> {
 }
 
 fn any_account() -> impl Strategy<Value = AccountView> {
-    (any_gate(), option::of(select(vec![10_i64, 30, 60])), option::of(-5_i64..3)).prop_map(|(gate, totp_period, behind)| AccountView {
-        gate,
-        totp_period,
-        last_step: totp_period.and_then(|period| Some(START / period + behind?)),
-        ..account("")
-    })
+    (any_gate(), option::of(select(vec![10_i64, 30, 60])), option::of(-5_i64..3)).prop_map(
+        |(gate, totp_period, behind)| AccountView {
+            gate,
+            totp_period,
+            last_step: totp_period.and_then(|period| Some(START / period + behind?)),
+            ..account("")
+        },
+    )
 }
 
 prop_compose! {
@@ -107,99 +110,182 @@ prop_compose! {
 fn any_scene() -> impl Strategy<Value = Scene> {
     let jobs = (0..150_usize).prop_flat_map(|count| (0..count).map(any_job).collect::<Vec<_>>());
     let batches = (0..6_usize).prop_flat_map(|count| (0..count).map(any_batch).collect::<Vec<_>>());
-    (PROVIDERS.map(any_provider), jobs, batches, 0..12_usize).prop_map(|(providers, jobs, batches, max_runners)| Scene {
-        now: at(0),
-        providers: providers.into(),
-        jobs,
-        batches,
-        max_runners,
-    })
+    (PROVIDERS.map(any_provider), jobs, batches, 0..12_usize).prop_map(
+        |(providers, jobs, batches, max_runners)| Scene {
+            now: at(0),
+            providers: providers.into(),
+            jobs,
+            batches,
+            max_runners,
+        },
+    )
 }
 
 /// Every rule that can be read off a plan.
 fn check(scene: &Scene, plan: &Plan) -> Result<(), TestCaseError> {
     every_job_has_one_answer(scene, plan)?;
-    let jobs: HashMap<&str, &JobView> = scene.jobs.iter().map(|job| (job.uid.as_str(), job)).collect();
+    let jobs: HashMap<&str, &JobView> =
+        scene.jobs.iter().map(|job| (job.uid.as_str(), job)).collect();
     let mut names: BTreeSet<&Key> = scene.batches.iter().map(|batch| &batch.key).collect();
     for batch in &plan.create {
         prop_assert!(names.insert(&batch.key), "the name {:?} is used twice", batch.key);
-        let provider = scene.providers.iter().find(|provider| provider.key.name == batch.spec.provider).expect("a batch of a provider that exists");
+        let provider = scene
+            .providers
+            .iter()
+            .find(|provider| provider.key.name == batch.spec.provider)
+            .expect("a batch of a provider that exists");
         batch_is_sound(scene, provider, batch, &jobs)?;
     }
     for provider in &scene.providers {
         limits_hold(scene, provider, plan)?;
     }
     let runners = scene.batches.iter().filter(|batch| batch.holds_runner).count();
-    prop_assert!(plan.create.is_empty() || runners + plan.create.len() <= scene.max_runners, "more runners than the cluster allows");
+    prop_assert!(
+        plan.create.is_empty() || runners + plan.create.len() <= scene.max_runners,
+        "more runners than the cluster allows"
+    );
     if plan.waits.values().any(|blocked| blocked.reason == Reason::WaitingForRunner) {
-        prop_assert!(runners + plan.create.len() >= scene.max_runners, "somebody waits for a runner although one is free");
+        prop_assert!(
+            runners + plan.create.len() >= scene.max_runners,
+            "somebody waits for a runner although one is free"
+        );
     }
-    prop_assert!(plan.wake_at.is_none_or(|wake_at| wake_at > scene.now), "a time that has passed wakes nobody");
+    prop_assert!(
+        plan.wake_at.is_none_or(|wake_at| wake_at > scene.now),
+        "a time that has passed wakes nobody"
+    );
     Ok(())
 }
 
 fn every_job_has_one_answer(scene: &Scene, plan: &Plan) -> Result<(), TestCaseError> {
     let mut answers: BTreeMap<&str, usize> = BTreeMap::new();
-    let created = plan.create.iter().flat_map(|batch| batch.spec.jobs.iter().map(|job| job.name.as_str()));
-    let others = plan.waits.keys().chain(plan.fail.keys()).chain(&plan.withdraw).map(|key| key.name.as_str());
+    let created =
+        plan.create.iter().flat_map(|batch| batch.spec.jobs.iter().map(|job| job.name.as_str()));
+    let others = plan
+        .waits
+        .keys()
+        .chain(plan.fail.keys())
+        .chain(&plan.withdraw)
+        .map(|key| key.name.as_str());
     created.chain(others).for_each(|name| *answers.entry(name).or_default() += 1);
     for job in &scene.jobs {
-        prop_assert_eq!(answers.remove(job.key.name.as_str()), Some(1), "answers for {}", job.key.name);
+        prop_assert_eq!(
+            answers.remove(job.key.name.as_str()),
+            Some(1),
+            "answers for {}",
+            job.key.name
+        );
     }
     prop_assert!(answers.is_empty(), "answers for jobs nobody has: {answers:?}");
     Ok(())
 }
 
-fn batch_is_sound(scene: &Scene, provider: &ProviderView, batch: &NewBatch, jobs: &HashMap<&str, &JobView>) -> Result<(), TestCaseError> {
+fn batch_is_sound(
+    scene: &Scene,
+    provider: &ProviderView,
+    batch: &NewBatch,
+    jobs: &HashMap<&str, &JobView>,
+) -> Result<(), TestCaseError> {
     let spec = &provider.spec;
     prop_assert_eq!(&batch.key.namespace, &provider.key.namespace);
-    let digits = batch.key.name.strip_prefix(&provider.key.name).and_then(|rest| rest.strip_prefix('-'));
+    let digits =
+        batch.key.name.strip_prefix(&provider.key.name).and_then(|rest| rest.strip_prefix('-'));
     prop_assert_eq!(digits.map(str::len), Some(8), "{:?}", batch.key);
-    prop_assert!(!spec.suspend && provider.blocked.is_none() && !matches!(provider.flow_gate, Gate::Shut(_)));
-    let account = provider.accounts.iter().find(|account| account.name == batch.spec.account).expect("an account of the provider");
+    prop_assert!(
+        !spec.suspend && provider.blocked.is_none() && !matches!(provider.flow_gate, Gate::Shut(_))
+    );
+    let account = provider
+        .accounts
+        .iter()
+        .find(|account| account.name == batch.spec.account)
+        .expect("an account of the provider");
     prop_assert!(!matches!(account.gate, Gate::Shut(_)), "a shut account is used");
-    prop_assert_eq!((batch.spec.provider_generation, &batch.spec.flows_digest), (provider.generation, &provider.flows_digest));
+    prop_assert_eq!(
+        (batch.spec.provider_generation, &batch.spec.flows_digest),
+        (provider.generation, &provider.flows_digest)
+    );
 
     let size = batch.spec.jobs.len();
-    prop_assert!((1..=usize::try_from(spec.batching.max_jobs).expect("positive").min(200)).contains(&size), "{size} jobs");
+    prop_assert!(
+        (1..=usize::try_from(spec.batching.max_jobs).expect("positive").min(200)).contains(&size),
+        "{size} jobs"
+    );
     let mut seconds = 0.0;
     for reference in &batch.spec.jobs {
         let job = jobs[reference.uid.as_str()];
-        prop_assert_eq!((&job.key.name, &job.key.namespace, &job.provider), (&reference.name, &batch.key.namespace, &batch.spec.provider));
+        prop_assert_eq!(
+            (&job.key.name, &job.key.namespace, &job.provider),
+            (&reference.name, &batch.key.namespace, &batch.spec.provider)
+        );
         prop_assert!(!job.suspend && !job.cancel_requested && job.circuit.is_none());
         prop_assert!(job.deadline.is_none_or(|time| time > scene.now));
-        prop_assert!([job.not_before, job.retry_at].into_iter().flatten().all(|time| time <= scene.now));
-        prop_assert!(scene.batches.iter().all(|other| other.finished || !other.jobs.contains(&job.uid)), "{} is invited already", job.key.name);
+        prop_assert!(
+            [job.not_before, job.retry_at].into_iter().flatten().all(|time| time <= scene.now)
+        );
+        prop_assert!(
+            scene.batches.iter().all(|other| other.finished || !other.jobs.contains(&job.uid)),
+            "{} is invited already",
+            job.key.name
+        );
         if job.action == Action::Cancellation {
-            prop_assert!(spec.flows.cancellation.is_some() && !spec.suspend_cancellations && provider.cancellations_blocked.is_none());
+            prop_assert!(
+                spec.flows.cancellation.is_some()
+                    && !spec.suspend_cancellations
+                    && provider.cancellations_blocked.is_none()
+            );
             prop_assert!(spec.approval == Approval::None || job.approved);
         }
         let assumed = if job.action == Action::Validation { 5.0 } else { 15.0 };
         seconds += provider.job_seconds.get(&job.action).copied().unwrap_or(assumed);
     }
     let lifetime = spec.session.max_lifetime.std().as_secs_f64();
-    prop_assert!(size == 1 || seconds + provider.login_seconds.unwrap_or(15.0) <= lifetime, "{size} jobs outlive their session");
+    prop_assert!(
+        size == 1 || seconds + provider.login_seconds.unwrap_or(15.0) <= lifetime,
+        "{size} jobs outlive their session"
+    );
     Ok(())
 }
 
 fn limits_hold(scene: &Scene, provider: &ProviderView, plan: &Plan) -> Result<(), TestCaseError> {
     let spec = &provider.spec;
-    let live: Vec<&BatchView> = scene.batches.iter().filter(|batch| batch.provider == provider.key.name).collect();
-    let created: Vec<&NewBatch> = plan.create.iter().filter(|batch| batch.spec.provider == provider.key.name).collect();
+    let live: Vec<&BatchView> =
+        scene.batches.iter().filter(|batch| batch.provider == provider.key.name).collect();
+    let created: Vec<&NewBatch> =
+        plan.create.iter().filter(|batch| batch.spec.provider == provider.key.name).collect();
     if created.is_empty() {
         return Ok(());
     }
     let at_work = live.iter().filter(|batch| !batch.finished).count();
-    prop_assert!(at_work + created.len() <= usize::try_from(spec.batching.max_concurrent_batches).expect("positive"));
+    prop_assert!(
+        at_work + created.len()
+            <= usize::try_from(spec.batching.max_concurrent_batches).expect("positive")
+    );
     for account in &provider.accounts {
         let new = created.iter().filter(|batch| batch.spec.account == account.name).count();
-        let sessions = live.iter().filter(|batch| batch.account == account.name && (!batch.finished || batch.holds_session)).count();
-        let most = if account.gate == Gate::Trial { 1 } else { usize::try_from(spec.session.max_sessions_per_account).expect("positive") };
-        prop_assert!(new == 0 || sessions + new <= most, "{} sessions on {}", sessions + new, account.name);
+        let sessions = live
+            .iter()
+            .filter(|batch| {
+                batch.account == account.name && (!batch.finished || batch.holds_session)
+            })
+            .count();
+        let most = if account.gate == Gate::Trial {
+            1
+        } else {
+            usize::try_from(spec.session.max_sessions_per_account).expect("positive")
+        };
+        prop_assert!(
+            new == 0 || sessions + new <= most,
+            "{} sessions on {}",
+            sessions + new,
+            account.name
+        );
     }
     if provider.flow_gate == Gate::Trial {
         prop_assert!(created.len() == 1 && created[0].spec.jobs.len() == 1, "a canary is one job");
-        prop_assert!(live.iter().all(|batch| batch.finished && !batch.holds_session), "a canary is alone");
+        prop_assert!(
+            live.iter().all(|batch| batch.finished && !batch.holds_session),
+            "a canary is alone"
+        );
     }
     if spec.batching.objective == Objective::MinLogins {
         prop_assert!(at_work == 0 && created.len() == 1, "one session at a time");
@@ -208,16 +294,41 @@ fn limits_hold(scene: &Scene, provider: &ProviderView, plan: &Plan) -> Result<()
 }
 
 /// Whoever stays behind comes after whoever leaves. (Where jobs differ in length, a short one may fill up a session.)
-fn leaving_jobs_come_first(provider: &ProviderView, scene: &Scene, plan: &Plan) -> Result<(), TestCaseError> {
+fn leaving_jobs_come_first(
+    provider: &ProviderView,
+    scene: &Scene,
+    plan: &Plan,
+) -> Result<(), TestCaseError> {
     let length = |action| provider.job_seconds.get(&action).copied();
-    if provider.flow_gate == Gate::Trial || length(Action::Validation) != length(Action::Cancellation) || length(Action::Validation).is_none() {
+    if provider.flow_gate == Gate::Trial
+        || length(Action::Validation) != length(Action::Cancellation)
+        || length(Action::Validation).is_none()
+    {
         return Ok(());
     }
-    let order = |job: &JobView| (std::cmp::Reverse(job.priority), job.deadline.unwrap_or(Timestamp::MAX), job.created_at, job.key.name.clone());
+    let order = |job: &JobView| {
+        (
+            std::cmp::Reverse(job.priority),
+            job.deadline.unwrap_or(Timestamp::MAX),
+            job.created_at,
+            job.key.name.clone(),
+        )
+    };
     let mine = || scene.jobs.iter().filter(|job| job.provider == provider.key.name);
-    let stays = mine().filter(|job| plan.waits.get(&job.key).is_some_and(|blocked| READY.contains(&blocked.reason))).map(order).min();
-    let leaves =
-        mine().filter(|job| !plan.waits.contains_key(&job.key) && !plan.fail.contains_key(&job.key) && !plan.withdraw.contains(&job.key)).map(order).max();
+    let stays = mine()
+        .filter(|job| {
+            plan.waits.get(&job.key).is_some_and(|blocked| READY.contains(&blocked.reason))
+        })
+        .map(order)
+        .min();
+    let leaves = mine()
+        .filter(|job| {
+            !plan.waits.contains_key(&job.key)
+                && !plan.fail.contains_key(&job.key)
+                && !plan.withdraw.contains(&job.key)
+        })
+        .map(order)
+        .max();
     prop_assert!(stays.is_none() || leaves < stays);
     Ok(())
 }

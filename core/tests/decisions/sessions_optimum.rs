@@ -11,7 +11,9 @@ use crate::world::{START, Scene, account, jobs, provider, with};
 
 /// The least time in which the sessions that begin at `starts` do `jobs` jobs, none more than `most`: every split is tried.
 fn best_split(starts: &[f64], jobs: usize, most: usize, job_seconds: f64) -> f64 {
-    let Some((start, rest)) = starts.split_first() else { return if jobs == 0 { 0.0 } else { f64::INFINITY } };
+    let Some((start, rest)) = starts.split_first() else {
+        return if jobs == 0 { 0.0 } else { f64::INFINITY };
+    };
     (0..=jobs.min(most))
         .map(|mine| {
             let end = if mine == 0 { 0.0 } else { (mine as f64).mul_add(job_seconds, *start) };
@@ -78,8 +80,12 @@ fn starts(accounts: &[AccountView], login_seconds: f64, per_account: usize) -> V
     accounts
         .iter()
         .map(|account| {
-            let (period, last) = (account.totp_period.expect("one-time codes") as f64, account.last_step.expect("a step") as f64);
-            let free = (last + 1.0).mul_add(period, -((START + 60) as f64 + login_seconds)).max(0.0);
+            let (period, last) = (
+                account.totp_period.expect("one-time codes") as f64,
+                account.last_step.expect("a step") as f64,
+            );
+            let free =
+                (last + 1.0).mul_add(period, -((START + 60) as f64 + login_seconds)).max(0.0);
             (0..per_account).map(|nth| (nth as f64).mul_add(period, free)).collect()
         })
         .collect()
@@ -91,7 +97,10 @@ fn ends(plan: &Plan, accounts: &[AccountView], starts: &[Vec<f64>], job_seconds:
     plan.create
         .iter()
         .map(|batch| {
-            let account = accounts.iter().position(|account| account.name == batch.spec.account).expect("an account");
+            let account = accounts
+                .iter()
+                .position(|account| account.name == batch.spec.account)
+                .expect("an account");
             next[account] += 1;
             (batch.spec.jobs.len() as f64).mul_add(job_seconds, starts[account][next[account] - 1])
         })
@@ -105,6 +114,10 @@ fn against_one_login_per_fifty_jobs_the_split_is_twice_as_fast() {
     (octotel.login_seconds, octotel.accounts[0].totp_period) = (Some(8.0), Some(30));
     let scene = Scene { now: crate::world::at(60), ..Scene::new(vec![octotel], jobs(50)) };
     let plan = scene.plan();
-    let starts = starts(&[AccountView { last_step: Some(0), ..scene.providers[0].accounts[0].clone() }], 8.0, 3);
+    let starts = starts(
+        &[AccountView { last_step: Some(0), ..scene.providers[0].accounts[0].clone() }],
+        8.0,
+        3,
+    );
     assert_eq!(8.0 + ends(&plan, &scene.providers[0].accounts, &starts, 5.0), 123.0);
 }

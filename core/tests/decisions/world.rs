@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fno_core::plan::{AccountView, BatchView, Blocked, Gate, JobView, Key, Plan, ProviderView, World};
+use fno_core::plan::{
+    AccountView, BatchView, Blocked, Gate, JobView, Key, Plan, ProviderView, World,
+};
 use fno_crds::{Action, FnoProviderSpec, Reason};
 use jiff::Timestamp;
 
@@ -125,7 +127,13 @@ impl Scene {
     }
 
     pub fn world(&self) -> World<'_> {
-        World { now: self.now, providers: &self.providers, jobs: &self.jobs, batches: &self.batches, max_runners: self.max_runners }
+        World {
+            now: self.now,
+            providers: &self.providers,
+            jobs: &self.jobs,
+            batches: &self.batches,
+            max_runners: self.max_runners,
+        }
     }
 
     pub fn plan(&self) -> Plan {

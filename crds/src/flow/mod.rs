@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    choice::{Cardinality, CountOperator, DialogAction, ExtractFrom, Normalize, ScreenshotPolicy, SelectBy, SwitchTarget},
+    choice::{
+        Cardinality, CountOperator, DialogAction, ExtractFrom, Normalize, ScreenshotPolicy,
+        SelectBy, SwitchTarget,
+    },
     commit::{Commit, Identify},
     step::{AssertedEvent, Step, StepRetry},
     step_type::StepType,

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    choice::{Cardinality, CountOperator, DialogAction, ExtractFrom, Normalize, ScreenshotPolicy, SelectBy, SwitchTarget},
+    choice::{
+        Cardinality, CountOperator, DialogAction, ExtractFrom, Normalize, ScreenshotPolicy,
+        SelectBy, SwitchTarget,
+    },
     commit::Commit,
     step_type::StepType,
 };
@@ -79,7 +82,10 @@ pub struct Step {
     // On any step.
     /// Stable name, shown in status and evidence. Without it a step is called by its place and type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"))]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+    )]
     pub name: Option<String>,
     /// Free words for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -303,6 +309,7 @@ impl Step {
     /// A step of that type with nothing set, for code that builds steps.
     #[must_use]
     pub fn of(type_: StepType) -> Self {
-        serde_json::from_value(serde_json::json!({"type": type_})).unwrap_or_else(|_| unreachable!("every other field has a default"))
+        serde_json::from_value(serde_json::json!({"type": type_}))
+            .unwrap_or_else(|_| unreachable!("every other field has a default"))
     }
 }

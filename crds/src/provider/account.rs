@@ -80,7 +80,19 @@ fn default_totp_key() -> String {
 }
 
 /// Hash functions of RFC 6238.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display, EnumString)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+)]
 pub enum TotpAlgorithm {
     /// The usual one.
     #[default]

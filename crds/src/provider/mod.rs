@@ -4,7 +4,9 @@ mod account;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements, SecretKeySelector, Toleration};
+use k8s_openapi::api::core::v1::{
+    LocalObjectReference, ResourceRequirements, SecretKeySelector, Toleration,
+};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,10 @@ pub struct FnoProviderSpec {
     #[schemars(length(min = 8, max = 500), regex(pattern = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"))]
     pub base_url: String,
     /// Origins (`scheme://host[:port]`) of pages into which the runner may type a secret.
-    #[schemars(length(min = 1, max = 10), inner(length(min = 8, max = 300), regex(pattern = r"^https?://[^\s/?#]+$")))]
+    #[schemars(
+        length(min = 1, max = 10),
+        inner(length(min = 8, max = 300), regex(pattern = r"^https?://[^\s/?#]+$"))
+    )]
     pub allowed_origins: Vec<String>,
     /// Accounts on the portal. Each is used by at most `session.maxSessionsPerAccount` batches at once.
     #[schemars(length(min = 1, max = 20))]
@@ -111,7 +116,9 @@ pub struct Batching {
 }
 
 /// What batching aims for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display,
+)]
 pub enum Objective {
     /// One session where possible.
     MinLogins,

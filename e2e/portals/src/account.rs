@@ -117,21 +117,32 @@ impl Account {
     pub(crate) fn new(spec: AccountSpec) -> Result<Self> {
         let place = || format!("account {:?} of {}", spec.username, spec.portal);
         Self::check(&spec).with_context(place)?;
-        let otp = spec.totp_seed.as_deref().map(|seed| Otp::new(seed, rules(&spec))).transpose().with_context(place)?;
+        let otp = spec
+            .totp_seed
+            .as_deref()
+            .map(|seed| Otp::new(seed, rules(&spec)))
+            .transpose()
+            .with_context(place)?;
         Ok(Self { spec, otp, failures: 0, locked: false })
     }
 
     fn check(spec: &AccountSpec) -> Result<()> {
         ensure!((1..=100).contains(&spec.username.len()), "username must have 1 to 100 characters");
         ensure!((1..=200).contains(&spec.password.len()), "password must have 1 to 200 characters");
-        ensure!(spec.totp_seed.is_none() || spec.portal == Portal::Octotel, "totpSeed is set, but only octotel has a code page");
+        ensure!(
+            spec.totp_seed.is_none() || spec.portal == Portal::Octotel,
+            "totpSeed is set, but only octotel has a code page"
+        );
         for (name, value) in [
             ("maxSessions", spec.max_sessions.map(u64::from)),
             ("expireAfterLookups", spec.expire_after_lookups.map(u64::from)),
             ("sessionIdleSeconds", spec.session_idle_seconds),
             ("sessionLifetimeSeconds", spec.session_lifetime_seconds),
         ] {
-            ensure!(value.is_none_or(|value| (1..=31_536_000).contains(&value)), "{name} must be 1 to 31536000");
+            ensure!(
+                value.is_none_or(|value| (1..=31_536_000).contains(&value)),
+                "{name} must be 1 to 31536000"
+            );
         }
         Ok(())
     }
@@ -160,7 +171,10 @@ impl Account {
     /// of many a word.
     pub(crate) fn is_leaked_by(&self, text: &str) -> bool {
         let secrets = [Some(&self.spec.password), self.spec.totp_seed.as_ref()];
-        secrets.into_iter().flatten().any(|secret| text.trim() == secret || (secret.len() >= 8 && text.contains(secret)))
+        secrets
+            .into_iter()
+            .flatten()
+            .any(|secret| text.trim() == secret || (secret.len() >= 8 && text.contains(secret)))
     }
 
     pub(crate) fn check_password(&self, password: &str) -> Verdict {
@@ -226,8 +240,13 @@ pub fn default_accounts() -> Vec<AccountSpec> {
     let mut accounts = Vec::new();
     for portal in Portal::ALL {
         for n in 1..=6 {
-            let mut account = AccountSpec::new(portal, &format!("{portal}-bot-{n}"), &format!("Fibre!{portal}-{n}"));
-            account.totp_seed = (portal == Portal::Octotel).then(|| OCTOTEL_SEEDS[n - 1].to_owned());
+            let mut account = AccountSpec::new(
+                portal,
+                &format!("{portal}-bot-{n}"),
+                &format!("Fibre!{portal}-{n}"),
+            );
+            account.totp_seed =
+                (portal == Portal::Octotel).then(|| OCTOTEL_SEEDS[n - 1].to_owned());
             accounts.push(account);
         }
     }
@@ -237,7 +256,11 @@ pub fn default_accounts() -> Vec<AccountSpec> {
     team.max_sessions = Some(3);
     accounts.push(team);
     for n in 1..=2 {
-        let mut fast = AccountSpec::new(Portal::Octotel, &format!("octotel-fast-{n}"), &format!("Fibre!octotel-fast-{n}"));
+        let mut fast = AccountSpec::new(
+            Portal::Octotel,
+            &format!("octotel-fast-{n}"),
+            &format!("Fibre!octotel-fast-{n}"),
+        );
         fast.totp_seed = Some(OCTOTEL_SEEDS[6 + n].to_owned());
         fast.period = 5;
         accounts.push(fast);

@@ -55,7 +55,8 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or a field is unknown or wrong (named in the message).
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} is not a configuration", path.display()))
     }
 
@@ -75,8 +76,13 @@ impl Config {
         ensure!(self.port_base <= 65_526, "portBase is {}; allowed: 0 to 65526", self.port_base);
         for (origin, url) in &self.origins {
             let plain = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-            let good = plain.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']));
-            ensure!(good, "origins.{} is {url:?}; expected scheme and host, for example http://octotel", origin.name());
+            let good = plain
+                .is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']));
+            ensure!(
+                good,
+                "origins.{} is {url:?}; expected scheme and host, for example http://octotel",
+                origin.name()
+            );
         }
         Ok(())
     }

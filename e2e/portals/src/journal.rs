@@ -161,7 +161,14 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn append(&mut self, at: Timestamp, portal: Portal, account: Option<&str>, session: Option<&str>, event: Event) -> &Entry {
+    pub(crate) fn append(
+        &mut self,
+        at: Timestamp,
+        portal: Portal,
+        account: Option<&str>,
+        session: Option<&str>,
+        event: Event,
+    ) -> &Entry {
         let seq = self.dropped + self.entries.len() as u64 + 1;
         let (account, session) = (account.map(str::to_owned), session.map(str::to_owned));
         self.entries.push(Entry { seq, at, portal, account, session, event });

@@ -37,15 +37,22 @@ pub(crate) enum Said {
 
 impl Portals {
     /// Lines that contain the text, newest first. An empty text is the whole list and no search.
-    pub(crate) fn search(&self, visitor: &Visitor, query: &str, keep: impl Fn(&Circuit, Timestamp) -> bool) -> Vec<Circuit> {
+    pub(crate) fn search(
+        &self,
+        visitor: &Visitor,
+        query: &str,
+        keep: impl Fn(&Circuit, Timestamp) -> bool,
+    ) -> Vec<Circuit> {
         let now = self.now();
         let mut state = self.state();
         let found = state.catalogue(visitor.portal).search(query);
-        let found: Vec<Circuit> = found.into_iter().filter(|circuit| keep(circuit, now)).cloned().collect();
+        let found: Vec<Circuit> =
+            found.into_iter().filter(|circuit| keep(circuit, now)).cloned().collect();
         if !query.trim().is_empty() {
             let hits = found.len();
             let leaked = state.accounts.values().any(|account| account.is_leaked_by(query));
-            let query = if leaked { "***".to_owned() } else { query.trim().chars().take(80).collect() };
+            let query =
+                if leaked { "***".to_owned() } else { query.trim().chars().take(80).collect() };
             state.record_by(visitor, now, Event::Search { query, hits });
         }
         found
@@ -78,14 +85,21 @@ impl Portals {
     /// Lines with a request of any kind, the latest first.
     pub(crate) fn lines_with_requests(&self, portal: Portal) -> Vec<Circuit> {
         let state = self.state();
-        let with = |circuit: &&Circuit| circuit.cancellation.is_some() || !circuit.requests.is_empty();
-        let mut found: Vec<Circuit> = state.catalogue(portal).all().iter().filter(with).cloned().collect();
+        let with =
+            |circuit: &&Circuit| circuit.cancellation.is_some() || !circuit.requests.is_empty();
+        let mut found: Vec<Circuit> =
+            state.catalogue(portal).all().iter().filter(with).cloned().collect();
         found.sort_by_key(|circuit| std::cmp::Reverse(circuit.cancellation.as_ref().map(|c| c.at)));
         found
     }
 
     /// A cancellation arrived: the only phase, or MetroFibre's first. `Err` = the page's own check of its fields failed.
-    pub(crate) fn cancel(&self, visitor: &Visitor, id: u32, request: Result<CancelRequest, String>) -> Option<SubmitAnswer> {
+    pub(crate) fn cancel(
+        &self,
+        visitor: &Visitor,
+        id: u32,
+        request: Result<CancelRequest, String>,
+    ) -> Option<SubmitAnswer> {
         let now = self.now();
         let mut state = self.state();
         let two_phases = visitor.portal == Portal::Mfn;
@@ -94,10 +108,14 @@ impl Portals {
         let circuit = state.catalogue(visitor.portal).by_id(id)?.clone();
         let (verdict, said) = match request {
             Err(sentence) => (SubmitVerdict::Invalid, Said::No(sentence)),
-            Ok(_) if !circuit.cancellable(now) => {
-                (SubmitVerdict::NotAllowed, Said::No(format!("{} cannot be cancelled in its present state.", circuit.number)))
-            }
-            Ok(_) if mode == SubmitMode::Refuse => (SubmitVerdict::Refused, Said::No("The request was declined. Please contact the service desk.".to_owned())),
+            Ok(_) if !circuit.cancellable(now) => (
+                SubmitVerdict::NotAllowed,
+                Said::No(format!("{} cannot be cancelled in its present state.", circuit.number)),
+            ),
+            Ok(_) if mode == SubmitMode::Refuse => (
+                SubmitVerdict::Refused,
+                Said::No("The request was declined. Please contact the service desk.".to_owned()),
+            ),
             Ok(_) if mode == SubmitMode::NoAnswerNotDone => (SubmitVerdict::Lost, Said::Nothing),
             Ok(request) => {
                 let reference = state.next_reference(visitor.portal);
@@ -113,8 +131,13 @@ impl Portals {
                     accepted: !two_phases,
                     visible_from: if two_phases { now } else { shifted(now, delay) },
                 };
-                state.catalogues[visitor.portal.index()].by_id_mut(id)?.cancellation = Some(cancellation);
-                let said = if mode == SubmitMode::NoAnswer { Said::Nothing } else { Said::Done(reference) };
+                state.catalogues[visitor.portal.index()].by_id_mut(id)?.cancellation =
+                    Some(cancellation);
+                let said = if mode == SubmitMode::NoAnswer {
+                    Said::Nothing
+                } else {
+                    Said::Done(reference)
+                };
                 (SubmitVerdict::Accepted, said)
             }
         };
@@ -129,14 +152,24 @@ impl Portals {
         let circuit = state.catalogue(visitor.portal).by_id(id)?.clone();
         let open = circuit.cancellation.as_ref().filter(|c| !c.accepted)?;
         let (verdict, said) = match settings.submit_mode {
-            SubmitMode::Refuse => (SubmitVerdict::Refused, Said::No("The request was declined by the back office.".to_owned())),
+            SubmitMode::Refuse => (
+                SubmitVerdict::Refused,
+                Said::No("The request was declined by the back office.".to_owned()),
+            ),
             SubmitMode::NoAnswerNotDone => (SubmitVerdict::Lost, Said::Nothing),
             mode => {
                 let delay = i64::try_from(settings.cancellation_visible_after_seconds).unwrap_or(0);
-                let stored = state.catalogues[visitor.portal.index()].by_id_mut(id)?.cancellation.as_mut()?;
+                let stored = state.catalogues[visitor.portal.index()]
+                    .by_id_mut(id)?
+                    .cancellation
+                    .as_mut()?;
                 stored.accepted = true;
                 stored.visible_from = shifted(now, delay);
-                let said = if mode == SubmitMode::NoAnswer { Said::Nothing } else { Said::Done(open.reference.clone()) };
+                let said = if mode == SubmitMode::NoAnswer {
+                    Said::Nothing
+                } else {
+                    Said::Done(open.reference.clone())
+                };
                 (SubmitVerdict::Accepted, said)
             }
         };
@@ -144,12 +177,24 @@ impl Portals {
     }
 
     /// A change request that is no cancellation (Octotel). Changes nothing but the list of requests.
-    pub(crate) fn request_change(&self, visitor: &Visitor, id: u32, kind: &str, due: Date) -> Option<String> {
+    pub(crate) fn request_change(
+        &self,
+        visitor: &Visitor,
+        id: u32,
+        kind: &str,
+        due: Date,
+    ) -> Option<String> {
         let mut state = self.state();
         let reference = state.next_reference(visitor.portal);
         let circuit = state.catalogues[visitor.portal.index()].by_id_mut(id)?;
         let (kind, by) = (kind.to_owned(), visitor.account.clone());
-        circuit.requests.push(ChangeRequest { reference: reference.clone(), kind, status: "Accepted", due, by });
+        circuit.requests.push(ChangeRequest {
+            reference: reference.clone(),
+            kind,
+            status: "Accepted",
+            due,
+            by,
+        });
         Some(reference)
     }
 }
@@ -164,12 +209,29 @@ impl State {
         reference(portal, 300_000 + self.references)
     }
 
-    fn submitted(&mut self, visitor: &Visitor, now: Timestamp, circuit: &Circuit, stage: Stage, verdict: SubmitVerdict, said: Said) -> SubmitAnswer {
-        let stored = self.catalogue(visitor.portal).by_id(circuit.id).and_then(|c| c.cancellation.as_ref());
-        let reference = stored.filter(|_| verdict == SubmitVerdict::Accepted).map(|c| c.reference.clone());
+    fn submitted(
+        &mut self,
+        visitor: &Visitor,
+        now: Timestamp,
+        circuit: &Circuit,
+        stage: Stage,
+        verdict: SubmitVerdict,
+        said: Said,
+    ) -> SubmitAnswer {
+        let stored =
+            self.catalogue(visitor.portal).by_id(circuit.id).and_then(|c| c.cancellation.as_ref());
+        let reference =
+            stored.filter(|_| verdict == SubmitVerdict::Accepted).map(|c| c.reference.clone());
         let answered = !matches!(said, Said::Nothing);
         let circuit = circuit.number.clone();
-        self.record_by(visitor, now, Event::Submit { circuit, stage, verdict, reference, answered });
-        SubmitAnswer { delay: Duration::from_millis(self.settings(visitor.portal).submit_delay_ms), said }
+        self.record_by(
+            visitor,
+            now,
+            Event::Submit { circuit, stage, verdict, reference, answered },
+        );
+        SubmitAnswer {
+            delay: Duration::from_millis(self.settings(visitor.portal).submit_delay_ms),
+            said,
+        }
     }
 }

@@ -44,7 +44,8 @@ fn origin_url(text: &str) -> Result<(Origin, String), String> {
 
 impl Flags {
     fn config(self) -> Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+        let mut config =
+            self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
         config.bind = self.bind.unwrap_or(config.bind);
         config.port_base = self.port_base.unwrap_or(config.port_base);
         config.public_host = self.public_host.unwrap_or(config.public_host);
@@ -58,7 +59,12 @@ impl Flags {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match run(Flags::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -59,11 +59,20 @@ impl Otp {
         let plain: String = seed.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
         let secret = Secret::try_from_base32(plain.to_ascii_uppercase());
         // The seed itself must not get into the message.
-        let Ok(secret) = secret else { anyhow::bail!("totpSeed is not base32 (RFC 4648: A-Z and 2-7)") };
+        let Ok(secret) = secret else {
+            anyhow::bail!("totpSeed is not base32 (RFC 4648: A-Z and 2-7)")
+        };
         ensure!(!secret.as_bytes().is_empty(), "totpSeed is empty");
         ensure!((6..=8).contains(&rules.digits), "digits is {}; allowed: 6 to 8", rules.digits);
-        ensure!((1..=3600).contains(&rules.period), "period is {}; allowed: 1 to 3600 seconds", rules.period);
-        ensure!(rules.skew_back <= 10 && rules.skew_forward <= 10, "skewBack and skewForward are at most 10");
+        ensure!(
+            (1..=3600).contains(&rules.period),
+            "period is {}; allowed: 1 to 3600 seconds",
+            rules.period
+        );
+        ensure!(
+            rules.skew_back <= 10 && rules.skew_forward <= 10,
+            "skewBack and skewForward are at most 10"
+        );
         let algorithm = match rules.algorithm {
             Algorithm::SHA1 => totp_rs::Algorithm::SHA1,
             Algorithm::SHA256 => totp_rs::Algorithm::SHA256,

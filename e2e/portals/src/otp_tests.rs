@@ -1,7 +1,14 @@
 use super::*;
 
-const RULES: OtpRules =
-    OtpRules { digits: 6, period: 30, algorithm: Algorithm::SHA1, skew_back: 1, skew_forward: 1, accept_once: true, strictly_increasing: true };
+const RULES: OtpRules = OtpRules {
+    digits: 6,
+    period: 30,
+    algorithm: Algorithm::SHA1,
+    skew_back: 1,
+    skew_forward: 1,
+    accept_once: true,
+    strictly_increasing: true,
+};
 
 /// "12345678901234567890", and so on up to the hash's length: the seeds of RFC 6238, appendix B.
 const SEED20: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -23,10 +30,16 @@ fn the_vectors_of_rfc_6238_are_accepted() {
         (20_000_000_000, ["65353130", "77737706", "47863826"]),
     ];
     for (seconds, codes) in vectors {
-        let seeds = [(Algorithm::SHA1, SEED20), (Algorithm::SHA256, SEED32), (Algorithm::SHA512, SEED64)];
+        let seeds =
+            [(Algorithm::SHA1, SEED20), (Algorithm::SHA256, SEED32), (Algorithm::SHA512, SEED64)];
         for ((algorithm, seed), code) in seeds.into_iter().zip(codes) {
-            let otp = Otp::new(seed, OtpRules { digits: 8, algorithm, ..RULES }).expect("a good seed");
-            assert_eq!(otp.check(code, seconds), CodeCheck::Fresh(seconds / 30), "{algorithm:?} at {seconds}");
+            let otp =
+                Otp::new(seed, OtpRules { digits: 8, algorithm, ..RULES }).expect("a good seed");
+            assert_eq!(
+                otp.check(code, seconds),
+                CodeCheck::Fresh(seconds / 30),
+                "{algorithm:?} at {seconds}"
+            );
         }
     }
 }
@@ -36,7 +49,11 @@ fn a_spent_step_and_all_before_it_are_replays() {
     let mut otp = otp(OtpRules { digits: 8, ..RULES });
     otp.spend(1_111_111_111 / 30);
     assert_eq!(otp.check("14050471", 1_111_111_111), CodeCheck::Replayed(37_037_037));
-    assert_eq!(otp.check("07081804", 1_111_111_111), CodeCheck::Replayed(37_037_036), "the step before the spent one");
+    assert_eq!(
+        otp.check("07081804", 1_111_111_111),
+        CodeCheck::Replayed(37_037_036),
+        "the step before the spent one"
+    );
 }
 
 #[test]
@@ -51,7 +68,11 @@ fn an_earlier_step_is_fine_where_only_repetition_is_refused() {
 fn the_window_has_two_sides_of_their_own() {
     let otp = otp(OtpRules { digits: 8, skew_back: 2, skew_forward: 0, ..RULES });
     assert_eq!(otp.check("94287082", 59 + 60), CodeCheck::Fresh(1));
-    assert_eq!(otp.check("94287082", 59 + 90), CodeCheck::Wrong(Some(1)), "too old, and the journal can tell its step");
+    assert_eq!(
+        otp.check("94287082", 59 + 90),
+        CodeCheck::Wrong(Some(1)),
+        "too old, and the journal can tell its step"
+    );
     assert_eq!(otp.check("94287082", 29), CodeCheck::Wrong(Some(1)), "of the next step");
 }
 
@@ -71,5 +92,8 @@ fn a_bad_seed_is_refused_without_being_shown() {
         assert!(error.starts_with("totpSeed"), "{error}");
         assert!(bad.is_empty() || !error.contains(bad), "{error}");
     }
-    assert!(Otp::new("gezd gnbv gy3t qojq gezd gnbv gy3t qojq", RULES).is_ok(), "as authenticator apps show it");
+    assert!(
+        Otp::new("gezd gnbv gy3t qojq gezd gnbv gy3t qojq", RULES).is_ok(),
+        "as authenticator apps show it"
+    );
 }

@@ -24,7 +24,8 @@ pub enum Portal {
 
 impl Portal {
     /// All of them, in the order of their ports.
-    pub const ALL: [Self; 5] = [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel, Self::Lightlink];
+    pub const ALL: [Self; 5] =
+        [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel, Self::Lightlink];
 
     /// The name on the wire: `octotel`, `openserve`, `mfn`, `evotel`, `lightlink`.
     #[must_use]
@@ -95,7 +96,15 @@ pub enum Origin {
 
 impl Origin {
     /// All of them; the position is the offset from the port base.
-    pub const ALL: [Self; 7] = [Self::Octotel, Self::OctotelLogin, Self::Openserve, Self::OpenserveLogin, Self::Metrofibre, Self::Evotel, Self::Lightlink];
+    pub const ALL: [Self; 7] = [
+        Self::Octotel,
+        Self::OctotelLogin,
+        Self::Openserve,
+        Self::OpenserveLogin,
+        Self::Metrofibre,
+        Self::Evotel,
+        Self::Lightlink,
+    ];
 
     /// The name used in settings, which is also the Service's name.
     #[must_use]

@@ -41,7 +41,8 @@ impl Limits {
         let own_count = |rule: fn(&AccountSpec) -> Option<u32>| account.and_then(rule);
         Self {
             idle: own(|a| a.session_idle_seconds).unwrap_or(portal.session_idle_seconds),
-            lifetime: own(|a| a.session_lifetime_seconds).unwrap_or(portal.session_lifetime_seconds),
+            lifetime: own(|a| a.session_lifetime_seconds)
+                .unwrap_or(portal.session_lifetime_seconds),
             count: own_count(|a| a.max_sessions).or(portal.max_sessions),
             when_full: portal.when_full,
             lookups: own_count(|a| a.expire_after_lookups).or(portal.expire_after_lookups),
@@ -50,7 +51,8 @@ impl Limits {
 
     /// Why a session is over at `now`, if it is.
     pub(crate) fn over(&self, session: &Session, now: Timestamp) -> Option<EndCause> {
-        let age = |since: Timestamp| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
+        let age =
+            |since: Timestamp| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
         match () {
             () if age(session.opened) >= self.lifetime => Some(EndCause::Lifetime),
             () if age(session.seen) >= self.idle => Some(EndCause::Idle),
@@ -68,7 +70,12 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// Opens one and returns its cookie.
-    pub(crate) fn open(&mut self, portal: Portal, account: &str, now: Timestamp) -> (String, &Session) {
+    pub(crate) fn open(
+        &mut self,
+        portal: Portal,
+        account: &str,
+        now: Timestamp,
+    ) -> (String, &Session) {
         self.opened += 1;
         let token = random_token();
         let session = Session {
@@ -92,8 +99,14 @@ impl Sessions {
         self.by_token.remove(token)
     }
 
-    pub(crate) fn of_account(&self, portal: Portal, account: &str) -> impl Iterator<Item = (&String, &Session)> {
-        self.by_token.iter().filter(move |(_, session)| session.portal == portal && session.account == account)
+    pub(crate) fn of_account(
+        &self,
+        portal: Portal,
+        account: &str,
+    ) -> impl Iterator<Item = (&String, &Session)> {
+        self.by_token
+            .iter()
+            .filter(move |(_, session)| session.portal == portal && session.account == account)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Session)> {

@@ -157,13 +157,22 @@ impl PortalSettings {
             ensure!(value <= 31_536_000, "{name} is {value}; allowed: up to a year of seconds");
         }
         ensure!(self.notice_days <= 366, "noticeDays is {}; allowed: 0 to 366", self.notice_days);
-        ensure!((500..=599).contains(&self.error_status), "errorStatus is {}; allowed: 500 to 599", self.error_status);
+        ensure!(
+            (500..=599).contains(&self.error_status),
+            "errorStatus is {}; allowed: 500 to 599",
+            self.error_status
+        );
         Ok(())
     }
 }
 
 /// The defaults of a portal with the changes of a configuration file.
-pub(crate) fn of_portal(portal: Portal, changes: Option<&serde_json::Map<String, Value>>) -> Result<PortalSettings> {
+pub(crate) fn of_portal(
+    portal: Portal,
+    changes: Option<&serde_json::Map<String, Value>>,
+) -> Result<PortalSettings> {
     let settings = PortalSettings::of(portal);
-    changes.map_or_else(|| Ok(settings.clone()), |changes| settings.with(changes)).with_context(|| format!("portals.{portal}"))
+    changes
+        .map_or_else(|| Ok(settings.clone()), |changes| settings.with(changes))
+        .with_context(|| format!("portals.{portal}"))
 }

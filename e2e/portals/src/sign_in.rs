@@ -34,7 +34,8 @@ impl Portals {
         let mut state = self.state();
         let Some(account) = state.account_mut(portal, name) else {
             // An unknown name may be a password typed into the wrong box: it is not written down.
-            let event = Event::Login { phase: Phase::Password, step: None, verdict: Verdict::UnknownUser };
+            let event =
+                Event::Login { phase: Phase::Password, step: None, verdict: Verdict::UnknownUser };
             state.record(now, portal, None, None, event);
             return SignIn::Refused(Verdict::UnknownUser);
         };
@@ -46,7 +47,13 @@ impl Portals {
                 Err(verdict) => SignIn::Refused(verdict),
             };
         }
-        state.record(now, portal, Some(name), None, Event::Login { phase: Phase::Password, step: None, verdict });
+        state.record(
+            now,
+            portal,
+            Some(name),
+            None,
+            Event::Login { phase: Phase::Password, step: None, verdict },
+        );
         match verdict {
             Verdict::Accepted => SignIn::CodeNeeded,
             verdict => {
@@ -57,17 +64,30 @@ impl Portals {
     }
 
     /// A code for an account whose password was right. The session's cookie where it is right too.
-    pub(crate) fn enter_code(&self, portal: Portal, name: &str, code: &str) -> Result<String, Verdict> {
+    pub(crate) fn enter_code(
+        &self,
+        portal: Portal,
+        name: &str,
+        code: &str,
+    ) -> Result<String, Verdict> {
         let now = self.now();
         let mut state = self.state();
         let portal_time = shifted(now, state.settings(portal).clock_offset_seconds);
         let seconds = u64::try_from(portal_time.as_second()).unwrap_or(0);
-        let Some(account) = state.account_mut(portal, name) else { return Err(Verdict::UnknownUser) };
+        let Some(account) = state.account_mut(portal, name) else {
+            return Err(Verdict::UnknownUser);
+        };
         let (verdict, step) = account.check_code(code, seconds);
         if verdict == Verdict::Accepted {
             return state.open(portal, name, Phase::Code, step, now);
         }
-        state.record(now, portal, Some(name), None, Event::Login { phase: Phase::Code, step, verdict });
+        state.record(
+            now,
+            portal,
+            Some(name),
+            None,
+            Event::Login { phase: Phase::Code, step, verdict },
+        );
         state.refuse(portal, name, verdict, now);
         Err(verdict)
     }
@@ -78,7 +98,13 @@ impl Portals {
         let mut state = self.state();
         let session = state.sessions.get_mut(token).filter(|session| session.portal == portal)?;
         session.seen = now;
-        Some(Visitor { portal, token: token.to_owned(), session: session.id.clone(), account: session.account.clone(), form_token: session.form_token.clone() })
+        Some(Visitor {
+            portal,
+            token: token.to_owned(),
+            session: session.id.clone(),
+            account: session.account.clone(),
+            form_token: session.form_token.clone(),
+        })
     }
 
     /// True for every n-th whole page of a session, where the portal is set to show notices.
@@ -161,14 +187,26 @@ impl State {
     }
 
     /// Opens a session, or says why not, and writes the login down either way.
-    fn open(&mut self, portal: Portal, name: &str, phase: Phase, step: Option<u64>, now: Timestamp) -> Result<String, Verdict> {
+    fn open(
+        &mut self,
+        portal: Portal,
+        name: &str,
+        phase: Phase,
+        step: Option<u64>,
+        now: Timestamp,
+    ) -> Result<String, Verdict> {
         if let Some(account) = self.account_mut(portal, name) {
             account.count_success();
         }
         let limits = self.limits(portal, name);
-        let mut live: Vec<_> = self.sessions.of_account(portal, name).map(|(token, s)| (s.opened, s.id.clone(), token.clone())).collect();
+        let mut live: Vec<_> = self
+            .sessions
+            .of_account(portal, name)
+            .map(|(token, s)| (s.opened, s.id.clone(), token.clone()))
+            .collect();
         live.sort_unstable();
-        let room = limits.count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let room =
+            limits.count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let surplus = (live.len() + 1).saturating_sub(room);
         if surplus > 0 && limits.when_full == WhenFull::RefuseNewest {
             let verdict = Verdict::TooManySessions;
@@ -177,7 +215,13 @@ impl State {
         }
         let (token, session) = self.sessions.open(portal, name, now);
         let id = session.id.clone();
-        self.record(now, portal, Some(name), Some(&id), Event::Login { phase, step, verdict: Verdict::Accepted });
+        self.record(
+            now,
+            portal,
+            Some(name),
+            Some(&id),
+            Event::Login { phase, step, verdict: Verdict::Accepted },
+        );
         for (_, _, older) in live.into_iter().take(surplus) {
             self.end(&older, EndCause::Displaced, now);
         }
@@ -187,6 +231,7 @@ impl State {
 
 /// Only a path of the portal itself: a redirect must not lead to another site.
 pub(crate) fn local_path(next: &str) -> &str {
-    let local = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    let local =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if local { next } else { "/" }
 }

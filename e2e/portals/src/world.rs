@@ -65,10 +65,22 @@ impl Portals {
     ///
     /// # Errors
     /// Names what is wrong in the configuration.
-    pub fn new(config: Config, origins: BTreeMap<Origin, String>, clock: Clock, echo: bool) -> Result<Self> {
+    pub fn new(
+        config: Config,
+        origins: BTreeMap<Origin, String>,
+        clock: Clock,
+        echo: bool,
+    ) -> Result<Self> {
         config.check()?;
         let state = State::new(&config, clock.now(), echo)?;
-        Ok(Self { config, origins, clock, echo, answered: AtomicU64::new(0), state: Mutex::new(state) })
+        Ok(Self {
+            config,
+            origins,
+            clock,
+            echo,
+            answered: AtomicU64::new(0),
+            state: Mutex::new(state),
+        })
     }
 
     /// The public address of an origin, without a slash at the end.
@@ -125,11 +137,17 @@ impl State {
         let mut accounts = BTreeMap::new();
         for spec in config.account_specs() {
             let key = (spec.portal, spec.username.clone());
-            ensure!(!accounts.contains_key(&key), "account {:?} of {} is there twice", key.1, key.0);
+            ensure!(
+                !accounts.contains_key(&key),
+                "account {:?} of {} is there twice",
+                key.1,
+                key.0
+            );
             accounts.insert(key, Account::new(spec)?);
         }
         let [a, b, c, d, e] = Portal::ALL.map(|portal| config.settings(portal));
-        let catalogue = |portal| Catalogue::new(portal, config.seed, config.circuits_per_portal, day(now));
+        let catalogue =
+            |portal| Catalogue::new(portal, config.seed, config.circuits_per_portal, day(now));
         Ok(Self {
             settings: [a?, b?, c?, d?, e?],
             accounts,
@@ -160,7 +178,14 @@ impl State {
         Limits::of(spec, self.settings(portal))
     }
 
-    pub(crate) fn record(&mut self, at: Timestamp, portal: Portal, account: Option<&str>, session: Option<&str>, event: Event) {
+    pub(crate) fn record(
+        &mut self,
+        at: Timestamp,
+        portal: Portal,
+        account: Option<&str>,
+        session: Option<&str>,
+        event: Event,
+    ) {
         let entry = self.journal.append(at, portal, account, session, event);
         if self.echo
             && let Ok(line) = serde_json::to_string(entry)
@@ -171,7 +196,9 @@ impl State {
 
     /// Ends a session by its cookie. False where there is none.
     pub(crate) fn end(&mut self, token: &str, cause: EndCause, now: Timestamp) -> bool {
-        let Some(Session { id, portal, account, .. }) = self.sessions.close(token) else { return false };
+        let Some(Session { id, portal, account, .. }) = self.sessions.close(token) else {
+            return false;
+        };
         self.record(now, portal, Some(&account), Some(&id), Event::SessionEnd { cause });
         true
     }
@@ -192,7 +219,8 @@ impl State {
     }
 
     fn end_all(&mut self, now: Timestamp) {
-        let mut tokens: Vec<_> = self.sessions.iter().map(|(token, session)| (session.opened, token.clone())).collect();
+        let mut tokens: Vec<_> =
+            self.sessions.iter().map(|(token, session)| (session.opened, token.clone())).collect();
         tokens.sort_unstable();
         for (_, token) in tokens {
             self.end(&token, EndCause::Forced, now);

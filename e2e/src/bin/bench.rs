@@ -23,24 +23,50 @@ const LONG: Duration = Duration::from_secs(1800);
 #[tokio::main]
 async fn main() -> Result<()> {
     let ground = Ground::connect().await?;
-    println!("machine: {} processors; portal: octotel, period 30 s, one session per account\n", std::thread::available_parallelism()?);
+    println!(
+        "machine: {} processors; portal: octotel, period 30 s, one session per account\n",
+        std::thread::available_parallelism()?
+    );
     let batched = run(&ground, "bench-batched", 50, json!({"maxJobs": 50}), json!({})).await?;
     batched.tell("50 jobs in one batch");
-    let single = run(&ground, "bench-single", 10, json!({"maxJobs": 1, "linger": "0s"}), json!({})).await?;
+    let single =
+        run(&ground, "bench-single", 10, json!({"maxJobs": 1, "linger": "0s"}), json!({})).await?;
     single.tell("10 jobs, one login each");
     let scaled = single.wall / 10.0 * 50.0;
-    println!("  50 jobs with one login each: {scaled:.0} s and 50 logins (scaled from the 10 measured)");
-    println!("  => {:.1} x faster (goal 10), {:.0} % fewer logins (goal 98)\n", scaled / batched.wall, 100.0 * (1.0 - batched.logins as f64 / 50.0));
+    println!(
+        "  50 jobs with one login each: {scaled:.0} s and 50 logins (scaled from the 10 measured)"
+    );
+    println!(
+        "  => {:.1} x faster (goal 10), {:.0} % fewer logins (goal 98)\n",
+        scaled / batched.wall,
+        100.0 * (1.0 - batched.logins as f64 / 50.0)
+    );
 
-    let bare = run(&ground, "bench-overhead", 50, json!({"maxJobs": 50}), json!({"latencyMs": 0, "latencyJitterMs": 0, "renderDelayMs": 0})).await?;
-    println!("runner's overhead: {:.3} s per job on a portal that answers at once (goal 0.3)", bare.job);
-    println!("core API writes per job, all writers, without the user's create: {:.2} (goal 3)", bare.writes as f64 / 50.0);
+    let bare = run(
+        &ground,
+        "bench-overhead",
+        50,
+        json!({"maxJobs": 50}),
+        json!({"latencyMs": 0, "latencyJitterMs": 0, "renderDelayMs": 0}),
+    )
+    .await?;
+    println!(
+        "runner's overhead: {:.3} s per job on a portal that answers at once (goal 0.3)",
+        bare.job
+    );
+    println!(
+        "core API writes per job, all writers, without the user's create: {:.2} (goal 3)",
+        bare.writes as f64 / 50.0
+    );
     for (what, count) in &bare.written {
         println!("  {count:>4} {what}");
     }
     println!("memory of a runner: {:.1} MiB (goal 20)\n", bare.runner_memory);
 
-    println!("memory of the operator with 1,000 waiting jobs: {:.1} MiB (goal 40)\n", waiting(&ground, 1000).await?);
+    println!(
+        "memory of the operator with 1,000 waiting jobs: {:.1} MiB (goal 40)\n",
+        waiting(&ground, 1000).await?
+    );
     twenty_logins(&ground).await
 }
 
@@ -56,11 +82,20 @@ struct Figures {
 
 impl Figures {
     fn tell(&self, what: &str) {
-        println!("{what}: {:.0} s wall, {} login(s), L {:.1} s, J {:.2} s", self.wall, self.logins, self.login, self.job);
+        println!(
+            "{what}: {:.0} s wall, {} login(s), L {:.1} s, J {:.2} s",
+            self.wall, self.logins, self.login, self.job
+        );
     }
 }
 
-async fn run(ground: &Ground, namespace: &str, count: usize, batching: Value, portal: Value) -> Result<Figures> {
+async fn run(
+    ground: &Ground,
+    namespace: &str,
+    count: usize,
+    batching: Value,
+    portal: Value,
+) -> Result<Figures> {
     let arena = Arena::new(ground, namespace).await?;
     arena.portals.set("octotel", portal).await?;
     arena
@@ -70,7 +105,9 @@ async fn run(ground: &Ground, namespace: &str, count: usize, batching: Value, po
         })
         .await?;
     let circuits = arena.portals.circuits("octotel", count).await?;
-    let named = |(n, c): (usize, &Circuit)| jobs::validation(&format!("job-{n:03}"), "octotel", &c.circuit, json!({}));
+    let named = |(n, c): (usize, &Circuit)| {
+        jobs::validation(&format!("job-{n:03}"), "octotel", &c.circuit, json!({}))
+    };
     jobs::submit(&arena.jobs(), circuits.iter().enumerate().map(named).collect()).await?;
     let mark = Mark::now()?;
     let begun = Instant::now();
@@ -84,7 +121,11 @@ async fn run(ground: &Ground, namespace: &str, count: usize, batching: Value, po
     arena.swept(LONG).await?;
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
     // Events are not core writes: they are told apart by their group everywhere, and expire.
-    for write in mark.writes(namespace)?.into_iter().filter(|w| w.resource != "events" && !w.user.contains("admin")) {
+    for write in mark
+        .writes(namespace)?
+        .into_iter()
+        .filter(|w| w.resource != "events" && !w.user.contains("admin"))
+    {
         let who = write.user.rsplit(':').next().unwrap_or_default().to_owned();
         let who = if who.contains("-runner") { "runner".to_owned() } else { who };
         *written.entry(format!("{} {} by {who}", write.verb, write.resource)).or_default() += 1;
@@ -104,7 +145,13 @@ async fn run(ground: &Ground, namespace: &str, count: usize, batching: Value, po
 }
 
 fn mean_job(batches: &BTreeMap<String, FnoBatch>) -> f64 {
-    mean(batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()).flat_map(|r| &r.results).map(|r| r.seconds))
+    mean(
+        batches
+            .values()
+            .filter_map(|b| b.status.as_ref()?.run.as_ref())
+            .flat_map(|r| &r.results)
+            .map(|r| r.seconds),
+    )
 }
 
 fn mean_login(batches: &BTreeMap<String, FnoBatch>) -> f64 {
@@ -135,9 +182,22 @@ async fn memory(namespace: &str, container: &str) -> Result<u64> {
     let nodes = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).await?;
     let mut largest = 0;
     for node in nodes.split_whitespace() {
-        let summary: Value = serde_json::from_str(&kubectl(&["get", "--raw", &format!("/api/v1/nodes/{node}/proxy/stats/summary")]).await?)?;
-        for pod in summary["pods"].as_array().into_iter().flatten().filter(|p| p["podRef"]["namespace"] == namespace) {
-            for found in pod["containers"].as_array().into_iter().flatten().filter(|c| c["name"] == container) {
+        let summary: Value = serde_json::from_str(
+            &kubectl(&["get", "--raw", &format!("/api/v1/nodes/{node}/proxy/stats/summary")])
+                .await?,
+        )?;
+        for pod in summary["pods"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|p| p["podRef"]["namespace"] == namespace)
+        {
+            for found in pod["containers"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|c| c["name"] == container)
+            {
                 largest = largest.max(found["memory"]["rssBytes"].as_u64().unwrap_or(0));
             }
         }
@@ -148,10 +208,16 @@ async fn memory(namespace: &str, container: &str) -> Result<u64> {
 async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
     let arena = Arena::new(ground, "bench-memory").await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
-    let job = |n| jobs::validation(&format!("waiting-{n:04}"), "octotel", &format!("OCT{n:07}"), json!({}));
+    let job = |n| {
+        jobs::validation(&format!("waiting-{n:04}"), "octotel", &format!("OCT{n:07}"), json!({}))
+    };
     jobs::submit(&arena.jobs(), (0..count).map(job).collect()).await?;
-    let counted =
-        |p: &fno_crds::FnoProvider| p.status.as_ref().and_then(|s| s.pending.as_ref()).is_some_and(|p| usize::try_from(p.count).is_ok_and(|c| c == count));
+    let counted = |p: &fno_crds::FnoProvider| {
+        p.status
+            .as_ref()
+            .and_then(|s| s.pending.as_ref())
+            .is_some_and(|p| usize::try_from(p.count).is_ok_and(|c| c == count))
+    };
     jobs::wait_until(
         &arena.providers(),
         LONG,
@@ -164,7 +230,10 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
     let bytes = loop {
         let nodes = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).await?;
         let node = nodes.split_whitespace().next().context("a node")?.to_owned();
-        let summary: Value = serde_json::from_str(&kubectl(&["get", "--raw", &format!("/api/v1/nodes/{node}/proxy/stats/summary")]).await?)?;
+        let summary: Value = serde_json::from_str(
+            &kubectl(&["get", "--raw", &format!("/api/v1/nodes/{node}/proxy/stats/summary")])
+                .await?,
+        )?;
         let containers = summary["pods"]
             .as_array()
             .into_iter()
@@ -173,13 +242,17 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
             .flat_map(|p| p["containers"].as_array().into_iter().flatten());
         let mut operator = containers.filter(|c| c["name"] == "operator");
         let Some(found) = operator.next() else { continue };
-        let at: Option<jiff::Timestamp> = found["memory"]["time"].as_str().and_then(|t| t.parse().ok());
+        let at: Option<jiff::Timestamp> =
+            found["memory"]["time"].as_str().and_then(|t| t.parse().ok());
         if at.is_some_and(|at| at > before) {
             break found["memory"]["rssBytes"].as_u64().unwrap_or(0);
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
-    arena.jobs().delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await?;
+    arena
+        .jobs()
+        .delete_collection(&DeleteParams::default(), &kube::api::ListParams::default())
+        .await?;
     arena.close().await?;
     Ok(bytes as f64 / 1_048_576.0)
 }
@@ -194,9 +267,16 @@ async fn twenty_logins(ground: &Ground) -> Result<()> {
             spec["accounts"] = json!([{"name": "quick", "credentialsSecretRef": {"name": "quick"}, "totp": {"secretRef": {"name": "quick", "key": "totp"}, "period": 5, "minRemainingSeconds": 3, "skew": 0}}]);
         })
         .await?;
-    arena.secret("quick", &[("username", "octotel-quick"), ("password", "Fibre!quick"), ("totp", seed)]).await?;
+    arena
+        .secret(
+            "quick",
+            &[("username", "octotel-quick"), ("password", "Fibre!quick"), ("totp", seed)],
+        )
+        .await?;
     let circuits = arena.portals.circuits("octotel", 20).await?;
-    let named = |(n, c): (usize, &Circuit)| jobs::validation(&format!("job-{n:03}"), "octotel", &c.circuit, json!({}));
+    let named = |(n, c): (usize, &Circuit)| {
+        jobs::validation(&format!("job-{n:03}"), "octotel", &c.circuit, json!({}))
+    };
     jobs::submit(&arena.jobs(), circuits.iter().enumerate().map(named).collect()).await?;
     jobs::all_finished(&arena.jobs(), LONG).await?;
     let journal = arena.portals.journal().await?;

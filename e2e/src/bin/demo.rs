@@ -37,10 +37,19 @@ async fn main() -> Result<()> {
     let mut truth: BTreeMap<String, String> = BTreeMap::new();
     for (provider, count) in JOBS {
         arena.provider(provider, |spec| spec["suspend"] = json!(true)).await?;
-        let mut circuits: Vec<(String, String)> = arena.portals.absent(provider, count / 10).await?.into_iter().map(|c| (c, "NotFound".to_owned())).collect();
+        let mut circuits: Vec<(String, String)> = arena
+            .portals
+            .absent(provider, count / 10)
+            .await?
+            .into_iter()
+            .map(|c| (c, "NotFound".to_owned()))
+            .collect();
         let present = arena.portals.circuits(provider, count - circuits.len()).await?;
         circuits.extend(present.into_iter().map(|c| (c.circuit, c.outcome)));
-        let named = circuits.iter().enumerate().map(|(n, (circuit, outcome))| (format!("{provider}-{n:02}"), circuit, outcome));
+        let named = circuits
+            .iter()
+            .enumerate()
+            .map(|(n, (circuit, outcome))| (format!("{provider}-{n:02}"), circuit, outcome));
         let mut submitted = Vec::new();
         for (name, circuit, outcome) in named {
             submitted.push(jobs::validation(&name, provider, circuit, json!({})));
@@ -76,16 +85,33 @@ async fn main() -> Result<()> {
     println!("\nOutcomes, all equal to the portals' own data: {outcomes:?}");
     let journal = arena.portals.journal().await?;
     for (provider, count) in JOBS {
-        let own: Vec<_> = journal.iter().filter(|e| e.portal.to_string() == provider).cloned().collect();
-        println!("  {provider:<10} {count:>3} jobs, {} login(s) by the portal's journal, {} refused", own.logins(), own.refused().len());
+        let own: Vec<_> =
+            journal.iter().filter(|e| e.portal.to_string() == provider).cloned().collect();
+        println!(
+            "  {provider:<10} {count:>3} jobs, {} login(s) by the portal's journal, {} refused",
+            own.logins(),
+            own.refused().len()
+        );
     }
     let job = finished.values().next().context("a job")?;
     println!("\nEvidence of each job: pictures, fields, timeline. For example");
-    println!("  {}", job.status.as_ref().and_then(|s| s.evidence.as_ref()).map(|e| e.uri.as_str()).unwrap_or_default());
-    println!("  on the volume of the claim fno-evidence in the namespace {NAMESPACE}{}", place_of_claim(&arena).await);
+    println!(
+        "  {}",
+        job.status
+            .as_ref()
+            .and_then(|s| s.evidence.as_ref())
+            .map(|e| e.uri.as_str())
+            .unwrap_or_default()
+    );
+    println!(
+        "  on the volume of the claim fno-evidence in the namespace {NAMESPACE}{}",
+        place_of_claim(&arena).await
+    );
     println!("\nTry next (eval \"$(e2e/cluster/env)\" first):");
     println!("  kubectl --namespace {NAMESPACE} apply -f config/samples/fnojob.yaml");
-    println!("  kubectl --namespace {NAMESPACE} wait --for=condition=Succeeded fnojob/sample --timeout=3m");
+    println!(
+        "  kubectl --namespace {NAMESPACE} wait --for=condition=Succeeded fnojob/sample --timeout=3m"
+    );
     println!("  kubectl --namespace {NAMESPACE} get fnobatches -w");
     println!("  kubectl explain fnojob.spec");
     println!("  make cluster-down                       # removes all of it");
@@ -120,8 +146,26 @@ async fn progress(api: kube::Api<FnoBatch>, begun: Instant) {
 
 /// Where a local volume lies on this machine, if it is one.
 async fn place_of_claim(arena: &Arena) -> String {
-    let output = kubectl(&["get", "persistentvolumeclaim", "fno-evidence", "--namespace", &arena.namespace, "-o", "jsonpath={.spec.volumeName}"]).await;
+    let output = kubectl(&[
+        "get",
+        "persistentvolumeclaim",
+        "fno-evidence",
+        "--namespace",
+        &arena.namespace,
+        "-o",
+        "jsonpath={.spec.volumeName}",
+    ])
+    .await;
     let Ok(volume) = output else { return String::new() };
-    let output = kubectl(&["get", "persistentvolume", &volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}"]).await;
-    output.map(|path| if path.is_empty() { String::new() } else { format!(": {path}") }).unwrap_or_default()
+    let output = kubectl(&[
+        "get",
+        "persistentvolume",
+        &volume,
+        "-o",
+        "jsonpath={.spec.hostPath.path}{.spec.local.path}",
+    ])
+    .await;
+    output
+        .map(|path| if path.is_empty() { String::new() } else { format!(": {path}") })
+        .unwrap_or_default()
 }

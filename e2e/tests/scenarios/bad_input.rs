@@ -11,10 +11,18 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::support::{LONG, alone, arena, beside, circuits, close, conditions_show, finished, validations};
+use crate::support::{
+    LONG, alone, arena, beside, circuits, close, conditions_show, finished, validations,
+};
 
 /// One job on a provider that is broken by `broken`; it shows `reason`; `mend` lets it end well.
-async fn waits_and_goes_on<F>(name: &str, provider: &str, broken: impl FnOnce(&mut Value), reason: Reason, mend: F) -> Result<()>
+async fn waits_and_goes_on<F>(
+    name: &str,
+    provider: &str,
+    broken: impl FnOnce(&mut Value),
+    reason: Reason,
+    mend: F,
+) -> Result<()>
 where
     F: AsyncFnOnce(&Arena) -> Result<()>,
 {
@@ -33,22 +41,41 @@ where
 #[tokio::test]
 async fn what_the_crd_refuses_is_refused_with_a_sentence() -> Result<()> {
     let _beside = beside().await;
-    let job = |spec: Value| json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "bad"}, "spec": spec}).to_string();
+    let job = |spec: Value| {
+        json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "bad"}, "spec": spec}).to_string()
+    };
     for (spec, sentence) in [
-        (json!({"provider": "octotel", "action": "Destroy", "circuitNumber": "OCT1"}), "Unsupported value: \"Destroy\""),
-        (json!({"provider": "octotel", "action": "Validation", "circuitNumber": ""}), "spec.circuitNumber"),
-        (json!({"provider": "octotel", "action": "Validation"}), "spec.circuitNumber: Required value"),
+        (
+            json!({"provider": "octotel", "action": "Destroy", "circuitNumber": "OCT1"}),
+            "Unsupported value: \"Destroy\"",
+        ),
+        (
+            json!({"provider": "octotel", "action": "Validation", "circuitNumber": ""}),
+            "spec.circuitNumber",
+        ),
+        (
+            json!({"provider": "octotel", "action": "Validation"}),
+            "spec.circuitNumber: Required value",
+        ),
         (
             json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1", "notBefore": "2026-02-01T00:00:00Z", "deadline": "2026-01-01T00:00:00Z"}),
             "notBefore must be earlier than deadline",
         ),
     ] {
-        let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &job(spec)).await.err().context("accepted")?.to_string();
+        let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &job(spec))
+            .await
+            .err()
+            .context("accepted")?
+            .to_string();
         ensure!(refused.contains(sentence), "expected {sentence:?}, found {refused}");
     }
     let mut provider = fno_e2e::arena::sample("octotel")?;
     provider["spec"]["flows"]["validation"]["steps"] = json!([{"type": "click"}]);
-    let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &provider.to_string()).await.err().context("accepted")?.to_string();
+    let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &provider.to_string())
+        .await
+        .err()
+        .context("accepted")?
+        .to_string();
     ensure!(refused.contains("this type of step needs selectors"), "{refused}");
     Ok(())
 }
@@ -73,7 +100,9 @@ async fn a_suspended_provider_holds_its_jobs() -> Result<()> {
         "evotel",
         |spec| spec["suspend"] = json!(true),
         Reason::Suspended,
-        async |arena| arena.patch_provider("evotel", json!({"spec": {"suspend": false}})).await.map(drop),
+        async |arena| {
+            arena.patch_provider("evotel", json!({"spec": {"suspend": false}})).await.map(drop)
+        },
     )
     .await
 }
@@ -89,9 +118,23 @@ async fn a_flow_that_does_not_lint_holds_its_jobs_and_is_named_on_the_provider()
     };
     waits_and_goes_on("lint", "evotel", broken, Reason::FlowInvalid, async |arena| {
         let provider = arena.providers().get("evotel").await?;
-        let ready = provider.status.context("status")?.conditions.into_iter().find(|c| c.type_ == "Ready").context("Ready")?;
-        ensure!(ready.status == "False" && ready.reason == "FlowInvalid" && ready.message.contains("nobody"), "{ready:?}");
-        arena.patch_provider("evotel", json!({"spec": {"flows": {"validation": right}}})).await.map(drop)
+        let ready = provider
+            .status
+            .context("status")?
+            .conditions
+            .into_iter()
+            .find(|c| c.type_ == "Ready")
+            .context("Ready")?;
+        ensure!(
+            ready.status == "False"
+                && ready.reason == "FlowInvalid"
+                && ready.message.contains("nobody"),
+            "{ready:?}"
+        );
+        arena
+            .patch_provider("evotel", json!({"spec": {"flows": {"validation": right}}}))
+            .await
+            .map(drop)
     })
     .await
 }
@@ -103,19 +146,38 @@ async fn a_missing_secret_and_then_a_missing_key_hold_the_jobs() -> Result<()> {
     arena.provider("evotel", |_| {}).await?;
     let secrets = arena.api::<Secret>();
     let right = secrets.get("evotel-bot").await?;
-    let text = |key: &str| right.data.as_ref().and_then(|d| d.get(key)).map(|v| String::from_utf8_lossy(&v.0).into_owned()).unwrap_or_default();
+    let text = |key: &str| {
+        right
+            .data
+            .as_ref()
+            .and_then(|d| d.get(key))
+            .map(|v| String::from_utf8_lossy(&v.0).into_owned())
+            .unwrap_or_default()
+    };
     secrets.delete("evotel-bot", &DeleteParams::default()).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::SecretNotFound, LONG).await?;
-    ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("evotel-bot"), "the Secret is not named");
+    ensure!(
+        job.status.and_then(|s| s.message).unwrap_or_default().contains("evotel-bot"),
+        "the Secret is not named"
+    );
     conditions_show(&arena, Reason::SecretNotFound).await?;
     arena.secret("evotel-bot", &[("username", &text("username"))]).await?;
     let names_the_key = |jobs: &std::collections::BTreeMap<String, fno_crds::FnoJob>| {
-        jobs.values().any(|j| j.status.as_ref().and_then(|s| s.message.as_ref()).is_some_and(|m| m.contains("password")))
+        jobs.values().any(|j| {
+            j.status
+                .as_ref()
+                .and_then(|s| s.message.as_ref())
+                .is_some_and(|m| m.contains("password"))
+        })
     };
-    jobs::wait_until(&arena.jobs(), LONG, jobs::tell, names_the_key).await.context("the missing key is not named")?;
-    arena.secret("evotel-bot", &[("username", &text("username")), ("password", &text("password"))]).await?;
+    jobs::wait_until(&arena.jobs(), LONG, jobs::tell, names_the_key)
+        .await
+        .context("the missing key is not named")?;
+    arena
+        .secret("evotel-bot", &[("username", &text("username")), ("password", &text("password"))])
+        .await?;
     finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }
@@ -127,8 +189,22 @@ async fn a_seed_that_is_not_base32_holds_the_jobs() -> Result<()> {
     arena.provider("octotel", |_| {}).await?;
     let secrets = arena.api::<Secret>();
     let right = secrets.get("octotel-bot").await?;
-    let text = |key: &str| right.data.as_ref().and_then(|d| d.get(key)).map(|v| String::from_utf8_lossy(&v.0).into_owned()).unwrap_or_default();
-    let with_seed = async |seed: &str| arena.secret("octotel-bot", &[("username", &text("username")), ("password", &text("password")), ("totp", seed)]).await;
+    let text = |key: &str| {
+        right
+            .data
+            .as_ref()
+            .and_then(|d| d.get(key))
+            .map(|v| String::from_utf8_lossy(&v.0).into_owned())
+            .unwrap_or_default()
+    };
+    let with_seed = async |seed: &str| {
+        arena
+            .secret(
+                "octotel-bot",
+                &[("username", &text("username")), ("password", &text("password")), ("totp", seed)],
+            )
+            .await
+    };
     with_seed("this is no base32!").await?;
     let circuits = circuits(&arena, "octotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
@@ -144,10 +220,22 @@ async fn a_cancellation_without_a_flow_fails_with_no_flow() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("no-flow").await?;
     arena.provider("evotel", |_| {}).await?;
-    jobs::submit(&arena.jobs(), vec![jobs::validation("cancel", "evotel", "ABCDEF0123456789", json!({"action": "Cancellation"}))]).await?;
+    jobs::submit(
+        &arena.jobs(),
+        vec![jobs::validation(
+            "cancel",
+            "evotel",
+            "ABCDEF0123456789",
+            json!({"action": "Cancellation"}),
+        )],
+    )
+    .await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     let status = finished["cancel"].status.clone().context("status")?;
-    ensure!(status.phase == Some(fno_crds::JobPhase::Failed) && status.reason == Some(Reason::NoFlow), "{status:?}");
+    ensure!(
+        status.phase == Some(fno_crds::JobPhase::Failed) && status.reason == Some(Reason::NoFlow),
+        "{status:?}"
+    );
     close(arena, []).await
 }
 
@@ -155,20 +243,26 @@ async fn a_cancellation_without_a_flow_fails_with_no_flow() -> Result<()> {
 async fn a_pod_that_no_node_can_take_is_reported_and_starts_once_it_can() -> Result<()> {
     let _beside = beside().await;
     // A value of this run's own: an earlier one that was ended in the middle has left its label.
-    let (label, value) = ("e2e.fno.dev/takes-runners", jiff::Timestamp::now().as_millisecond().to_string());
+    let (label, value) =
+        ("e2e.fno.dev/takes-runners", jiff::Timestamp::now().as_millisecond().to_string());
     waits_and_goes_on(
         "unschedulable",
         "evotel",
         |spec| spec["runner"] = json!({"nodeSelector": {label: value}}),
         Reason::PodUnschedulable,
-        async |_| kubectl(&["label", "nodes", "--all", "--overwrite", &format!("{label}={value}")]).await.map(drop),
+        async |_| {
+            kubectl(&["label", "nodes", "--all", "--overwrite", &format!("{label}={value}")])
+                .await
+                .map(drop)
+        },
     )
     .await?;
     kubectl(&["label", "nodes", "--all", &format!("{label}-")]).await.map(drop)
 }
 
 #[tokio::test]
-async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_lifted() -> Result<()> {
+async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_lifted()
+-> Result<()> {
     let _beside = beside().await;
     let arena = arena("quota").await?;
     arena.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}}).to_string()).await?;
@@ -176,7 +270,10 @@ async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     let job = jobs::shows(&arena.jobs(), "evotel-000", Reason::PodRejected, LONG).await?;
-    ensure!(job.status.and_then(|s| s.message).unwrap_or_default().contains("quota"), "the quota is not named");
+    ensure!(
+        job.status.and_then(|s| s.message).unwrap_or_default().contains("quota"),
+        "the quota is not named"
+    );
     conditions_show(&arena, Reason::PodRejected).await?;
     kubectl(&["delete", "resourcequota", "one", "--namespace", &arena.namespace]).await?;
     finished(&arena).await?.is_right("evotel", &circuits)?;
@@ -184,13 +281,20 @@ async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_
 }
 
 /// Lets a value through that the CRD refuses, for as long as `meanwhile` takes: as an object of an older or newer version of the API would be there.
-async fn without_enum(crd: &str, field: &str, meanwhile: impl Future<Output = Result<()>>) -> Result<()> {
+async fn without_enum(
+    crd: &str,
+    field: &str,
+    meanwhile: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let name = format!("{crd}.fno.dev");
-    let path = format!("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{field}/enum");
+    let path =
+        format!("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{field}/enum");
     let patch = json!([{"op": "remove", "path": path}]).to_string();
-    kubectl(&["patch", "customresourcedefinition", &name, "--type", "json", "--patch", &patch]).await?;
+    kubectl(&["patch", "customresourcedefinition", &name, "--type", "json", "--patch", &patch])
+        .await?;
     let outcome = meanwhile.await;
-    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &format!("crds/{crd}.yaml")]).await?;
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &format!("crds/{crd}.yaml")])
+        .await?;
     outcome
 }
 
@@ -213,27 +317,50 @@ async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
     arena.provider("evotel", |_| {}).await?;
     let mut provider = fno_e2e::arena::sample("mfn")?;
     provider["spec"]["batching"] = json!({"objective": "MinBoredom"});
-    without_enum("fnoproviders", "batching/properties/objective", apply_once_taken(&arena, &provider)).await?;
+    without_enum(
+        "fnoproviders",
+        "batching/properties/objective",
+        apply_once_taken(&arena, &provider),
+    )
+    .await?;
     let job = json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "malformed"},
                      "spec": {"provider": "evotel", "action": "Daydreaming", "circuitNumber": "4857544317156075"}});
     without_enum("fnojobs", "action", apply_once_taken(&arena, &job)).await?;
 
     let circuits = circuits(&arena, "evotel", 3).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
-    jobs::submit(&arena.jobs(), vec![jobs::validation("waits", "mfn", "FTTX-CT-12345", json!({}))]).await?;
+    jobs::submit(&arena.jobs(), vec![jobs::validation("waits", "mfn", "FTTX-CT-12345", json!({}))])
+        .await?;
     // Read as text: our own types cannot hold them, which is the point.
-    let shown = async |kind: &str, name: &str, jsonpath: &str| kubectl(&["get", kind, name, "--namespace", &arena.namespace, "-o", jsonpath]).await;
+    let shown = async |kind: &str, name: &str, jsonpath: &str| {
+        kubectl(&["get", kind, name, "--namespace", &arena.namespace, "-o", jsonpath]).await
+    };
     let wait = |kind: &str, condition: &str| {
         let (kind, condition) = (kind.to_owned(), condition.to_owned());
         let namespace = arena.namespace.clone();
-        async move { kubectl(&["wait", &kind, "--namespace", &namespace, &format!("--for={condition}"), "--timeout=120s"]).await }
+        async move {
+            kubectl(&[
+                "wait",
+                &kind,
+                "--namespace",
+                &namespace,
+                &format!("--for={condition}"),
+                "--timeout=120s",
+            ])
+            .await
+        }
     };
     wait("fnojob/malformed", "jsonpath={.status.reason}=InvalidJob").await?;
     wait("fnoprovider/mfn", "condition=Ready=False").await?;
     wait("fnojob/waits", "jsonpath={.status.reason}=ProviderNotReady").await?;
     for (kind, name, jsonpath, said) in [
         ("fnojob", "malformed", "jsonpath={.status.phase} {.status.message}", "Daydreaming"),
-        ("fnoprovider", "mfn", "jsonpath={.status.conditions[?(@.type==\"Ready\")].message}", "MinBoredom"),
+        (
+            "fnoprovider",
+            "mfn",
+            "jsonpath={.status.conditions[?(@.type==\"Ready\")].message}",
+            "MinBoredom",
+        ),
         ("fnojob", "waits", "jsonpath={.status.message}", "MinBoredom"),
     ] {
         let message = shown(kind, name, jsonpath).await?;
@@ -242,7 +369,16 @@ async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
     for n in 0..circuits.len() {
         wait(&format!("fnojob/evotel-{n:03}"), "condition=Succeeded").await?;
     }
-    kubectl(&["delete", "fnojobs/malformed", "fnojobs/waits", "fnoproviders/mfn", "--namespace", &arena.namespace, "--timeout=60s"]).await?;
+    kubectl(&[
+        "delete",
+        "fnojobs/malformed",
+        "fnojobs/waits",
+        "fnoproviders/mfn",
+        "--namespace",
+        &arena.namespace,
+        "--timeout=60s",
+    ])
+    .await?;
     finished(&arena).await?.is_right("evotel", &circuits)?;
     close(arena, []).await
 }

@@ -12,21 +12,51 @@ async fn the_sample_job_behaves_as_a_kubernetes_user_expects() -> Result<()> {
     arena.provider("octotel", |_| {}).await?;
     let ns = arena.namespace.as_str();
     kubectl(&["--namespace", ns, "apply", "-f", "config/samples/fnojob.yaml"]).await?;
-    let met = kubectl(&["--namespace", ns, "wait", "--for=condition=Succeeded", "fnojob/sample", "--timeout=5m"]).await?;
+    let met = kubectl(&[
+        "--namespace",
+        ns,
+        "wait",
+        "--for=condition=Succeeded",
+        "fnojob/sample",
+        "--timeout=5m",
+    ])
+    .await?;
     ensure!(met.contains("condition met"), "{met}");
     let table = kubectl(&["--namespace", ns, "get", "fj"]).await?;
     for column in ["NAME", "PROVIDER", "ACTION", "CIRCUIT", "PHASE", "OUTCOME", "BATCH", "AGE"] {
         ensure!(table.contains(column), "{table}");
     }
     let wide = kubectl(&["--namespace", ns, "get", "fnojobs", "-o", "wide"]).await?;
-    ensure!(wide.contains("REASON") && wide.contains("MESSAGE") && wide.contains("ATTEMPTS") && wide.contains("EXTERNAL-ID"), "{wide}");
+    ensure!(
+        wide.contains("REASON")
+            && wide.contains("MESSAGE")
+            && wide.contains("ATTEMPTS")
+            && wide.contains("EXTERNAL-ID"),
+        "{wide}"
+    );
     let batches = kubectl(&["--namespace", ns, "get", "fb"]).await?;
-    ensure!(batches.contains("PROGRESS") && batches.contains("LOGINS") && batches.contains("WORKER"), "{batches}");
+    ensure!(
+        batches.contains("PROGRESS") && batches.contains("LOGINS") && batches.contains("WORKER"),
+        "{batches}"
+    );
     let providers = kubectl(&["--namespace", ns, "get", "fp"]).await?;
     ensure!(providers.contains("READY") && providers.contains("True"), "{providers}");
     let all = kubectl(&["--namespace", ns, "get", "fno"]).await?;
-    ensure!(all.contains("fnojob.fno.dev/sample") && all.contains("fnoprovider.fno.dev/octotel"), "{all}");
-    let selected = kubectl(&["--namespace", ns, "get", "fnojobs", "--field-selector", "spec.provider=octotel,status.phase=Succeeded", "-o", "name"]).await?;
+    ensure!(
+        all.contains("fnojob.fno.dev/sample") && all.contains("fnoprovider.fno.dev/octotel"),
+        "{all}"
+    );
+    let selected = kubectl(&[
+        "--namespace",
+        ns,
+        "get",
+        "fnojobs",
+        "--field-selector",
+        "spec.provider=octotel,status.phase=Succeeded",
+        "-o",
+        "name",
+    ])
+    .await?;
     ensure!(selected.trim() == "fnojob.fno.dev/sample", "{selected}");
     let explained = kubectl(&["explain", "fnojob.spec.circuitNumber"]).await?;
     ensure!(explained.contains("The line as the portal calls it"), "{explained}");
@@ -36,13 +66,19 @@ async fn the_sample_job_behaves_as_a_kubernetes_user_expects() -> Result<()> {
 }
 
 #[tokio::test]
-async fn deleting_a_waiting_job_is_immediate_and_a_batched_one_ends_as_withdrawn_or_done() -> Result<()> {
+async fn deleting_a_waiting_job_is_immediate_and_a_batched_one_ends_as_withdrawn_or_done()
+-> Result<()> {
     let _beside = beside().await;
     let arena = arena("delete").await?;
     arena.provider("evotel", |spec| spec["suspend"] = serde_json::json!(true)).await?;
     let circuit = arena.portals.circuits("evotel", 1).await?.remove(0);
-    fno_e2e::jobs::submit(&arena.jobs(), vec![fno_e2e::jobs::validation("gone", "evotel", &circuit.circuit, serde_json::json!({}))]).await?;
-    kubectl(&["--namespace", &arena.namespace, "delete", "fnojob", "gone", "--timeout=30s"]).await?;
+    fno_e2e::jobs::submit(
+        &arena.jobs(),
+        vec![fno_e2e::jobs::validation("gone", "evotel", &circuit.circuit, serde_json::json!({}))],
+    )
+    .await?;
+    kubectl(&["--namespace", &arena.namespace, "delete", "fnojob", "gone", "--timeout=30s"])
+        .await?;
     ensure!(arena.jobs().get_opt("gone").await?.is_none(), "the job is still there");
     close(arena, []).await
 }

@@ -10,13 +10,17 @@ use fno_e2e::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, finished, release_with, validations};
+use crate::support::{
+    LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, finished,
+    release_with, validations,
+};
 
 /// Talks to the operator's Valkey inside its Pod; the password never leaves it.
 pub async fn valkey(command: &[&str]) -> Result<String> {
     let pod = format!("{RELEASE}-valkey-0");
     let script = r#"REDISCLI_AUTH=$(cat /var/run/fno/valkey/password) exec valkey-cli "$@""#;
-    let mut args = vec!["exec", "--namespace", SYSTEM, &pod, "--", "sh", "-c", script, "valkey-cli"];
+    let mut args =
+        vec!["exec", "--namespace", SYSTEM, &pod, "--", "sh", "-c", script, "valkey-cli"];
     args.extend(command);
     kubectl(&args).await
 }
@@ -24,8 +28,11 @@ pub async fn valkey(command: &[&str]) -> Result<String> {
 async fn scale_valkey(replicas: u8) -> Result<()> {
     let name = format!("statefulset/{RELEASE}-valkey");
     kubectl(&["scale", "--namespace", SYSTEM, &name, &format!("--replicas={replicas}")]).await?;
-    let jsonpath =
-        if replicas == 0 { "--for=jsonpath={.status.replicas}=0".to_owned() } else { format!("--for=jsonpath={{.status.readyReplicas}}={replicas}") };
+    let jsonpath = if replicas == 0 {
+        "--for=jsonpath={.status.replicas}=0".to_owned()
+    } else {
+        format!("--for=jsonpath={{.status.readyReplicas}}={replicas}")
+    };
     kubectl(&["wait", "--namespace", SYSTEM, &name, &jsonpath, "--timeout=120s"]).await.map(drop)
 }
 
@@ -56,7 +63,9 @@ async fn without_valkey_no_code_is_minted_and_work_goes_on_when_it_is_back() -> 
 async fn a_flushed_valkey_lets_no_step_be_used_again() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("flush").await?;
-    arena.provider("octotel", |spec| spec["batching"] = json!({"maxJobs": 1, "linger": "0s"})).await?;
+    arena
+        .provider("octotel", |spec| spec["batching"] = json!({"maxJobs": 1, "linger": "0s"}))
+        .await?;
     let circuits = circuits(&arena, "octotel", 3).await?;
     for (n, job) in validations("octotel", &circuits, &json!({})).into_iter().enumerate() {
         jobs::submit(&arena.jobs(), vec![job]).await?;
@@ -76,17 +85,49 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     let circuits = release_with(&arena, "octotel", 20).await?;
     let begun = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
-    jobs::wait_until(&arena.batches(), LONG, |b| format!("{:?}", b.phase()), |batches| batches.values().any(begun)).await?;
-    kubectl(&["delete", "pod", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/component=operator", "--wait=false"]).await?;
+    jobs::wait_until(
+        &arena.batches(),
+        LONG,
+        |b| format!("{:?}", b.phase()),
+        |batches| batches.values().any(begun),
+    )
+    .await?;
+    kubectl(&[
+        "delete",
+        "pod",
+        "--namespace",
+        SYSTEM,
+        "--selector",
+        "app.kubernetes.io/component=operator",
+        "--wait=false",
+    ])
+    .await?;
     let done = finished(&arena).await?;
     done.is_right("octotel", &circuits)?;
-    ensure!((done.batches.len(), done.journal.logins()) == (1, 1), "{} batches, {} logins", done.batches.len(), done.journal.logins());
+    ensure!(
+        (done.batches.len(), done.journal.logins()) == (1, 1),
+        "{} batches, {} logins",
+        done.batches.len(),
+        done.journal.logins()
+    );
     close(arena, []).await
 }
 
 /// Changes values of the release and waits until the operator runs with them.
 async fn set_values(values: &str) -> Result<()> {
-    let args = ["upgrade", RELEASE, "charts/fno-operator", "--namespace", SYSTEM, "--reuse-values", "--wait", "--timeout", "3m", "--set", values];
+    let args = [
+        "upgrade",
+        RELEASE,
+        "charts/fno-operator",
+        "--namespace",
+        SYSTEM,
+        "--reuse-values",
+        "--wait",
+        "--timeout",
+        "3m",
+        "--set",
+        values,
+    ];
     run("helm", &args, None).await.map(drop)
 }
 

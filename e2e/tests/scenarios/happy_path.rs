@@ -4,7 +4,10 @@ use anyhow::{Context, Result, ensure};
 use fno_e2e::{jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{Finished, arena, beside, circuits, close, codes_were_never_refused, finished, outcomes_are_right, release_with, validations};
+use crate::support::{
+    Finished, arena, beside, circuits, close, codes_were_never_refused, finished,
+    outcomes_are_right, release_with, validations,
+};
 
 #[tokio::test]
 async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
@@ -16,11 +19,21 @@ async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
     done.is_right("octotel", &circuits)?;
     let Finished { batches, journal, .. } = done;
     ensure!(batches.len() == 1, "{} batches", batches.len());
-    ensure!((journal.logins(), journal.logouts()) == (1, 1), "{} logins, {} logouts", journal.logins(), journal.logouts());
+    ensure!(
+        (journal.logins(), journal.logouts()) == (1, 1),
+        "{} logins, {} logouts",
+        journal.logins(),
+        journal.logouts()
+    );
     let (_, batch) = batches.first_key_value().context("a batch")?;
     let status = batch.status.clone().context("status")?;
     ensure!(status.grants.len() == 1, "{} grants", status.grants.len());
-    ensure!((status.progress.as_deref(), status.logins) == (Some("50/50"), Some(1)), "{:?} {:?}", status.progress, status.logins);
+    ensure!(
+        (status.progress.as_deref(), status.logins) == (Some("50/50"), Some(1)),
+        "{:?} {:?}",
+        status.progress,
+        status.logins
+    );
     ensure!(status.evidence.is_some(), "the runner's log is not kept");
     close(arena, []).await
 }
@@ -51,10 +64,18 @@ async fn four_providers_work_at_once_and_higher_priority_goes_first() -> Result<
     for batch in batches.values() {
         let order: Vec<&str> = batch.spec.jobs.iter().map(|j| j.name.as_str()).collect();
         ensure!(order.is_sorted_by(|a, b| a > b), "not by priority: {order:?}");
-        ensure!(order.iter().all(|name| name.starts_with(&batch.spec.provider)), "providers are mixed: {order:?}");
+        ensure!(
+            order.iter().all(|name| name.starts_with(&batch.spec.provider)),
+            "providers are mixed: {order:?}"
+        );
     }
     codes_were_never_refused(&journal)?;
-    ensure!(journal.logins() == batches.len(), "{} logins in {} batches", journal.logins(), batches.len());
+    ensure!(
+        journal.logins() == batches.len(),
+        "{} logins in {} batches",
+        journal.logins(),
+        batches.len()
+    );
     close(arena, []).await
 }
 

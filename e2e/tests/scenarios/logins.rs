@@ -5,13 +5,18 @@ use fno_crds::{Reason, provider_status::BreakerState};
 use fno_e2e::{Arena, jobs, portals::Judge};
 use serde_json::json;
 
-use crate::support::{LONG, arena, beside, close, codes_were_never_refused, conditions_show, outcomes_are_right, release_with};
+use crate::support::{
+    LONG, arena, beside, close, codes_were_never_refused, conditions_show, outcomes_are_right,
+    release_with,
+};
 
 /// The Secret of the octotel sample's account, one key replaced.
 async fn spoil(arena: &Arena, key: &str, value: &str) -> Result<()> {
     let patch = json!({"stringData": {key: value}});
     let api = arena.api::<k8s_openapi::api::core::v1::Secret>();
-    api.patch("octotel-bot", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(&patch)).await.map(drop)?;
+    api.patch("octotel-bot", &kube::api::PatchParams::default(), &kube::api::Patch::Merge(&patch))
+        .await
+        .map(drop)?;
     Ok(())
 }
 
@@ -29,10 +34,22 @@ async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
     jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
     conditions_show(&arena, Reason::BreakerOpen).await?;
     let provider = arena.providers().get("octotel").await?;
-    let account = provider.status.context("status")?.accounts.first().cloned().context("account")?;
-    ensure!(account.breaker.as_ref().is_some_and(|b| b.state == BreakerState::Open && b.open_until.is_none()), "{:?}", account.breaker);
+    let account =
+        provider.status.context("status")?.accounts.first().cloned().context("account")?;
+    ensure!(
+        account
+            .breaker
+            .as_ref()
+            .is_some_and(|b| b.state == BreakerState::Open && b.open_until.is_none()),
+        "{:?}",
+        account.breaker
+    );
     let journal = arena.portals.journal().await?;
-    ensure!(journal.refused().len() == 2, "two refused entries open the breaker, found {:?}", journal.refused());
+    ensure!(
+        journal.refused().len() == 2,
+        "two refused entries open the breaker, found {:?}",
+        journal.refused()
+    );
     ensure!(!journal.locked(), "the portal locked the account");
 
     // Mended: it goes on by itself.
@@ -51,7 +68,8 @@ async fn a_wrong_seed_opens_the_breaker_after_two_codes_and_mending_it_closes_it
 }
 
 #[tokio::test]
-async fn a_wrong_password_opens_the_breaker_after_two_tries_and_mending_it_closes_it() -> Result<()> {
+async fn a_wrong_password_opens_the_breaker_after_two_tries_and_mending_it_closes_it() -> Result<()>
+{
     let _beside = beside().await;
     breaker_case("password", "password", "not-the-password").await
 }
@@ -76,7 +94,14 @@ async fn a_step_that_someone_else_used_is_left_out() -> Result<()> {
     let now = jiff::Timestamp::now().as_second() / 30;
     let taken: Vec<i64> = (now..now + 4).collect();
     for step in &taken {
-        let answer = crate::disturbances::valkey(&["SET", &format!("totp:used:{tracking}:{step}"), "someone", "EX", "600"]).await?;
+        let answer = crate::disturbances::valkey(&[
+            "SET",
+            &format!("totp:used:{tracking}:{step}"),
+            "someone",
+            "EX",
+            "600",
+        ])
+        .await?;
         ensure!(answer.contains("OK"), "{answer}");
         arena.portals.use_step("octotel", "octotel-bot-1", Some(u64::try_from(*step)?)).await?;
     }
@@ -85,6 +110,10 @@ async fn a_step_that_someone_else_used_is_left_out() -> Result<()> {
     outcomes_are_right(&finished, "octotel", &circuits)?;
     let journal = arena.portals.journal().await?;
     codes_were_never_refused(&journal)?;
-    ensure!(journal.steps().iter().all(|s| !taken.contains(&(*s).cast_signed())), "a taken step was used: {:?}", journal.steps());
+    ensure!(
+        journal.steps().iter().all(|s| !taken.contains(&(*s).cast_signed())),
+        "a taken step was used: {:?}",
+        journal.steps()
+    );
     close(arena, []).await
 }

@@ -20,7 +20,16 @@ use crate::support::{LONG, arena, beside, circuits, close, finished, validations
 async fn kubeconfig(arena: &Arena, folder: &Path) -> Result<String> {
     let path = folder.join(format!("{}.kubeconfig", arena.namespace)).display().to_string();
     std::fs::write(&path, kubectl(&["config", "view", "--raw", "--minify"]).await?)?;
-    kubectl(&["--kubeconfig", &path, "config", "set-context", "--current", "--namespace", &arena.namespace]).await?;
+    kubectl(&[
+        "--kubeconfig",
+        &path,
+        "config",
+        "set-context",
+        "--current",
+        "--namespace",
+        &arena.namespace,
+    ])
+    .await?;
     Ok(path)
 }
 
@@ -32,7 +41,12 @@ async fn the_commands_of_the_readme_run_as_they_stand_there() -> Result<()> {
     let script = format!("export KUBECONFIG={config}\nset -e\n{}", readme::block("submit")?);
     let printed = run("bash", &["-c", &script], None).await?;
     std::fs::remove_file(&config)?;
-    ensure!(printed.contains("condition met") && printed.contains("Succeeded") && printed.contains("PROGRESS"), "{printed}");
+    ensure!(
+        printed.contains("condition met")
+            && printed.contains("Succeeded")
+            && printed.contains("PROGRESS"),
+        "{printed}"
+    );
     close(arena, []).await
 }
 
@@ -43,10 +57,19 @@ async fn a_fifth_portal_is_one_file_written_by_the_readme_alone() -> Result<()> 
     let yaml = readme::block("portal")?;
     let provider: FnoProvider = serde_yaml::from_str(&yaml)?;
     arena.portals.account(json!({"portal": "lightlink", "username": "lightlink-reader", "password": "Fibre!lightlink-reader"})).await?;
-    arena.secret("lightlink-bot", &[("username", "lightlink-reader"), ("password", "Fibre!lightlink-reader")]).await?;
+    arena
+        .secret(
+            "lightlink-bot",
+            &[("username", "lightlink-reader"), ("password", "Fibre!lightlink-reader")],
+        )
+        .await?;
     arena.apply(&yaml).await?;
     let circuits = circuits(&arena, "lightlink", 10).await?;
-    jobs::submit(&arena.jobs(), validations(&provider.metadata.name.context("name")?, &circuits, &json!({}))).await?;
+    jobs::submit(
+        &arena.jobs(),
+        validations(&provider.metadata.name.context("name")?, &circuits, &json!({})),
+    )
+    .await?;
     let done = finished(&arena).await?;
     done.is_right("lightlink", &circuits)?;
     ensure!(done.journal.logins() == 1, "{} logins", done.journal.logins());
@@ -57,8 +80,13 @@ async fn a_fifth_portal_is_one_file_written_by_the_readme_alone() -> Result<()> 
 async fn the_chart_installs_by_the_command_of_the_readme() -> Result<()> {
     let _beside = beside().await;
     // Not for real: the release is there already.
-    let rendered = run("bash", &["-c", &format!("{} --dry-run=client", readme::block("install")?)], None).await?;
-    ensure!(rendered.contains("kind: StatefulSet") && rendered.contains("kind: Deployment"), "{rendered}");
+    let rendered =
+        run("bash", &["-c", &format!("{} --dry-run=client", readme::block("install")?)], None)
+            .await?;
+    ensure!(
+        rendered.contains("kind: StatefulSet") && rendered.contains("kind: Deployment"),
+        "{rendered}"
+    );
     Ok(())
 }
 
@@ -68,9 +96,15 @@ async fn the_commands_for_operating_run_as_they_stand_in_the_readme() -> Result<
     let arena = arena("operate").await?;
     let config = kubeconfig(&arena, &std::env::temp_dir()).await?;
     let commands = readme::commands("Operate")?;
-    let command = |part: &str| commands.iter().find(|command| command.contains(part)).with_context(|| format!("README does not show {part}"));
+    let command = |part: &str| {
+        commands
+            .iter()
+            .find(|command| command.contains(part))
+            .with_context(|| format!("README does not show {part}"))
+    };
     let run_it = async |part: &str, name: &str| {
-        let command = command(part)?.replace("NAME", name).replace(" -w", " -w --request-timeout=2s || true");
+        let command =
+            command(part)?.replace("NAME", name).replace(" -w", " -w --request-timeout=2s || true");
         run("bash", &["-c", &format!("export KUBECONFIG={config}\n{command}")], None).await
     };
     arena.provider("evotel", |spec| spec["batching"] = json!({"linger": "1h"})).await?;
@@ -86,7 +120,9 @@ async fn the_commands_for_operating_run_as_they_stand_in_the_readme() -> Result<
     run_it(r#""suspend":true"#, "evotel").await?;
     jobs::submit(&arena.jobs(), second).await?;
     jobs::shows(&arena.jobs(), "evotel-001", Reason::Suspended, LONG).await?;
-    arena.patch_provider("evotel", json!({"spec": {"suspend": false, "batching": {"linger": "0s"}}})).await?;
+    arena
+        .patch_provider("evotel", json!({"spec": {"suspend": false, "batching": {"linger": "0s"}}}))
+        .await?;
     let done = finished(&arena).await?;
     done.is_right("evotel", &circuits)?;
 

@@ -13,7 +13,11 @@ const SEED: &str = "KRUGS4ZANFZSAYJAMRSW23ZAONSWKZBB";
 
 fn code(step: u64) -> String {
     let seed = totp_rs::Secret::try_from_base32(SEED).expect("base32");
-    let totp = totp_rs::Builder::new().with_digits(8).with_step_duration(30).with_secret(seed.as_bytes().to_vec()).build_noncompliant();
+    let totp = totp_rs::Builder::new()
+        .with_digits(8)
+        .with_step_duration(30)
+        .with_secret(seed.as_bytes().to_vec())
+        .build_noncompliant();
     totp.generate(step * 30).to_string()
 }
 
@@ -23,7 +27,12 @@ async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result
     let arena = arena("many").await?;
     let account = json!({"portal": "octotel", "username": "octotel-eight", "password": "Fibre!octotel-eight", "totpSeed": SEED, "digits": 8});
     arena.portals.account(account).await?;
-    arena.secret("eight", &[("username", "octotel-eight"), ("password", "Fibre!octotel-eight"), ("totp", SEED)]).await?;
+    arena
+        .secret(
+            "eight",
+            &[("username", "octotel-eight"), ("password", "Fibre!octotel-eight"), ("totp", SEED)],
+        )
+        .await?;
     arena
         .provider("octotel", |spec| {
             spec["suspend"] = json!(true);
@@ -62,17 +71,27 @@ async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Resu
     done.is_right("octotel", &circuits)?;
     let batches = &done.batches;
     ensure!(batches.len() == 3, "{} batches", batches.len());
-    let span = |b: &fno_crds::FnoBatch| b.status.as_ref().and_then(|s| Some((s.started_at.as_ref()?.0, s.finished_at.as_ref()?.0)));
+    let span = |b: &fno_crds::FnoBatch| {
+        b.status.as_ref().and_then(|s| Some((s.started_at.as_ref()?.0, s.finished_at.as_ref()?.0)))
+    };
     let spans: Vec<_> = batches.values().filter_map(span).collect();
     let last_start = spans.iter().map(|s| s.0).max();
     let first_end = spans.iter().map(|s| s.1).min();
     ensure!(last_start < first_end, "the sessions do not overlap: {spans:?}");
-    let results = || batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()).flat_map(|r| &r.results);
+    let results = || {
+        batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()).flat_map(|r| &r.results)
+    };
     let job = results().map(|r| r.seconds).sum::<f64>() / 150.0;
-    let login = batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_seconds).sum::<f64>() / 3.0;
+    let login = batches
+        .values()
+        .filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_seconds)
+        .sum::<f64>()
+        / 3.0;
     // L + NJ/k + T(k-1)/2
     let formula = login + 150.0 * job / 3.0 + 30.0;
-    println!("150 jobs, 3 sessions: {wall:.0} s; the formula says {formula:.0} s (L {login:.1} s, J {job:.2} s, T 30 s)");
+    println!(
+        "150 jobs, 3 sessions: {wall:.0} s; the formula says {formula:.0} s (L {login:.1} s, J {job:.2} s, T 30 s)"
+    );
     close(arena, []).await
 }
 
@@ -85,8 +104,17 @@ async fn a_session_that_expires_in_mid_batch_costs_one_more_login_and_nothing_el
     let circuits = release_with(&arena, "octotel", 12).await?;
     let done = finished(&arena).await?;
     done.is_right("octotel", &circuits)?;
-    ensure!((done.batches.len(), done.journal.logins()) == (1, 2), "{} batches, {} logins", done.batches.len(), done.journal.logins());
-    let tried_again = done.jobs.values().filter(|j| j.status.as_ref().and_then(|s| s.attempts).unwrap_or(1) > 1).count();
+    ensure!(
+        (done.batches.len(), done.journal.logins()) == (1, 2),
+        "{} batches, {} logins",
+        done.batches.len(),
+        done.journal.logins()
+    );
+    let tried_again = done
+        .jobs
+        .values()
+        .filter(|j| j.status.as_ref().and_then(|s| s.attempts).unwrap_or(1) > 1)
+        .count();
     ensure!(tried_again == 0, "{tried_again} jobs lost a try");
     close(arena, []).await
 }

@@ -35,7 +35,10 @@ pub async fn alone() -> RwLockWriteGuard<'static, ()> {
 pub async fn arena(name: &str) -> Result<Arena> {
     let arena = Arena::new(&Ground::connect().await?, &format!("e2e-{name}")).await?;
     for portal in ["octotel", "openserve", "mfn", "evotel", "lightlink"] {
-        arena.portals.set(portal, json!({"latencyMs": 10, "latencyJitterMs": 10, "renderDelayMs": 30})).await?;
+        arena
+            .portals
+            .set(portal, json!({"latencyMs": 10, "latencyJitterMs": 10, "renderDelayMs": 30}))
+            .await?;
     }
     Ok(arena)
 }
@@ -44,7 +47,9 @@ pub async fn arena(name: &str) -> Result<Arena> {
 pub async fn circuits(arena: &Arena, portal: &str, count: usize) -> Result<Vec<Circuit>> {
     let absent = arena.portals.absent(portal, count / 10).await?;
     let mut circuits = arena.portals.circuits(portal, count - absent.len()).await?;
-    circuits.extend(absent.into_iter().map(|circuit| Circuit { circuit, outcome: "NotFound".to_owned() }));
+    circuits.extend(
+        absent.into_iter().map(|circuit| Circuit { circuit, outcome: "NotFound".to_owned() }),
+    );
     ensure!(circuits.len() == count, "the portal has only {} circuits", circuits.len());
     Ok(circuits)
 }
@@ -58,29 +63,63 @@ pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result
 }
 
 /// A validation for each circuit, named by its place.
-pub fn validations(provider: &str, circuits: &[Circuit], changes: &serde_json::Value) -> Vec<FnoJob> {
+pub fn validations(
+    provider: &str,
+    circuits: &[Circuit],
+    changes: &serde_json::Value,
+) -> Vec<FnoJob> {
     let named = circuits.iter().enumerate();
-    named.map(|(n, c)| jobs::validation(&format!("{provider}-{n:03}"), provider, &c.circuit, changes.clone())).collect()
+    named
+        .map(|(n, c)| {
+            jobs::validation(&format!("{provider}-{n:03}"), provider, &c.circuit, changes.clone())
+        })
+        .collect()
 }
 
 /// Every job says what the portal's data says.
-pub fn outcomes_are_right(jobs: &BTreeMap<String, FnoJob>, provider: &str, circuits: &[Circuit]) -> Result<()> {
+pub fn outcomes_are_right(
+    jobs: &BTreeMap<String, FnoJob>,
+    provider: &str,
+    circuits: &[Circuit],
+) -> Result<()> {
     for (n, circuit) in circuits.iter().enumerate() {
         let name = format!("{provider}-{n:03}");
         let job = &jobs[&name];
-        ensure!(jobs::outcome(job) == Some(circuit.outcome.as_str()), "{name} ({}): expected {}, found {}", circuit.circuit, circuit.outcome, jobs::tell(job));
-        ensure!(job.status.as_ref().is_some_and(|s| s.evidence.is_some()), "{name} has no evidence");
+        ensure!(
+            jobs::outcome(job) == Some(circuit.outcome.as_str()),
+            "{name} ({}): expected {}, found {}",
+            circuit.circuit,
+            circuit.outcome,
+            jobs::tell(job)
+        );
+        ensure!(
+            job.status.as_ref().is_some_and(|s| s.evidence.is_some()),
+            "{name} has no evidence"
+        );
     }
     Ok(())
 }
 
 /// What a job waits for stands on its provider's or its batch's conditions, too. They show it at once, a job only once it has held a while.
 pub async fn conditions_show(arena: &Arena, reason: Reason) -> Result<()> {
-    let (providers, batches) = (arena.providers().list(&ListParams::default()).await?, arena.batches().list(&ListParams::default()).await?);
-    let of_providers = providers.iter().filter_map(|provider| provider.status.as_ref()).flat_map(|status| &status.conditions);
-    let of_batches = batches.iter().filter_map(|batch| batch.status.as_ref()).flat_map(|status| &status.conditions);
-    let shown: BTreeSet<&str> = of_providers.chain(of_batches).map(|condition| condition.reason.as_str()).collect();
-    ensure!(shown.contains(reason.as_str()), "no condition of a provider or batch says {reason}, only {shown:?}");
+    let (providers, batches) = (
+        arena.providers().list(&ListParams::default()).await?,
+        arena.batches().list(&ListParams::default()).await?,
+    );
+    let of_providers = providers
+        .iter()
+        .filter_map(|provider| provider.status.as_ref())
+        .flat_map(|status| &status.conditions);
+    let of_batches = batches
+        .iter()
+        .filter_map(|batch| batch.status.as_ref())
+        .flat_map(|status| &status.conditions);
+    let shown: BTreeSet<&str> =
+        of_providers.chain(of_batches).map(|condition| condition.reason.as_str()).collect();
+    ensure!(
+        shown.contains(reason.as_str()),
+        "no condition of a provider or batch says {reason}, only {shown:?}"
+    );
     Ok(())
 }
 
@@ -111,7 +150,8 @@ pub async fn finished(arena: &Arena) -> Result<Finished> {
 fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
     let mut found = journal.lookups();
     found.sort_unstable();
-    let mut expected: Vec<String> = circuits.iter().filter(|c| c.outcome != "NotFound").map(|c| c.circuit.clone()).collect();
+    let mut expected: Vec<String> =
+        circuits.iter().filter(|c| c.outcome != "NotFound").map(|c| c.circuit.clone()).collect();
     expected.sort_unstable();
     ensure!(found == expected, "{} look-ups of {} circuits", found.len(), expected.len());
     Ok(())

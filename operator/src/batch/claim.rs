@@ -36,12 +36,18 @@ const AT_ONCE: usize = 16;
 /// # Errors
 /// When the API server does not answer; what was claimed stays claimed and is found by the next pass.
 pub async fn claim_all(context: &Context, batch: &FnoBatch) -> Result<Vec<Arc<FnoJob>>> {
-    let claims: Vec<_> = batch.spec.jobs.iter().map(|invited| claim_one(context, batch, invited)).collect();
-    let got: Vec<Option<Arc<FnoJob>>> = stream::iter(claims).buffered(AT_ONCE).try_collect().await?;
+    let claims: Vec<_> =
+        batch.spec.jobs.iter().map(|invited| claim_one(context, batch, invited)).collect();
+    let got: Vec<Option<Arc<FnoJob>>> =
+        stream::iter(claims).buffered(AT_ONCE).try_collect().await?;
     Ok(got.into_iter().flatten().collect())
 }
 
-async fn claim_one(context: &Context, batch: &FnoBatch, invited: &JobReference) -> Result<Option<Arc<FnoJob>>> {
+async fn claim_one(
+    context: &Context,
+    batch: &FnoBatch,
+    invited: &JobReference,
+) -> Result<Option<Arc<FnoJob>>> {
     let of = Key { namespace: batch.namespace().unwrap_or_default(), name: invited.name.clone() };
     if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
         return Ok(Some(ours));
@@ -51,10 +57,18 @@ async fn claim_one(context: &Context, batch: &FnoBatch, invited: &JobReference) 
     let mut copy = context.jobs.waiting(&of, &invited.uid);
     loop {
         let (decision, facts) = match copy.take() {
-            Some(facts) => (claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.seen())), facts),
+            Some(facts) => (
+                claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.seen())),
+                facts,
+            ),
             None => {
                 let job = api.get_opt(&invited.name).await?;
-                let decision = claim(Timestamp::now(), &invited.uid, &batch.name_any(), job.as_ref().map(Seen::from).as_ref());
+                let decision = claim(
+                    Timestamp::now(),
+                    &invited.uid,
+                    &batch.name_any(),
+                    job.as_ref().map(Seen::from).as_ref(),
+                );
                 let Some(job) = job else {
                     jobs::tell(context, context.jobs.delete(&of, &invited.uid));
                     return Ok(lost(batch, invited, &Lost::Gone));
@@ -81,25 +95,41 @@ fn lost(batch: &FnoBatch, invited: &JobReference, why: &Lost) -> Option<Arc<FnoJ
     None
 }
 
-async fn take(api: &Api<FnoJob>, batch: &FnoBatch, invited: &JobReference, mut facts: Waiting) -> kube::Result<FnoJob> {
+async fn take(
+    api: &Api<FnoJob>,
+    batch: &FnoBatch,
+    invited: &JobReference,
+    mut facts: Waiting,
+) -> kube::Result<FnoJob> {
     // Only where forgetting would be dangerous: a validation that is deleted while at work is no loss, and two writes per job are.
     if facts.action == Action::Cancellation {
         let job = api.get(&invited.name).await?;
         if !job.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-            let finalizers: Vec<_> = job.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
+            let finalizers: Vec<_> =
+                job.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
             let patch = json!({"metadata": {"resourceVersion": facts.resource_version, "finalizers": finalizers}});
-            let held = api.patch(&invited.name, &patch::parameters(), &Patch::Merge(&patch)).await?;
+            let held =
+                api.patch(&invited.name, &patch::parameters(), &Patch::Merge(&patch)).await?;
             facts.resource_version = held.metadata.resource_version.unwrap_or_default();
         }
     }
-    write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, Timestamp::now())).await
+    write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, Timestamp::now()))
+        .await
 }
 
 /// Written without the job at hand, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
 fn claim_patch(batch: &str, facts: &Waiting, now: Timestamp) -> Value {
     let mut conditions = Vec::new();
     let since = facts.unknown_since.unwrap_or(now);
-    condition::set(&mut conditions, since, facts.generation, types::SUCCEEDED, condition::Status::Unknown, Reason::Batched, "");
+    condition::set(
+        &mut conditions,
+        since,
+        facts.generation,
+        types::SUCCEEDED,
+        condition::Status::Unknown,
+        Reason::Batched,
+        "",
+    );
     let mut status = json!({
         "phase": JobPhase::Batched, "batch": batch, "reason": Reason::Batched, "message": null, "retryAt": null,
         "observedGeneration": facts.generation, "conditions": conditions,
@@ -149,6 +179,10 @@ mod tests {
             })
         );
         let again = Waiting { started: true, unknown_since: Some(now), ..facts };
-        assert_eq!(claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"], Value::Null, "the first start stands");
+        assert_eq!(
+            claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"],
+            Value::Null,
+            "the first start stands"
+        );
     }
 }

@@ -40,9 +40,14 @@ pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
     }
     // The identity goes with or after the Pod: a runner that is still ending can no longer do anything then.
     // A code that was said to be there went when its login ended; one that was minted just before a crash is still to go.
-    let codes = status.grants.iter().filter(|grant| grant.step.is_none()).map(|grant| names::totp_secret(&name, grant.login));
+    let codes = status
+        .grants
+        .iter()
+        .filter(|grant| grant.step.is_none())
+        .map(|grant| names::totp_secret(&name, grant.login));
     let secrets: Vec<_> = codes.chain([names::work_secret(&name)]).collect();
-    try_join_all(secrets.iter().map(|secret| delete::<Secret>(&context.client, batch, secret))).await?;
+    try_join_all(secrets.iter().map(|secret| delete::<Secret>(&context.client, batch, secret)))
+        .await?;
     let account = names::runner_account(&name);
     delete::<RoleBinding>(&context.client, batch, &account).await?;
     delete::<Role>(&context.client, batch, &account).await?;
@@ -61,8 +66,10 @@ pub async fn forget(context: &Context, batch: &FnoBatch) -> Result<()> {
 }
 
 async fn release(context: &Context, batch: &FnoBatch) -> Result<()> {
-    let finalizers: Vec<_> = batch.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
-    let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let finalizers: Vec<_> =
+        batch.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+    let api: Api<FnoBatch> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version, "finalizers": finalizers}});
     match api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await {
         Ok(released) => context.batches.wrote(&key(batch), &std::sync::Arc::new(released)),
@@ -75,7 +82,10 @@ async fn release(context: &Context, batch: &FnoBatch) -> Result<()> {
 /// By name: all these names are the batch's own.
 async fn delete<K>(client: &Client, batch: &FnoBatch, name: &str) -> Result<()>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(client.clone(), &batch.namespace().unwrap_or_default());
     match api.delete(name, &DeleteParams::default()).await {
@@ -87,7 +97,10 @@ where
 /// Only if it is this very object: the batch itself, or one it owns.
 async fn delete_own<K>(client: &Client, batch: &FnoBatch, name: &str) -> Result<()>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(client.clone(), &batch.namespace().unwrap_or_default());
     let Some(found) = api.get_opt(name).await? else { return Ok(()) };
@@ -96,7 +109,10 @@ where
         return Ok(());
     }
     let only = Preconditions { uid: meta.uid.clone(), resource_version: None };
-    match api.delete(name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await {
+    match api
+        .delete(name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() })
+        .await
+    {
         Err(error) if !is_not_found(&error) => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }

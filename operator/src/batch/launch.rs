@@ -36,8 +36,13 @@ pub async fn launch(
 ) -> Result<std::result::Result<(), Blocked>> {
     match create_all(context, batch, provider, attempt, jobs).await {
         Ok(()) => Ok(Ok(())),
-        Err(Error::Api(kube::Error::Api(status))) if status.code >= 400 && status.code < 500 && status.code != 429 => {
-            Ok(Err(Blocked { reason: Reason::PodRejected, message: format!("The API server refuses the runner: {}", status.message) }))
+        Err(Error::Api(kube::Error::Api(status)))
+            if status.code >= 400 && status.code < 500 && status.code != 429 =>
+        {
+            Ok(Err(Blocked {
+                reason: Reason::PodRejected,
+                message: format!("The API server refuses the runner: {}", status.message),
+            }))
         }
         Err(Error::Taken(message)) => Ok(Err(Blocked { reason: Reason::PodRejected, message })),
         Err(error) => Err(error),
@@ -46,7 +51,12 @@ pub async fn launch(
 
 /// The status once the Pod exists.
 #[must_use]
-pub fn assigned(batch: &FnoBatch, mut status: FnoBatchStatus, attempt: i32, now: Timestamp) -> FnoBatchStatus {
+pub fn assigned(
+    batch: &FnoBatch,
+    mut status: FnoBatchStatus,
+    attempt: i32,
+    now: Timestamp,
+) -> FnoBatchStatus {
     status.phase = Some(BatchPhase::Assigned);
     status.worker = Some(names::pod(&batch.name_any(), attempt));
     status.attempt = Some(attempt);
@@ -54,19 +64,38 @@ pub fn assigned(batch: &FnoBatch, mut status: FnoBatchStatus, attempt: i32, now:
     status
 }
 
-async fn create_all(context: &Context, batch: &FnoBatch, provider: &FnoProvider, attempt: i32, jobs: &[Arc<FnoJob>]) -> Result<()> {
+async fn create_all(
+    context: &Context,
+    batch: &FnoBatch,
+    provider: &FnoProvider,
+    attempt: i32,
+    jobs: &[Arc<FnoJob>],
+) -> Result<()> {
     let (client, settings) = (&context.client, &context.settings);
     let namespace = batch.namespace().unwrap_or_default();
-    let Some(account) = provider.spec.accounts.iter().find(|account| account.name == batch.spec.account) else {
-        return Err(Error::Taken(format!("The provider has no account {} any more.", batch.spec.account)));
+    let Some(account) =
+        provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
+    else {
+        return Err(Error::Taken(format!(
+            "The provider has no account {} any more.",
+            batch.spec.account
+        )));
     };
     if settings.evidence.folder().is_some() {
-        ensure_volume(client, &namespace, &evidence_claim(&namespace, &settings.evidence.claim)).await?;
+        ensure_volume(client, &namespace, &evidence_claim(&namespace, &settings.evidence.claim))
+            .await?;
     }
     let access = access(batch, provider.spec.session.max_logins);
-    let work = work_secret(batch, &work(batch, provider, account.totp.is_some(), jobs, settings.runner.proxy.as_ref()))?;
+    let work = work_secret(
+        batch,
+        &work(batch, provider, account.totp.is_some(), jobs, settings.runner.proxy.as_ref()),
+    )?;
     // The mounted Secret has to exist before the Pod; the identity has to before it starts.
-    try_join!(create(client, batch, &work), create(client, batch, &access.account), create(client, batch, &access.role))?;
+    try_join!(
+        create(client, batch, &work),
+        create(client, batch, &access.account),
+        create(client, batch, &access.role)
+    )?;
     bind(client, batch, &access.binding).await?;
     let pod = objects::pod(&PodInput {
         batch,
@@ -81,7 +110,13 @@ async fn create_all(context: &Context, batch: &FnoBatch, provider: &FnoProvider,
     create(client, batch, &pod).await
 }
 
-fn work(batch: &FnoBatch, provider: &FnoProvider, totp: bool, jobs: &[Arc<FnoJob>], proxy: Option<&String>) -> Work {
+fn work(
+    batch: &FnoBatch,
+    provider: &FnoProvider,
+    totp: bool,
+    jobs: &[Arc<FnoJob>],
+    proxy: Option<&String>,
+) -> Work {
     let spec = &provider.spec;
     Work {
         namespace: batch.namespace().unwrap_or_default(),
@@ -115,17 +150,37 @@ fn job_work(job: &FnoJob) -> JobWork {
 /// Creates an object of the batch. One that exists is fine if it is this batch's: an earlier pass has made it.
 async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<()>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned,
 {
     let (name, namespace) = (object.name_any(), batch.namespace().unwrap_or_default());
     let api: Api<K> = Api::namespaced(client.clone(), &namespace);
-    match api.create(&PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }, object).await {
+    match api
+        .create(
+            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
+            object,
+        )
+        .await
+    {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => match api.get_opt(&name).await? {
-            Some(found) if is_owned(found.meta(), batch) && found.meta().deletion_timestamp.is_none() => Ok(()),
-            Some(_) => Err(Error::Taken(format!("{} {name} exists already and does not belong to this batch, or is on its way out.", K::kind(&())))),
-            None => Err(Error::Taken(format!("{} {name} has just gone.", K::kind(&())))),
-        },
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            match api.get_opt(&name).await? {
+                Some(found)
+                    if is_owned(found.meta(), batch)
+                        && found.meta().deletion_timestamp.is_none() =>
+                {
+                    Ok(())
+                }
+                Some(_) => Err(Error::Taken(format!(
+                    "{} {name} exists already and does not belong to this batch, or is on its way out.",
+                    K::kind(&())
+                ))),
+                None => Err(Error::Taken(format!("{} {name} has just gone.", K::kind(&())))),
+            }
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -136,21 +191,33 @@ async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBinding) -> Resul
     let mut pauses = [20, 50, 100, 200, 400, 800].into_iter().map(Duration::from_millis);
     loop {
         match create(client, batch, binding).await {
-            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(kube::Error::Api(status).into()),
-            },
+            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => {
+                match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(kube::Error::Api(status).into()),
+                }
+            }
             other => return other,
         }
     }
 }
 
-async fn ensure_volume(client: &Client, namespace: &str, claim: &PersistentVolumeClaim) -> Result<()> {
+async fn ensure_volume(
+    client: &Client,
+    namespace: &str,
+    claim: &PersistentVolumeClaim,
+) -> Result<()> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     if api.get_opt(&claim.name_any()).await?.is_some() {
         return Ok(());
     }
-    match api.create(&PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }, claim).await {
+    match api
+        .create(
+            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
+            claim,
+        )
+        .await
+    {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),

@@ -16,8 +16,14 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
     if batch.phase() == BatchPhase::Created {
         return None;
     }
-    let api: Api<Pod> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
-    let parameters = LogParams { container: Some(CONTAINER_RUNNER.to_owned()), limit_bytes: Some(MOST_BYTES), timestamps: true, ..LogParams::default() };
+    let api: Api<Pod> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let parameters = LogParams {
+        container: Some(CONTAINER_RUNNER.to_owned()),
+        limit_bytes: Some(MOST_BYTES),
+        timestamps: true,
+        ..LogParams::default()
+    };
     let text = match api.logs(&pod_name(batch), &parameters).await {
         Ok(text) => text,
         Err(error) => {
@@ -28,7 +34,16 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
             return None;
         }
     };
-    match context.store.put_log(&batch.namespace().unwrap_or_default(), &batch.spec.provider, &batch.name_any(), text.into_bytes()).await {
+    match context
+        .store
+        .put_log(
+            &batch.namespace().unwrap_or_default(),
+            &batch.spec.provider,
+            &batch.name_any(),
+            text.into_bytes(),
+        )
+        .await
+    {
         Ok(evidence) => Some(evidence),
         Err(error) => {
             warn!(batch = batch.name_any(), %error, "the runner's log could not be kept");

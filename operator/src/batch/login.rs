@@ -43,18 +43,25 @@ pub enum Answered {
 ///
 /// # Errors
 /// A conflict, or whatever the API server answers.
-pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, login: i32) -> Result<Answered> {
+pub async fn grant(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    login: i32,
+) -> Result<Answered> {
     let of = provider_key(batch);
     let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
     let provider = status::read(&context.client, &of).await?;
-    let answer = match provider.as_ref().and_then(|provider| Some((provider, account(provider, batch)?))) {
-        Some((provider, account)) => ask(context, batch, provider, account, login).await?,
-        None => Leave::Refused { blocked: gone(batch) },
-    };
+    let answer =
+        match provider.as_ref().and_then(|provider| Some((provider, account(provider, batch)?))) {
+            Some((provider, account)) => ask(context, batch, provider, account, login).await?,
+            None => Leave::Refused { blocked: gone(batch) },
+        };
     let now = Timestamp::now();
     let (state, shown) = match answer {
         Leave::NotYet { until, blocked } => {
-            let in_turn = matches!(blocked.reason, Reason::WaitingForSession | Reason::WaitingForCode);
+            let in_turn =
+                matches!(blocked.reason, Reason::WaitingForSession | Reason::WaitingForCode);
             return Ok(Answered::Held(Held { why: blocked, until, in_turn }));
         }
         Leave::Granted => (GrantState::Granted, None),
@@ -69,8 +76,15 @@ pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed
     Ok(Answered::Batch(batch))
 }
 
-async fn ask(context: &Context, batch: &FnoBatch, provider: &FnoProvider, account: &Account, login: i32) -> Result<Leave> {
-    let facts = secrets::look(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
+async fn ask(
+    context: &Context,
+    batch: &FnoBatch,
+    provider: &FnoProvider,
+    account: &Account,
+    login: i32,
+) -> Result<Leave> {
+    let facts =
+        secrets::look(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
     if let Some(blocked) = facts.problem {
         return Ok(Leave::Refused { blocked });
     }
@@ -105,13 +119,24 @@ async fn ask(context: &Context, batch: &FnoBatch, provider: &FnoProvider, accoun
 ///
 /// # Errors
 /// A conflict, or whatever the API server answers. What was counted is not counted again.
-pub async fn close(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, login: i32, ended: &LoginEnded) -> Result<Arc<FnoBatch>> {
+pub async fn close(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    login: i32,
+    ended: &LoginEnded,
+) -> Result<Arc<FnoBatch>> {
     {
-        let _one_at_a_time = context.accounts.hold((provider_key(batch), batch.spec.account.clone())).await;
+        let _one_at_a_time =
+            context.accounts.hold((provider_key(batch), batch.spec.account.clone())).await;
         count(context, batch, login, ended).await?;
     }
     remove_code(context, batch, login).await?;
-    let status = derive(&observed.seen(context, batch), closed(batch.status.clone().unwrap_or_default(), login), None);
+    let status = derive(
+        &observed.seen(context, batch),
+        closed(batch.status.clone().unwrap_or_default(), login),
+        None,
+    );
     let written = report::write(context, batch, &status).await?;
     tally(context, &written, login, ended).await;
     context.batches.with(&key(&*written), |memory| (memory.held, memory.awaiting) = (None, None));
@@ -132,13 +157,23 @@ pub fn closed(mut status: FnoBatchStatus, login: i32) -> FnoBatchStatus {
 ///
 /// # Errors
 /// Whatever the API server answers.
-pub async fn count(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) -> Result<()> {
+pub async fn count(
+    context: &Context,
+    batch: &FnoBatch,
+    login: i32,
+    ended: &LoginEnded,
+) -> Result<()> {
     let of = provider_key(batch);
-    let credentials = context.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
+    let credentials =
+        context.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
     let credentials = match credentials {
         Some(version) => version,
         // After a restart: the version that is there now is the likely one.
-        None => context.facts.get(&of).and_then(|facts| facts.accounts.get(&batch.spec.account)?.version.clone()).unwrap_or_default(),
+        None => context
+            .facts
+            .get(&of)
+            .and_then(|facts| facts.accounts.get(&batch.spec.account)?.version.clone())
+            .unwrap_or_default(),
     };
     let name = batch.name_any();
     status::update(context, &of, |provider| {
@@ -146,8 +181,14 @@ pub async fn count(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
         let account = status::account_mut(&mut status, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
         let failure = |why: &Blocked, refused| {
-            let failure =
-                breaker::account::Failure { now: Timestamp::now(), batch: &name, login, refused, message: &why.message, credentials_version: &credentials };
+            let failure = breaker::account::Failure {
+                now: Timestamp::now(),
+                batch: &name,
+                login,
+                refused,
+                message: &why.message,
+                credentials_version: &credentials,
+            };
             breaker::account::failed(&batch.spec.account, &breaker, &failure, &provider.spec.limits)
         };
         let change = match ended {
@@ -173,18 +214,35 @@ pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
         LoginEnded::Rejected(why) => ("Rejected", Some(why)),
         LoginEnded::Failed(why) => ("Failed", Some(why)),
     };
-    let labels = LoginEnd { namespace: of.namespace.clone(), provider: of.name.clone(), result: Word(result) };
+    let labels = LoginEnd {
+        namespace: of.namespace.clone(),
+        provider: of.name.clone(),
+        result: Word(result),
+    };
     context.metrics.totp_logins.get_or_create(&labels).inc();
     match why {
         None => {
             info!(batch = batch.name_any(), provider = of.name, login, "logged in");
-            context.publisher.normal(batch, "LogIn", &Blocked { reason: Reason::Running, message: format!("Login {login}: logged in.") }).await;
+            context
+                .publisher
+                .normal(
+                    batch,
+                    "LogIn",
+                    &Blocked {
+                        reason: Reason::Running,
+                        message: format!("Login {login}: logged in."),
+                    },
+                )
+                .await;
             context.valkey.count_login(&of.name, true).await;
         }
         Some(why) => {
             warn!(batch = batch.name_any(), provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
             let message = format!("Login {login} failed: {}", why.message);
-            context.publisher.warning(batch, "LogIn", &Blocked { reason: why.reason, message }).await;
+            context
+                .publisher
+                .warning(batch, "LogIn", &Blocked { reason: why.reason, message })
+                .await;
             if matches!(ended, LoginEnded::Rejected(_)) {
                 context.valkey.count_login(&of.name, false).await;
             }
@@ -197,8 +255,10 @@ pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
 /// # Errors
 /// Whatever the API server answers, unless that there is none.
 pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Result<()> {
-    let grant = batch.status.iter().flat_map(|status| &status.grants).find(|grant| grant.login == login);
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let grant =
+        batch.status.iter().flat_map(|status| &status.grants).find(|grant| grant.login == login);
+    let api: Api<Secret> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     // Without a step none was minted; unless the operator ended between creating it and saying so, which the batch's end cleans up.
     if grant.is_none_or(|grant| grant.step.is_none()) {
         return Ok(());
@@ -221,7 +281,10 @@ fn account<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Accoun
 
 fn gone(batch: &FnoBatch) -> Blocked {
     let FnoBatch { spec, .. } = batch;
-    Blocked { reason: Reason::ProviderNotFound, message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account) }
+    Blocked {
+        reason: Reason::ProviderNotFound,
+        message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account),
+    }
 }
 
 fn run(batch: &FnoBatch) -> Option<&Run> {

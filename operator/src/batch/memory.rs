@@ -55,7 +55,12 @@ impl Batches {
         self.with(key, |memory| {
             memory.watched = true;
             match &memory.latest {
-                Some(latest) if latest.metadata.uid == watched.metadata.uid && version::of(&**latest) > version::of(&*watched) => Arc::clone(latest),
+                Some(latest)
+                    if latest.metadata.uid == watched.metadata.uid
+                        && version::of(&**latest) > version::of(&*watched) =>
+                {
+                    Arc::clone(latest)
+                }
                 _ => {
                     memory.latest = None;
                     watched
@@ -67,12 +72,17 @@ impl Batches {
     /// Own answers that are newer than what is watched, with the batches the watch has not shown yet.
     pub fn latest(&self) -> Vec<(Key, Arc<FnoBatch>)> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.iter().filter_map(|(key, memory)| Some((key.clone(), Arc::clone(memory.latest.as_ref()?)))).collect()
+        map.iter()
+            .filter_map(|(key, memory)| Some((key.clone(), Arc::clone(memory.latest.as_ref()?))))
+            .collect()
     }
 
     /// Forgets batches that were watched and are no more.
     pub fn retain(&self, exists: impl Fn(&Key) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, memory| !memory.watched || exists(key));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, memory| !memory.watched || exists(key));
     }
 
     /// Forgets a batch.

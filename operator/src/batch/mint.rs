@@ -52,10 +52,17 @@ enum Outcome {
 ///
 /// # Errors
 /// A conflict on the batch, or whatever the API server answers.
-pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, login: i32) -> Result<Answered> {
+pub async fn mint_code(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    login: i32,
+) -> Result<Answered> {
     let of = provider_key(batch);
     let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
-    context.batches.with(&key(&**batch), |memory| memory.awaiting.get_or_insert_with(std::time::Instant::now).elapsed());
+    context.batches.with(&key(&**batch), |memory| {
+        memory.awaiting.get_or_insert_with(std::time::Instant::now).elapsed()
+    });
     let mut status = batch.status.clone().unwrap_or_default();
     let mut shown = None;
     let grant = |status: &mut fno_crds::FnoBatchStatus, state, step: Option<i64>| {
@@ -71,7 +78,9 @@ pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, observed: &Obse
             let in_turn = why.reason == Reason::WaitingForCode;
             return Ok(Answered::Held(Held { why, until, in_turn }));
         }
-        Outcome::Delivered(Delivered { step }) => grant(&mut status, GrantState::CodeReady, Some(step)),
+        Outcome::Delivered(Delivered { step }) => {
+            grant(&mut status, GrantState::CodeReady, Some(step))
+        }
         Outcome::Refused(why) => {
             warn!(batch = batch.name_any(), login, reason = %why.reason, "no code: {}", why.message);
             grant(&mut status, GrantState::Refused, None);
@@ -85,19 +94,32 @@ pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, observed: &Obse
 }
 
 async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outcome> {
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let api: Api<Secret> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let name = names::totp_secret(&batch.name_any(), login);
     // An earlier pass may have got this far, and its answer been lost.
-    if let Some(step) = api.get_opt(&name).await?.as_ref().and_then(|secret| step_of(secret, batch)) {
+    if let Some(step) = api.get_opt(&name).await?.as_ref().and_then(|secret| step_of(secret, batch))
+    {
         return Ok(Outcome::Delivered(Delivered { step }));
     }
     let of = provider_key(batch);
-    let refused = |message: String| Ok(Outcome::Refused(Blocked { reason: Reason::ProviderNotFound, message }));
+    let refused = |message: String| {
+        Ok(Outcome::Refused(Blocked { reason: Reason::ProviderNotFound, message }))
+    };
     let mut doubtful: Option<i64> = None;
-    let mut valkey = if context.valkey.ping().await.is_ok() { Valkey::Unknown } else { Valkey::Unreachable };
+    let mut valkey =
+        if context.valkey.ping().await.is_ok() { Valkey::Unknown } else { Valkey::Unreachable };
     for _ in 0..MOST_STEPS {
-        let Some(provider) = status::read(&context.client, &of).await? else { return refused(format!("The provider {} is gone.", of.name)) };
-        let Some(totp) = provider.spec.accounts.iter().find(|a| a.name == batch.spec.account).and_then(|a| a.totp.clone()) else {
+        let Some(provider) = status::read(&context.client, &of).await? else {
+            return refused(format!("The provider {} is gone.", of.name));
+        };
+        let Some(totp) = provider
+            .spec
+            .accounts
+            .iter()
+            .find(|a| a.name == batch.spec.account)
+            .and_then(|a| a.totp.clone())
+        else {
             return refused(format!("The account {} has no one-time codes.", batch.spec.account));
         };
         let seed = match secrets::seed(&context.client, &of.namespace, &totp).await? {
@@ -119,7 +141,10 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
             last_step: account.last_step,
             doubtful,
             reserved: None,
-            clock_offset: batch.status.as_ref().and_then(|status| status.run.as_ref()?.clock_offset),
+            clock_offset: batch
+                .status
+                .as_ref()
+                .and_then(|status| status.run.as_ref()?.clock_offset),
             valkey,
         };
         let step = match mint(&request) {
@@ -143,33 +168,68 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         match context.valkey.take_step(&tracking, step, &holder, ttl).await {
             Taken::Ours => {}
             Taken::BySomebody => {
-                info!(batch = batch.name_any(), login, step, "somebody else has used this step of the account; the next one is taken");
+                info!(
+                    batch = batch.name_any(),
+                    login,
+                    step,
+                    "somebody else has used this step of the account; the next one is taken"
+                );
                 valkey = Valkey::Taken { step };
                 continue;
             }
             Taken::Doubtful => {
                 doubtful = Some(step);
-                valkey = if context.valkey.ping().await.is_ok() { Valkey::Unknown } else { Valkey::Unreachable };
+                valkey = if context.valkey.ping().await.is_ok() {
+                    Valkey::Unknown
+                } else {
+                    Valkey::Unreachable
+                };
                 continue;
             }
         }
         // The guards took time: is what is left of the step still enough?
-        let passed = Request { now: Timestamp::now(), last_step: Some(step), reserved: Some(step), valkey: Valkey::Free { step }, ..request };
+        let passed = Request {
+            now: Timestamp::now(),
+            last_step: Some(step),
+            reserved: Some(step),
+            valkey: Valkey::Free { step },
+            ..request
+        };
         if mint(&passed) != (Verdict::Deliver { step }) {
             continue;
         }
         if let Some(delivered) = create(&api, batch, login, &seed, &totp, step).await? {
-            context.metrics.totp_minted.get_or_create(&metrics::Provider { namespace: of.namespace.clone(), provider: of.name.clone() }).inc();
-            if let Some(since) = context.batches.with(&key(batch), |memory| memory.awaiting.take()) {
+            context
+                .metrics
+                .totp_minted
+                .get_or_create(&metrics::Provider {
+                    namespace: of.namespace.clone(),
+                    provider: of.name.clone(),
+                })
+                .inc();
+            if let Some(since) = context.batches.with(&key(batch), |memory| memory.awaiting.take())
+            {
                 context.metrics.totp_wait.observe(since.elapsed().as_secs_f64());
             }
-            info!(batch = batch.name_any(), provider = of.name, login, step, "a one-time code was minted");
+            info!(
+                batch = batch.name_any(),
+                provider = of.name,
+                login,
+                step,
+                "a one-time code was minted"
+            );
             return Ok(Outcome::Delivered(delivered));
         }
     }
     let now = Timestamp::now();
-    let blocked = Blocked { reason: Reason::WaitingForCode, message: "Several steps of the account were taken by others in a row.".to_owned() };
-    Ok(Outcome::Held(blocked, now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)))
+    let blocked = Blocked {
+        reason: Reason::WaitingForCode,
+        message: "Several steps of the account were taken by others in a row.".to_owned(),
+    };
+    Ok(Outcome::Held(
+        blocked,
+        now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now),
+    ))
 }
 
 enum Guard {
@@ -184,7 +244,11 @@ enum Guard {
 async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i64) -> Guard {
     let mut status = provider.status.clone().unwrap_or_default();
     status::account_mut(&mut status, account).last_step = Some(step);
-    let patch = match status_patch(provider.metadata.resource_version.as_deref(), provider.status.as_ref(), &status) {
+    let patch = match status_patch(
+        provider.metadata.resource_version.as_deref(),
+        provider.status.as_ref(),
+        &status,
+    ) {
         Ok(Some(patch)) => patch,
         Ok(None) => return Guard::Lost,
         Err(error) => {
@@ -192,7 +256,8 @@ async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i6
             return Guard::Doubtful;
         }
     };
-    let api: Api<FnoProvider> = Api::namespaced(context.client.clone(), &provider.namespace().unwrap_or_default());
+    let api: Api<FnoProvider> =
+        Api::namespaced(context.client.clone(), &provider.namespace().unwrap_or_default());
     match write_status(&api, &provider.name_any(), &patch).await {
         Ok(_) => Guard::Passed,
         Err(error) if is_conflict(&error) => Guard::Lost,
@@ -204,18 +269,33 @@ async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i6
 }
 
 /// The immutable Secret. One that exists belongs to another pass for the same login and is as good.
-async fn create(api: &Api<Secret>, batch: &FnoBatch, login: i32, seed: &Seed, totp: &Totp, step: i64) -> Result<Option<Delivered>> {
+async fn create(
+    api: &Api<Secret>,
+    batch: &FnoBatch,
+    login: i32,
+    seed: &Seed,
+    totp: &Totp,
+    step: i64,
+) -> Result<Option<Delivered>> {
     let code = seed.code(totp, step);
-    let secret = totp_secret(batch, login, code.reveal(), step, step::ends(step, i64::from(totp.period)));
-    match api.create(&PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() }, &secret).await {
+    let secret =
+        totp_secret(batch, login, code.reveal(), step, step::ends(step, i64::from(totp.period)));
+    match api
+        .create(
+            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
+            &secret,
+        )
+        .await
+    {
         Ok(_) => Ok(Some(Delivered { step })),
         Err(error) => {
             let found = api.get_opt(&names::totp_secret(&batch.name_any(), login)).await?;
             match found.as_ref().and_then(|secret| step_of(secret, batch)) {
                 Some(step) => Ok(Some(Delivered { step })),
-                None if found.is_some() => {
-                    Err(crate::error::Error::Taken(format!("Secret {} exists already and does not belong to this batch.", secret.name_any())))
-                }
+                None if found.is_some() => Err(crate::error::Error::Taken(format!(
+                    "Secret {} exists already and does not belong to this batch.",
+                    secret.name_any()
+                ))),
                 None => Err(error.into()),
             }
         }

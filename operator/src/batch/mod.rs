@@ -71,16 +71,28 @@ pub async fn reconcile(batch: Arc<Guarded<FnoBatch>>, context: Arc<Context>) -> 
         Ok(batch) => Arc::new(batch.clone()),
         Err(invalid) => {
             context.metrics.malformed.inc();
-            warn!(batch = batch.name_any(), error = invalid.error, "a batch cannot be read and is left out");
+            warn!(
+                batch = batch.name_any(),
+                error = invalid.error,
+                "a batch cannot be read and is left out"
+            );
             return Ok(Action::await_change());
         }
     };
     let of = key(&*batch);
     let until = run(&context, &of, context.batches.newest(&of, batch)).await;
-    context.metrics.reconcile.get_or_create(&Task { task: Word("batch") }).observe(begun.elapsed().as_secs_f64());
+    context
+        .metrics
+        .reconcile
+        .get_or_create(&Task { task: Word("batch") })
+        .observe(begun.elapsed().as_secs_f64());
     let until = until?;
     context.batches.with(&of, |memory| memory.failures = 0);
-    let wait = until.map_or(AT_LEAST_EVERY, |at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default().min(AT_LEAST_EVERY));
+    let wait = until.map_or(AT_LEAST_EVERY, |at| {
+        Duration::try_from(at.duration_since(Timestamp::now()))
+            .unwrap_or_default()
+            .min(AT_LEAST_EVERY)
+    });
     Ok(Action::requeue(wait))
 }
 
@@ -115,7 +127,12 @@ async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Op
     Ok(Timestamp::now().saturating_add(ASK_AGAIN).ok())
 }
 
-async fn act(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, step: Step) -> Result<Next> {
+async fn act(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    step: Step,
+) -> Result<Next> {
     let status = || batch.status.clone().unwrap_or_default();
     match step {
         Step::Wait { until, shown } => {
@@ -127,16 +144,25 @@ async fn act(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, step
         Step::Claim => claim(context, batch, observed).await,
         Step::Launch { attempt } => launch(context, batch, observed, attempt, status()).await,
         Step::Drain => {
-            let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+            let api: Api<FnoBatch> =
+                Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
             let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
-            let drained = Arc::new(api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?);
+            let drained = Arc::new(
+                api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?,
+            );
             info!(batch = batch.name_any(), "the provider is suspended: the batch is drained");
             context.batches.wrote(&key(&*drained), &drained);
             Ok(Next::Decide(drained))
         }
-        Step::Grant { login } => answered(context, batch, login::grant(context, batch, observed, login).await?),
-        Step::Mint { login } => answered(context, batch, mint::mint_code(context, batch, observed, login).await?),
-        Step::CloseLogin { login, ended } => login::close(context, batch, observed, login, &ended).await.map(Next::Decide),
+        Step::Grant { login } => {
+            answered(context, batch, login::grant(context, batch, observed, login).await?)
+        }
+        Step::Mint { login } => {
+            answered(context, batch, mint::mint_code(context, batch, observed, login).await?)
+        }
+        Step::CloseLogin { login, ended } => {
+            login::close(context, batch, observed, login, &ended).await.map(Next::Decide)
+        }
         Step::Mirror => {
             settle::mirror(context, batch).await?;
             Ok(Next::Decide(Arc::clone(batch)))
@@ -144,7 +170,10 @@ async fn act(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, step
         Step::End(ending) => finish(context, batch, observed, ending).await.map(Next::Decide),
         Step::Settle => {
             let status = status();
-            let why = Blocked { reason: status.reason.unwrap_or(Reason::RunnerLost), message: status.message.unwrap_or_default() };
+            let why = Blocked {
+                reason: status.reason.unwrap_or(Reason::RunnerLost),
+                message: status.message.unwrap_or_default(),
+            };
             let phase = status.phase.unwrap_or(BatchPhase::Failed);
             conclude(context, batch, observed, phase, &why).await.map(Next::Decide)
         }
@@ -176,26 +205,57 @@ fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Held) -> Next {
 async fn claim(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed) -> Result<Next> {
     let jobs = claim::claim_all(context, batch).await?;
     if jobs.is_empty() {
-        let why = Blocked { reason: Reason::Completed, message: "None of the invited jobs was left to be claimed.".to_owned() };
-        return finish(context, batch, observed, End { phase: BatchPhase::Completed, why, fence: false }).await.map(Next::Decide);
+        let why = Blocked {
+            reason: Reason::Completed,
+            message: "None of the invited jobs was left to be claimed.".to_owned(),
+        };
+        return finish(
+            context,
+            batch,
+            observed,
+            End { phase: BatchPhase::Completed, why, fence: false },
+        )
+        .await
+        .map(Next::Decide);
     }
     let mut status = batch.status.clone().unwrap_or_default();
     status.claimed = jobs.iter().filter_map(|job| job.uid()).collect();
     launch(context, batch, observed, 1, status).await
 }
 
-async fn launch(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, attempt: i32, status: FnoBatchStatus) -> Result<Next> {
+async fn launch(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    attempt: i32,
+    status: FnoBatchStatus,
+) -> Result<Next> {
     let of = key(&**batch);
-    let fail = |reason, message: String| End { phase: BatchPhase::Failed, why: Blocked { reason, message }, fence: true };
+    let fail = |reason, message: String| End {
+        phase: BatchPhase::Failed,
+        why: Blocked { reason, message },
+        fence: true,
+    };
     let provider = match provider_for(context, batch, attempt).await? {
         Ok(provider) => provider,
-        Err(why) => return finish(context, batch, observed, fail(why.reason, why.message)).await.map(Next::Decide),
+        Err(why) => {
+            return finish(context, batch, observed, fail(why.reason, why.message))
+                .await
+                .map(Next::Decide);
+        }
     };
     let jobs: Vec<_> = batch
         .spec
         .jobs
         .iter()
-        .filter_map(|job| observe::at_work(context, batch, &Key { namespace: of.namespace.clone(), name: job.name.clone() }, &job.uid))
+        .filter_map(|job| {
+            observe::at_work(
+                context,
+                batch,
+                &Key { namespace: of.namespace.clone(), name: job.name.clone() },
+                &job.uid,
+            )
+        })
         .collect();
     match launch::launch(context, batch, &provider, attempt, &jobs).await? {
         Ok(()) => {
@@ -210,7 +270,9 @@ async fn launch(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, a
             );
             context.batches.with(&of, |memory| memory.held = None);
             let assigned = launch::assigned(batch, status, attempt, Timestamp::now());
-            report::write(context, batch, &derive(&observed.seen(context, batch), assigned, None)).await.map(Next::Decide)
+            report::write(context, batch, &derive(&observed.seen(context, batch), assigned, None))
+                .await
+                .map(Next::Decide)
         }
         Err(why) => {
             let until = Timestamp::now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
@@ -222,18 +284,31 @@ async fn launch(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, a
 }
 
 /// The provider the Pod is made from; the inner error says why there is to be none.
-async fn provider_for(context: &Context, batch: &FnoBatch, attempt: i32) -> Result<std::result::Result<FnoProvider, Blocked>> {
+async fn provider_for(
+    context: &Context,
+    batch: &FnoBatch,
+    attempt: i32,
+) -> Result<std::result::Result<FnoProvider, Blocked>> {
     let of = provider_key(batch);
     let Some(provider) = provider::status::read(&context.client, &of).await? else {
-        return Ok(Err(Blocked { reason: Reason::ProviderNotFound, message: format!("The provider {} is gone.", of.name) }));
+        return Ok(Err(Blocked {
+            reason: Reason::ProviderNotFound,
+            message: format!("The provider {} is gone.", of.name),
+        }));
     };
     // Flows and limits are pinned with the first Pod: the work Secret is made then.
     if attempt == 1 && provider.metadata.generation != Some(batch.spec.provider_generation) {
-        let message = "The provider was changed while the batch was made: it is planned anew.".to_owned();
+        let message =
+            "The provider was changed while the batch was made: it is planned anew.".to_owned();
         return Ok(Err(Blocked { reason: Reason::ProviderNotReady, message }));
     }
-    let Some(account) = provider.spec.accounts.iter().find(|account| account.name == batch.spec.account) else {
-        return Ok(Err(Blocked { reason: Reason::ProviderNotReady, message: format!("The provider has no account {} any more.", batch.spec.account) }));
+    let Some(account) =
+        provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
+    else {
+        return Ok(Err(Blocked {
+            reason: Reason::ProviderNotReady,
+            message: format!("The provider has no account {} any more.", batch.spec.account),
+        }));
     };
     let facts = crate::secrets::look(&context.client, &of.namespace, account).await?;
     if facts.problem.is_some() {
@@ -243,17 +318,34 @@ async fn provider_for(context: &Context, batch: &FnoBatch, attempt: i32) -> Resu
 }
 
 /// The end. If the runner may still act, the phase is stored first and alone: that write is the fence.
-async fn finish(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, ending: End) -> Result<Arc<FnoBatch>> {
+async fn finish(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    ending: End,
+) -> Result<Arc<FnoBatch>> {
     let End { phase, why, fence } = ending;
     if !fence {
         return conclude(context, batch, observed, phase, &why).await;
     }
-    let status = end(&observed.seen(context, batch), batch.status.clone().unwrap_or_default(), phase, &why, false);
+    let status = end(
+        &observed.seen(context, batch),
+        batch.status.clone().unwrap_or_default(),
+        phase,
+        &why,
+        false,
+    );
     report::write(context, batch, &status).await
 }
 
 /// Settles every job, keeps the log, tells the provider, and stores that all of this is done.
-async fn conclude(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed, phase: BatchPhase, why: &Blocked) -> Result<Arc<FnoBatch>> {
+async fn conclude(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    phase: BatchPhase,
+    why: &Blocked,
+) -> Result<Arc<FnoBatch>> {
     let again = batch.status.as_ref().is_some_and(|status| status.finished_at.is_some());
     settle::settle_all(context, batch, why).await?;
     if again {
@@ -268,7 +360,12 @@ async fn conclude(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed,
     }
     tell_provider(context, batch).await?;
     status.evidence = log::keep(context, batch).await.or(status.evidence);
-    let written = report::write(context, batch, &end(&observed.seen(context, batch), status, phase, why, true)).await?;
+    let written = report::write(
+        context,
+        batch,
+        &end(&observed.seen(context, batch), status, phase, why, true),
+    )
+    .await?;
     told(context, &written, phase, why).await;
     Ok(written)
 }
@@ -278,9 +375,12 @@ async fn tell_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
         return Ok(());
     }
     let of = provider_key(batch);
-    let action_of = |name: &str| context.jobs.action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() });
+    let action_of = |name: &str| {
+        context.jobs.action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
+    };
     provider::status::update(context, &of, |provider| {
-        let (status, change) = fno_core::provider_status::after_batch(provider, batch, action_of, Timestamp::now());
+        let (status, change) =
+            fno_core::provider_status::after_batch(provider, batch, action_of, Timestamp::now());
         (status, News::of_breaker(change.breaker.state, change.event).into_iter().collect())
     })
     .await?;
@@ -292,7 +392,10 @@ async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Bloc
     let status = batch.status.clone().unwrap_or_default();
     settle::count_end(context, batch, phase);
     let settled = status.progress.clone().unwrap_or_default();
-    let note = Blocked { reason: why.reason, message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned() };
+    let note = Blocked {
+        reason: why.reason,
+        message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned(),
+    };
     info!(
         batch = batch.name_any(), namespace = batch.namespace(), provider = batch.spec.provider, phase = %phase, reason = %why.reason,
         progress = settled, logins = status.logins, "a batch ended: {}", note.message
@@ -311,7 +414,11 @@ async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Bloc
 }
 
 /// What a batch waits for shows on its provider at once, and on its jobs once it has held a while. The time says when to look again for that.
-async fn waits(context: &Context, batch: &FnoBatch, shown: Option<&Blocked>) -> Result<Option<Timestamp>> {
+async fn waits(
+    context: &Context,
+    batch: &FnoBatch,
+    shown: Option<&Blocked>,
+) -> Result<Option<Timestamp>> {
     let of = key(batch);
     if batch.phase().is_finished() {
         return Ok(None);
@@ -319,12 +426,15 @@ async fn waits(context: &Context, batch: &FnoBatch, shown: Option<&Blocked>) -> 
     let provider = provider_key(batch);
     if shown.is_some_and(|why| keeps_pods_away(why.reason)) {
         trouble(context, &provider, shown);
-    } else if batch.status.as_ref().is_some_and(|status| status.conditions.iter().any(|c| c.type_ == "PodReady" && c.status == "True")) {
+    } else if batch.status.as_ref().is_some_and(|status| {
+        status.conditions.iter().any(|c| c.type_ == "PodReady" && c.status == "True")
+    }) {
         trouble(context, &provider, None);
     }
     let now = Timestamp::now();
     // A matter of turn is not worth a write per job.
-    let worth = shown.filter(|why| !matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode));
+    let worth = shown
+        .filter(|why| !matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode));
     let (since, written) = context.batches.with(&of, |memory| {
         let Some(why) = worth else {
             let was = memory.shown.take();
@@ -340,7 +450,12 @@ async fn waits(context: &Context, batch: &FnoBatch, shown: Option<&Blocked>) -> 
     });
     let Some((why, since)) = worth.zip(since) else {
         if written {
-            settle::show(context, batch, &Blocked { reason: Reason::Batched, message: String::new() }).await?;
+            settle::show(
+                context,
+                batch,
+                &Blocked { reason: Reason::Batched, message: String::new() },
+            )
+            .await?;
         }
         return Ok(None);
     };

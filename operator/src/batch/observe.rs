@@ -61,11 +61,15 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let pod = pod(context, batch, &of).await?;
     let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
     let provider = context.provider_of(batch);
-    let switches = provider
-        .map_or_else(Switches::default, |provider| Switches { suspend: provider.spec.suspend, suspend_cancellations: provider.spec.suspend_cancellations });
+    let switches = provider.map_or_else(Switches::default, |provider| Switches {
+        suspend: provider.spec.suspend,
+        suspend_cancellations: provider.spec.suspend_cancellations,
+    });
     Ok(Observed {
         now: Timestamp::now(),
-        images_replaced: pod.as_ref().is_some_and(|pod| objects::images_replaced(&pod.metadata, &context.settings.runner)),
+        images_replaced: pod
+            .as_ref()
+            .is_some_and(|pod| objects::images_replaced(&pod.metadata, &context.settings.runner)),
         pod_uid: pod.and_then(|pod| pod.metadata.uid),
         switches,
         silent_for: silent_for(context, batch, &of, &state),
@@ -80,11 +84,16 @@ async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod
         return Ok(None);
     }
     let name = pod_name(batch);
-    let watched = context.scopes.pod(&Key { namespace: of.namespace.clone(), name: name.clone() }).map(|pod| (*pod).clone());
+    let watched = context
+        .scopes
+        .pod(&Key { namespace: of.namespace.clone(), name: name.clone() })
+        .map(|pod| (*pod).clone());
     let found = match watched {
         Some(pod) => Some(pod),
         None if batch.phase().is_finished() => None,
-        None => Api::<Pod>::namespaced(context.client.clone(), &of.namespace).get_opt(&name).await?,
+        None => {
+            Api::<Pod>::namespaced(context.client.clone(), &of.namespace).get_opt(&name).await?
+        }
     };
     Ok(found.filter(|pod| is_owned(&pod.metadata, batch)))
 }
@@ -119,14 +128,24 @@ fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobSeen> {
             let withdrawn = job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some();
             return Some(JobSeen { uid: uid.clone(), at_work: true, withdrawn });
         }
-        claimed.contains(uid).then(|| JobSeen { uid: uid.clone(), at_work: false, withdrawn: !context.jobs.knows(&of, uid) })
+        claimed.contains(uid).then(|| JobSeen {
+            uid: uid.clone(),
+            at_work: false,
+            withdrawn: !context.jobs.knows(&of, uid),
+        })
     };
     batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
 }
 
 /// The job, if it is in this very batch.
-pub fn at_work(context: &Context, batch: &FnoBatch, of: &Key, uid: &str) -> Option<std::sync::Arc<FnoJob>> {
+pub fn at_work(
+    context: &Context,
+    batch: &FnoBatch,
+    of: &Key,
+    uid: &str,
+) -> Option<std::sync::Arc<FnoJob>> {
     let job = context.jobs.at_work(of)?;
-    let here = job.status.as_ref().and_then(|status| status.batch.as_ref()) == batch.metadata.name.as_ref();
+    let here = job.status.as_ref().and_then(|status| status.batch.as_ref())
+        == batch.metadata.name.as_ref();
     (here && job.metadata.uid.as_deref() == Some(uid)).then_some(job)
 }

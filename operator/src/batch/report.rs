@@ -17,11 +17,18 @@ use crate::{
 ///
 /// # Errors
 /// A conflict when somebody was quicker, or whatever the API server answers.
-pub async fn write(context: &Context, batch: &Arc<FnoBatch>, status: &FnoBatchStatus) -> Result<Arc<FnoBatch>> {
-    let Some(patch) = status_patch(batch.metadata.resource_version.as_deref(), batch.status.as_ref(), status)? else {
+pub async fn write(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    status: &FnoBatchStatus,
+) -> Result<Arc<FnoBatch>> {
+    let Some(patch) =
+        status_patch(batch.metadata.resource_version.as_deref(), batch.status.as_ref(), status)?
+    else {
         return Ok(Arc::clone(batch));
     };
-    let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let api: Api<FnoBatch> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let mut written = write_status(&api, &batch.name_any(), &patch).await?;
     written.metadata.managed_fields = None;
     let (of, written) = (key(&**batch), Arc::new(written));
@@ -34,13 +41,19 @@ pub async fn write(context: &Context, batch: &Arc<FnoBatch>, status: &FnoBatchSt
 ///
 /// # Errors
 /// As [`write`].
-pub async fn write_if_due(context: &Context, batch: &Arc<FnoBatch>, status: &FnoBatchStatus) -> Result<(Arc<FnoBatch>, Option<Timestamp>)> {
+pub async fn write_if_due(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    status: &FnoBatchStatus,
+) -> Result<(Arc<FnoBatch>, Option<Timestamp>)> {
     let old = batch.status.clone().unwrap_or_default();
     let written = context.batches.with(&key(&**batch), |memory| memory.written);
     let now = Timestamp::now();
     if is_due(&old, status, written, now) {
         return write(context, batch, status).await.map(|batch| (batch, None));
     }
-    let later = (old != *status).then(|| now.saturating_add(fno_core::batch_status::PROGRESS_EVERY).unwrap_or(Timestamp::MAX));
+    let later = (old != *status).then(|| {
+        now.saturating_add(fno_core::batch_status::PROGRESS_EVERY).unwrap_or(Timestamp::MAX)
+    });
     Ok((Arc::clone(batch), later))
 }

@@ -40,7 +40,10 @@ impl Deref for Newest {
     fn deref(&self) -> &FnoBatch {
         match self {
             Self::Own(batch) => batch,
-            Self::Watched(guarded) => guarded.0.as_ref().unwrap_or_else(|_| unreachable!("only readable batches are taken in")),
+            Self::Watched(guarded) => guarded
+                .0
+                .as_ref()
+                .unwrap_or_else(|_| unreachable!("only readable batches are taken in")),
         }
     }
 }
@@ -51,7 +54,9 @@ pub fn all(context: &Context) -> Vec<Newest> {
     let mut batches = Vec::new();
     for guarded in context.scopes.batches() {
         let Ok(watched) = &guarded.0 else { continue };
-        let newer = own.remove(&key(watched)).filter(|own| own.metadata.uid == watched.metadata.uid && version::of(&**own) > version::of(watched));
+        let newer = own.remove(&key(watched)).filter(|own| {
+            own.metadata.uid == watched.metadata.uid && version::of(&**own) > version::of(watched)
+        });
         batches.push(newer.map_or_else(|| Newest::Watched(Arc::clone(&guarded)), Newest::Own));
     }
     batches.extend(own.into_values().map(Newest::Own));
@@ -63,7 +68,8 @@ pub fn others_on_account(context: &Context, batch: &FnoBatch, now: Timestamp) ->
     let mut others = Others::default();
     for other in all(context).iter().filter(|other| same_account(other, batch)) {
         let Some(status) = &other.status else { continue };
-        others.undecided += usize::from(status.finished_at.is_none() && open_grant(status).is_some());
+        others.undecided +=
+            usize::from(status.finished_at.is_none() && open_grant(status).is_some());
         let logged_in = status.run.as_ref().and_then(|run| run.logins).unwrap_or(0) > 0;
         let alive = if other.phase().is_finished() { outlives(context, other, now) } else { true };
         others.sessions += usize::from(logged_in && alive);
@@ -73,7 +79,10 @@ pub fn others_on_account(context: &Context, batch: &FnoBatch, now: Timestamp) ->
 
 /// Has the batches looked at that may wait for this one's login or session.
 pub fn wake_others(context: &Context, batch: &FnoBatch) {
-    for other in all(context).iter().filter(|other| same_account(other, batch) && !other.phase().is_finished()) {
+    for other in all(context)
+        .iter()
+        .filter(|other| same_account(other, batch) && !other.phase().is_finished())
+    {
         context.batches.with(&key(&**other), |memory| {
             // What was a matter of turn is asked again at once.
             if memory.held.as_ref().is_some_and(|held| held.in_turn) {
@@ -104,7 +113,9 @@ fn held_jobs(batch: &FnoBatch) -> Vec<String> {
     let Some(status) = batch.status.as_ref().filter(|status| !status.claimed.is_empty()) else {
         return batch.spec.jobs.iter().map(|job| job.uid.clone()).collect();
     };
-    let ended = |uid: &String| status.run.as_ref().is_some_and(|run| run.results.iter().any(|result| result.uid == *uid));
+    let ended = |uid: &String| {
+        status.run.as_ref().is_some_and(|run| run.results.iter().any(|result| result.uid == *uid))
+    };
     status.claimed.iter().filter(|uid| !ended(uid)).cloned().collect()
 }
 
@@ -112,14 +123,23 @@ fn held_jobs(batch: &FnoBatch) -> Vec<String> {
 fn outlives(context: &Context, batch: &FnoBatch, now: Timestamp) -> bool {
     let Some(status) = &batch.status else { return false };
     let Some(started) = &status.started_at else { return false };
-    let logged_out = status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
-    let lifetime = context.provider_of(batch).map_or_else(fno_crds::provider::Session::default, |provider| provider.spec.session.clone()).max_lifetime;
-    !logged_out && now < after(started.0, lifetime.signed()) && pod(context, batch).is_some_and(|pod| !pod.is_over())
+    let logged_out =
+        status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
+    let lifetime = context
+        .provider_of(batch)
+        .map_or_else(fno_crds::provider::Session::default, |provider| provider.spec.session.clone())
+        .max_lifetime;
+    !logged_out
+        && now < after(started.0, lifetime.signed())
+        && pod(context, batch).is_some_and(|pod| !pod.is_over())
 }
 
 fn pod(context: &Context, batch: &FnoBatch) -> Option<PodState> {
     let name = pod_name(batch);
-    context.scopes.pod(&Key { namespace: batch.namespace().unwrap_or_default(), name }).map(|pod| PodState::of(&pod))
+    context
+        .scopes
+        .pod(&Key { namespace: batch.namespace().unwrap_or_default(), name })
+        .map(|pod| PodState::of(&pod))
 }
 
 fn same_account(other: &FnoBatch, batch: &FnoBatch) -> bool {

@@ -33,10 +33,18 @@ const AT_ONCE: usize = 16;
 /// # Errors
 /// When the API server does not answer; what is left is written by the next pass.
 pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
-    let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else { return Ok(()) };
-    let with_result: Vec<_> = jobs_at_work(context, batch).into_iter().filter_map(|job| Some((result_of(run, &job)?.clone(), job))).collect();
+    let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else {
+        return Ok(());
+    };
+    let with_result: Vec<_> = jobs_at_work(context, batch)
+        .into_iter()
+        .filter_map(|job| Some((result_of(run, &job)?.clone(), job)))
+        .collect();
     let write_one = |(result, job): (JobResult, Arc<FnoJob>)| async move {
-        write(context, batch, job, |job| job_status::settled(job, &result, intent_of(run, job), Timestamp::now())).await?;
+        write(context, batch, job, |job| {
+            job_status::settled(job, &result, intent_of(run, job), Timestamp::now())
+        })
+        .await?;
         measure(context, batch, &result);
         Ok(())
     };
@@ -53,14 +61,21 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Blocked) -> R
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref()).unwrap_or(&no_run);
     // A good end is no reason to go back with.
     let why = match why.reason.class() {
-        ReasonClass::Normal | ReasonClass::Final => Blocked { reason: Reason::Drained, message: "The batch ended before the job was begun.".to_owned() },
+        ReasonClass::Normal | ReasonClass::Final => Blocked {
+            reason: Reason::Drained,
+            message: "The batch ended before the job was begun.".to_owned(),
+        },
         ReasonClass::Waiting | ReasonClass::RetryCounted | ReasonClass::RetryFree => why.clone(),
     };
     let status = |job: &FnoJob| match intent_of(run, job) {
         Some(intent) => job_status::outcome_unknown(job, intent, &why, Timestamp::now()),
         None => job_status::handed_back(job, &why, Timestamp::now()),
     };
-    all(jobs_at_work(context, batch).into_iter().map(|job| write(context, batch, job, status)).collect()).await
+    all(jobs_at_work(context, batch)
+        .into_iter()
+        .map(|job| write(context, batch, job, status))
+        .collect())
+    .await
 }
 
 /// Shows on the jobs of a batch what their batch waits for.
@@ -69,7 +84,11 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Blocked) -> R
 /// When the API server does not answer.
 pub async fn show(context: &Context, batch: &FnoBatch, why: &Blocked) -> Result<()> {
     let status = |job: &FnoJob| job_status::waiting(job, why, Timestamp::now());
-    all(jobs_at_work(context, batch).into_iter().map(|job| write(context, batch, job, status)).collect()).await
+    all(jobs_at_work(context, batch)
+        .into_iter()
+        .map(|job| write(context, batch, job, status))
+        .collect())
+    .await
 }
 
 async fn all(writes: Vec<impl Future<Output = Result<()>>>) -> Result<()> {
@@ -79,8 +98,14 @@ async fn all(writes: Vec<impl Future<Output = Result<()>>>) -> Result<()> {
 /// Jobs that are in the batch right now.
 fn jobs_at_work(context: &Context, batch: &FnoBatch) -> Vec<Arc<FnoJob>> {
     let namespace = batch.namespace().unwrap_or_default();
-    let of = |name: &String| fno_core::plan::Key { namespace: namespace.clone(), name: name.clone() };
-    batch.spec.jobs.iter().filter_map(|job| at_work(context, batch, &of(&job.name), &job.uid)).collect()
+    let of =
+        |name: &String| fno_core::plan::Key { namespace: namespace.clone(), name: name.clone() };
+    batch
+        .spec
+        .jobs
+        .iter()
+        .filter_map(|job| at_work(context, batch, &of(&job.name), &job.uid))
+        .collect()
 }
 
 fn result_of<'a>(run: &'a Run, job: &FnoJob) -> Option<&'a JobResult> {
@@ -91,12 +116,24 @@ fn intent_of<'a>(run: &'a Run, job: &FnoJob) -> Option<&'a fno_crds::job::Intent
     run.intents.iter().find(|intent| Some(&intent.job) == job.metadata.name.as_ref())
 }
 
-async fn write(context: &Context, batch: &FnoBatch, job: Arc<FnoJob>, status: impl Fn(&FnoJob) -> FnoJobStatus) -> Result<()> {
+async fn write(
+    context: &Context,
+    batch: &FnoBatch,
+    job: Arc<FnoJob>,
+    status: impl Fn(&FnoJob) -> FnoJobStatus,
+) -> Result<()> {
     let (of, uid) = (key(&*job), job.uid().unwrap_or_default());
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     let mut job = job;
     loop {
-        let Some(patch) = status_patch(job.metadata.resource_version.as_deref(), job.status.as_ref(), &status(&job))? else { return Ok(()) };
+        let Some(patch) = status_patch(
+            job.metadata.resource_version.as_deref(),
+            job.status.as_ref(),
+            &status(&job),
+        )?
+        else {
+            return Ok(());
+        };
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => return stored(context, &api, written).await,
             Err(error) if is_not_found(&error) => {
@@ -120,8 +157,10 @@ async fn write(context: &Context, batch: &FnoBatch, job: Arc<FnoJob>, status: im
 async fn stored(context: &Context, api: &Api<FnoJob>, mut job: FnoJob) -> Result<()> {
     job.metadata.managed_fields = None;
     let phase = job.phase();
-    if phase != JobPhase::Batched && job.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-        let finalizers: Vec<_> = job.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+    if phase != JobPhase::Batched && job.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+    {
+        let finalizers: Vec<_> =
+            job.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"resourceVersion": job.metadata.resource_version, "finalizers": finalizers}});
         match api.patch(&job.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await {
             Ok(freed) => job = freed,
@@ -149,19 +188,34 @@ pub async fn ended(context: &Context, job: &FnoJob, phase: JobPhase) {
     let reason = status.reason.map(Reason::as_str);
     info!(job = job.name_any(), namespace = job.namespace(), provider = job.spec.provider, batch = status.batch, phase = %phase, outcome = status.outcome, reason, "a job ended");
     if let (JobPhase::Failed | JobPhase::OutcomeUnknown, Some(reason)) = (phase, status.reason) {
-        context.publisher.warning(job, "Settle", &Blocked { reason, message: status.message.unwrap_or_default() }).await;
+        context
+            .publisher
+            .warning(
+                job,
+                "Settle",
+                &Blocked { reason, message: status.message.unwrap_or_default() },
+            )
+            .await;
     }
 }
 
 fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
     let of = provider_key(batch);
     for drift in &result.drift {
-        let labels = Drift { namespace: of.namespace.clone(), provider: of.name.clone(), step: drift.step.clone() };
+        let labels = Drift {
+            namespace: of.namespace.clone(),
+            provider: of.name.clone(),
+            step: drift.step.clone(),
+        };
         context.metrics.flow_drift.get_or_create(&labels).inc();
     }
-    let action = context.jobs.action_of(&fno_core::plan::Key { namespace: of.namespace.clone(), name: result.job.clone() });
+    let action = context.jobs.action_of(&fno_core::plan::Key {
+        namespace: of.namespace.clone(),
+        name: result.job.clone(),
+    });
     if let Some(action) = action.filter(|_| result.phase == JobPhase::Succeeded) {
-        let labels = JobKind { namespace: of.namespace, provider: of.name, action: Word(action.into()) };
+        let labels =
+            JobKind { namespace: of.namespace, provider: of.name, action: Word(action.into()) };
         context.metrics.job_seconds.get_or_create(&labels).observe(result.seconds);
     }
 }
@@ -169,10 +223,21 @@ fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
 /// Numbers of a batch's end.
 pub fn count_end(context: &Context, batch: &FnoBatch, phase: BatchPhase) {
     let of = provider_key(batch);
-    let labels = crate::metrics::BatchEnd { namespace: of.namespace.clone(), provider: of.name.clone(), phase: Word(phase.into()) };
+    let labels = crate::metrics::BatchEnd {
+        namespace: of.namespace.clone(),
+        provider: of.name.clone(),
+        phase: Word(phase.into()),
+    };
     context.metrics.batches_completed.get_or_create(&labels).inc();
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
-    let (tried, logins) = run.map_or((0, 0), |run| (run.results.iter().filter(|r| r.seconds > 0.0).count(), run.logins.unwrap_or(0)));
-    let reuses = u64::try_from(tried).unwrap_or(0).saturating_sub(u64::try_from(logins).unwrap_or(0));
-    context.metrics.session_reuses.get_or_create(&crate::metrics::Provider { namespace: of.namespace, provider: of.name }).inc_by(reuses);
+    let (tried, logins) = run.map_or((0, 0), |run| {
+        (run.results.iter().filter(|r| r.seconds > 0.0).count(), run.logins.unwrap_or(0))
+    });
+    let reuses =
+        u64::try_from(tried).unwrap_or(0).saturating_sub(u64::try_from(logins).unwrap_or(0));
+    context
+        .metrics
+        .session_reuses
+        .get_or_create(&crate::metrics::Provider { namespace: of.namespace, provider: of.name })
+        .inc_by(reuses);
 }

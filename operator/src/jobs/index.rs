@@ -42,7 +42,9 @@ impl Pending {
         Self {
             reason: status.and_then(|s| s.reason),
             message: status.and_then(|s| s.message.clone()),
-            unknown_since: status.and_then(|s| condition::get(&s.conditions, types::SUCCEEDED)).map(|c| c.last_transition_time.0),
+            unknown_since: status
+                .and_then(|s| condition::get(&s.conditions, types::SUCCEEDED))
+                .map(|c| c.last_transition_time.0),
             generation: job.metadata.generation,
             started: status.is_some_and(|s| s.started_at.is_some()),
             waits: None,
@@ -122,9 +124,11 @@ impl JobIndex {
     pub fn relist_ends(&self, scope: &Option<String>) -> Vec<Changed> {
         let mut inner = self.lock();
         let Some(seen) = inner.relists.remove(scope) else { return Vec::new() };
-        let within = |key: &&Key| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+        let within =
+            |key: &&Key| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
         let keys = inner.places.keys().chain(inner.at_work.keys()).chain(inner.ended.keys());
-        let gone: Vec<_> = keys.filter(within).filter(|key| !seen.contains(*key)).cloned().collect();
+        let gone: Vec<_> =
+            keys.filter(within).filter(|key| !seen.contains(*key)).cloned().collect();
         gone.iter().map(|key| inner.delete(key, None)).collect()
     }
 
@@ -150,21 +154,30 @@ impl JobIndex {
     pub fn knows(&self, key: &Key, uid: &str) -> bool {
         let inner = self.lock();
         let pending = inner.places.get(key).is_some_and(|place| inner.views[*place].uid == uid);
-        pending || inner.at_work.get(key).is_some_and(|job| job.metadata.uid.as_deref() == Some(uid)) || inner.ended.get(key).is_some_and(|e| e.uid == uid)
+        pending
+            || inner.at_work.get(key).is_some_and(|job| job.metadata.uid.as_deref() == Some(uid))
+            || inner.ended.get(key).is_some_and(|e| e.uid == uid)
     }
 
     /// What a job is about, wherever it is.
     pub fn action_of(&self, key: &Key) -> Option<Action> {
         let inner = self.lock();
         let pending = || inner.pending(key).map(|(view, _)| view.action);
-        inner.at_work.get(key).map(|job| job.spec.action).or_else(|| inner.ended.get(key).map(|ended| ended.action)).or_else(pending)
+        inner
+            .at_work
+            .get(key)
+            .map(|job| job.spec.action)
+            .or_else(|| inner.ended.get(key).map(|ended| ended.action))
+            .or_else(pending)
     }
 
     /// Jobs at work, per provider.
     pub fn active(&self) -> BTreeMap<Key, usize> {
         let mut active = BTreeMap::new();
         for (key, job) in &self.lock().at_work {
-            *active.entry(Key { namespace: key.namespace.clone(), name: job.spec.provider.clone() }).or_default() += 1;
+            *active
+                .entry(Key { namespace: key.namespace.clone(), name: job.spec.provider.clone() })
+                .or_default() += 1;
         }
         active
     }
@@ -172,7 +185,12 @@ impl JobIndex {
     /// Finished jobs whose time is over, and when the next one's is.
     pub fn expired(&self, now: Timestamp) -> (Vec<Key>, Option<Timestamp>) {
         let inner = self.lock();
-        let over = inner.ended.iter().filter(|(_, ended)| ended.expires.is_some_and(|at| at <= now)).map(|(key, _)| key.clone()).collect();
+        let over = inner
+            .ended
+            .iter()
+            .filter(|(_, ended)| ended.expires.is_some_and(|at| at <= now))
+            .map(|(key, _)| key.clone())
+            .collect();
         (over, inner.ended.values().filter_map(|ended| ended.expires).filter(|at| *at > now).min())
     }
 
@@ -186,16 +204,26 @@ impl JobIndex {
 
 impl Inner {
     fn apply(&mut self, job: FnoJob, now: Timestamp) -> Changed {
-        let (Some(namespace), Some(name)) = (job.metadata.namespace.clone(), job.metadata.name.clone()) else { return Changed::default() };
+        let (Some(namespace), Some(name)) =
+            (job.metadata.namespace.clone(), job.metadata.name.clone())
+        else {
+            return Changed::default();
+        };
         let key = Key { namespace, name };
         for seen in self.relists.values_mut() {
             seen.insert(key.clone());
         }
         let uid = job.metadata.uid.clone().unwrap_or_default();
-        if self.known(&key).is_some_and(|(known, newest)| known == uid && newest >= version::of(&job)) {
+        if self
+            .known(&key)
+            .is_some_and(|(known, newest)| known == uid && newest >= version::of(&job))
+        {
             return Changed::default();
         }
-        let (before, before_work) = (self.pending(&key).map(|(view, beside)| (view.clone(), beside.clone())), self.at_work.remove(&key));
+        let (before, before_work) = (
+            self.pending(&key).map(|(view, beside)| (view.clone(), beside.clone())),
+            self.at_work.remove(&key),
+        );
         self.ended.remove(&key);
         let phase = job.phase();
         let mut changed = Changed { queue: true, ..Changed::default() };
@@ -216,15 +244,24 @@ impl Inner {
                 self.insert_pending(key, view, beside);
             }
             JobPhase::Batched => {
-                let withdrawn = |job: &FnoJob| job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some();
-                let news = before_work.as_deref().is_none_or(|old| withdrawn(old) != withdrawn(&job));
-                if let Some(batch) = job.status.as_ref().and_then(|status| status.batch.clone()).filter(|_| news) {
+                let withdrawn = |job: &FnoJob| {
+                    job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some()
+                };
+                let news =
+                    before_work.as_deref().is_none_or(|old| withdrawn(old) != withdrawn(&job));
+                if let Some(batch) =
+                    job.status.as_ref().and_then(|status| status.batch.clone()).filter(|_| news)
+                {
                     changed.batch = Some(Key { namespace: key.namespace.clone(), name: batch });
                 }
                 changed.queue = before.is_some() || before_work.is_none();
                 self.at_work.insert(key, Arc::new(job));
             }
-            JobPhase::Succeeded | JobPhase::Failed | JobPhase::Resolved | JobPhase::Cancelled | JobPhase::OutcomeUnknown => {
+            JobPhase::Succeeded
+            | JobPhase::Failed
+            | JobPhase::Resolved
+            | JobPhase::Cancelled
+            | JobPhase::OutcomeUnknown => {
                 self.ended.insert(key, ended(&job, uid));
                 changed.finished = true;
             }
@@ -238,7 +275,10 @@ impl Inner {
         }
         let queue = self.remove_pending(key);
         self.ended.remove(key);
-        let batch = self.at_work.remove(key).and_then(|job| job.status.as_ref().and_then(|status| status.batch.clone()));
+        let batch = self
+            .at_work
+            .remove(key)
+            .and_then(|job| job.status.as_ref().and_then(|status| status.batch.clone()));
         let batch = batch.map(|name| Key { namespace: key.namespace.clone(), name });
         Changed { queue: queue || batch.is_some(), batch, finished: false }
     }
@@ -281,9 +321,18 @@ impl Inner {
 }
 
 fn ended(job: &FnoJob, uid: String) -> Ended {
-    let finished = job.status.as_ref().filter(|_| job.phase().is_finished()).and_then(|status| status.finished_at.as_ref());
+    let finished = job
+        .status
+        .as_ref()
+        .filter(|_| job.phase().is_finished())
+        .and_then(|status| status.finished_at.as_ref());
     let ttl = SignedDuration::from_secs(i64::from(job.spec.ttl_seconds_after_finished));
-    Ended { uid, action: job.spec.action, expires: finished.and_then(|at| at.0.checked_add(ttl).ok()), version: version::of(job) }
+    Ended {
+        uid,
+        action: job.spec.action,
+        expires: finished.and_then(|at| at.0.checked_add(ttl).ok()),
+        version: version::of(job),
+    }
 }
 
 #[cfg(test)]

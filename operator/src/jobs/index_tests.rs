@@ -20,7 +20,8 @@ fn key(name: &str) -> Key {
 }
 
 fn names(index: &JobIndex) -> Vec<String> {
-    let mut names: Vec<_> = index.with_pending(|views, _| views.iter().map(|view| view.key.name.clone()).collect());
+    let mut names: Vec<_> =
+        index.with_pending(|views, _| views.iter().map(|view| view.key.name.clone()).collect());
     names.sort();
     names
 }
@@ -35,7 +36,14 @@ fn a_job_is_in_one_place_only_wherever_it_goes() {
     assert_eq!(claimed, Changed { queue: true, batch: Some(key("x")), finished: false });
     assert_eq!(names(&index), ["b", "c"]);
     assert!(index.at_work(&key("a")).is_some());
-    assert!(index.apply(job("a", 3, json!({"phase": "Succeeded", "finishedAt": "2030-01-01T00:00:00Z"})), now()).finished);
+    assert!(
+        index
+            .apply(
+                job("a", 3, json!({"phase": "Succeeded", "finishedAt": "2030-01-01T00:00:00Z"})),
+                now()
+            )
+            .finished
+    );
     assert!(index.at_work(&key("a")).is_none());
     assert!(index.knows(&key("a"), "a-uid") && !index.knows(&key("a"), "other"));
     let (over, next) = index.expired(now());
@@ -61,7 +69,8 @@ fn what_a_relist_does_not_show_is_gone_and_its_batch_is_told() {
     index.apply(job("c", 1, Value::Null), now());
     index.relist_begins(&None);
     index.apply(job("c", 1, Value::Null), now());
-    let told: Vec<_> = index.relist_ends(&None).into_iter().filter_map(|changed| changed.batch).collect();
+    let told: Vec<_> =
+        index.relist_ends(&None).into_iter().filter_map(|changed| changed.batch).collect();
     assert_eq!((names(&index), told), (vec!["c".to_owned()], vec![key("x")]));
     // A relist of another namespace says nothing about this one.
     index.relist_begins(&Some("elsewhere".to_owned()));
@@ -85,7 +94,10 @@ fn the_places_stay_right_while_jobs_come_and_go() {
         }
         assert_eq!(names(&index), expected.iter().cloned().collect::<Vec<_>>(), "step {step}");
         for name in &expected {
-            assert!(index.waiting(&key(name), &format!("{name}-uid")).is_some(), "step {step}: {name}");
+            assert!(
+                index.waiting(&key(name), &format!("{name}-uid")).is_some(),
+                "step {step}: {name}"
+            );
         }
     }
 }
@@ -97,7 +109,8 @@ fn our_own_waiting_reason_does_not_start_another_planning_and_keeps_the_linger()
     let later = now() + SignedDuration::from_secs(20);
     let moved = now() + SignedDuration::from_secs(3);
     index.with_pending(|views, _| views[0].eligible_since = moved);
-    let changed = index.apply(job("a", 2, json!({"phase": "Pending", "reason": "WaitingForLinger"})), later);
+    let changed =
+        index.apply(job("a", 2, json!({"phase": "Pending", "reason": "WaitingForLinger"})), later);
     assert_eq!(changed, Changed::default());
     index.with_pending(|views, beside| {
         assert_eq!((views[0].eligible_since, views[0].resource_version.as_str()), (moved, "2"));

@@ -61,7 +61,8 @@ pub struct Waiting {
 impl Waiting {
     /// As read from the API server.
     pub fn of(job: &FnoJob) -> Self {
-        let view = view(Key { namespace: String::new(), name: String::new() }, job, Timestamp::UNIX_EPOCH);
+        let view =
+            view(Key { namespace: String::new(), name: String::new() }, job, Timestamp::UNIX_EPOCH);
         Self::from_index(&view, &Pending::of(job))
     }
 

@@ -36,7 +36,11 @@ pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: ones
             Ok(Event::Init) => context.jobs.relist_begins(&namespace),
             Ok(Event::InitApply(job) | Event::Apply(job)) => seen(&context, job).await,
             Ok(Event::InitDone) => {
-                context.jobs.relist_ends(&namespace).into_iter().for_each(|changed| tell(&context, changed));
+                context
+                    .jobs
+                    .relist_ends(&namespace)
+                    .into_iter()
+                    .for_each(|changed| tell(&context, changed));
                 context.scopes.plan.notify_one();
                 if let Some(ready) = ready.take() {
                     let _ended = ready.send(());
@@ -77,27 +81,43 @@ pub fn tell(context: &Context, changed: Changed) {
 /// A job that cannot be read ends as `InvalidJob`, so that whoever submitted it sees why; everything else goes on.
 async fn refuse(context: &Context, invalid: InvalidObject) {
     context.metrics.malformed.inc();
-    let key = Key { namespace: invalid.metadata.namespace.clone().unwrap_or_default(), name: invalid.metadata.name.clone().unwrap_or_default() };
-    error!(job = key.name, namespace = key.namespace, error = invalid.error, "a job cannot be read and is left out");
+    let key = Key {
+        namespace: invalid.metadata.namespace.clone().unwrap_or_default(),
+        name: invalid.metadata.name.clone().unwrap_or_default(),
+    };
+    error!(
+        job = key.name,
+        namespace = key.namespace,
+        error = invalid.error,
+        "a job cannot be read and is left out"
+    );
     if let Err(error) = write_invalid(context, &key, &invalid.error).await {
         warn!(job = key.name, namespace = key.namespace, %error, "the job that cannot be read was not told so");
     }
 }
 
 async fn write_invalid(context: &Context, key: &Key, why: &str) -> kube::Result<()> {
-    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), &key.namespace, &ApiResource::erase::<FnoJob>(&()));
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        context.client.clone(),
+        &key.namespace,
+        &ApiResource::erase::<FnoJob>(&()),
+    );
     let Some(raw) = api.get_opt(&key.name).await? else { return Ok(()) };
     let phase = raw.data["status"]["phase"].as_str().unwrap_or("Pending");
     // Only a job nobody has begun: one that was begun is the business of who began it.
     if phase != JobPhase::Pending.to_string() {
         return Ok(());
     }
-    let blocked = Blocked { reason: Reason::InvalidJob, message: fno_core::text::at_most(&format!("The job cannot be read: {why}"), 2000) };
+    let blocked = Blocked {
+        reason: Reason::InvalidJob,
+        message: fno_core::text::at_most(&format!("The job cannot be read: {why}"), 2000),
+    };
     let now = Timestamp::now().to_string();
     let status = json!({
         "phase": JobPhase::Failed, "reason": blocked.reason, "message": blocked.message, "finishedAt": now,
         "conditions": [{"type": "Succeeded", "status": "False", "reason": blocked.reason, "message": blocked.message, "lastTransitionTime": now}],
     });
-    let patch = json!({"metadata": {"resourceVersion": raw.metadata.resource_version}, "status": status});
+    let patch =
+        json!({"metadata": {"resourceVersion": raw.metadata.resource_version}, "status": status});
     api.patch_status(&key.name, &patch::parameters(), &Patch::Merge(&patch)).await.map(|_| ())
 }

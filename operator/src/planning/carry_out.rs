@@ -50,7 +50,8 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>) {
             all_done = false;
         }
     }
-    let mut ends: Vec<_> = parts.fail.iter().map(|(of, why)| end_one(context, of, Some(why))).collect();
+    let mut ends: Vec<_> =
+        parts.fail.iter().map(|(of, why)| end_one(context, of, Some(why))).collect();
     ends.extend(parts.withdraw.iter().map(|of| end_one(context, of, None)));
     let done: Vec<bool> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
     if !all_done || done.contains(&false) {
@@ -64,7 +65,11 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>) {
 
 async fn create(context: &Context, new: &NewBatch) -> Result<()> {
     let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &new.key.namespace);
-    let labels = [(LABEL_MANAGED_BY, MANAGER), (LABEL_PROVIDER, new.spec.provider.as_str()), (LABEL_ACCOUNT, new.spec.account.as_str())];
+    let labels = [
+        (LABEL_MANAGED_BY, MANAGER),
+        (LABEL_PROVIDER, new.spec.provider.as_str()),
+        (LABEL_ACCOUNT, new.spec.account.as_str()),
+    ];
     let object = FnoBatch {
         metadata: ObjectMeta {
             name: Some(new.key.name.clone()),
@@ -76,7 +81,13 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
         spec: new.spec.clone(),
         status: None,
     };
-    let created = match api.create(&PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }, &object).await {
+    let created = match api
+        .create(
+            &PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() },
+            &object,
+        )
+        .await
+    {
         Ok(created) => {
             info!(
                 batch = new.key.name,
@@ -86,15 +97,20 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
                 jobs = new.spec.jobs.len(),
                 "a batch is made"
             );
-            let labels = metrics::Provider { namespace: new.key.namespace.clone(), provider: new.spec.provider.clone() };
+            let labels = metrics::Provider {
+                namespace: new.key.namespace.clone(),
+                provider: new.spec.provider.clone(),
+            };
             context.metrics.batches_created.get_or_create(&labels).inc();
             created
         }
         // An earlier plan, whose answer was lost: the same jobs make the same name.
-        Err(kube::Error::Api(status)) if status.is_already_exists() => match api.get_opt(&new.key.name).await? {
-            Some(found) => found,
-            None => return Ok(()),
-        },
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            match api.get_opt(&new.key.name).await? {
+                Some(found) => found,
+                None => return Ok(()),
+            }
+        }
         Err(error) => return Err(error.into()),
     };
     // The next planning must see it even if the watch has not shown it yet.
@@ -105,8 +121,13 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
 /// Fails the job for that reason, or withdraws it. False: it is to be planned again.
 async fn end_one(context: &Context, of: &Key, why: Option<&Blocked>) -> bool {
     let now = Timestamp::now();
-    let status = |job: &FnoJob| why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now));
-    end(context, of, status).await.map_err(|error| failed(context, "a job was not ended", of, &error)).is_ok()
+    let status = |job: &FnoJob| {
+        why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now))
+    };
+    end(context, of, status)
+        .await
+        .map_err(|error| failed(context, "a job was not ended", of, &error))
+        .is_ok()
 }
 
 async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStatus) -> Result<()> {
@@ -120,7 +141,14 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
             jobs::tell(context, context.jobs.apply(job, Timestamp::now()));
             return Ok(());
         }
-        let Some(patch) = status_patch(job.metadata.resource_version.as_deref(), job.status.as_ref(), &status(&job))? else { return Ok(()) };
+        let Some(patch) = status_patch(
+            job.metadata.resource_version.as_deref(),
+            job.status.as_ref(),
+            &status(&job),
+        )?
+        else {
+            return Ok(());
+        };
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => {
                 batch::ended(context, &written, written.phase()).await;
@@ -138,7 +166,9 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
 }
 
 fn forget(context: &Context, of: &Key) {
-    let uid = context.jobs.with_pending(|views, _| views.iter().find(|view| view.key == *of).map(|view| view.uid.clone()));
+    let uid = context.jobs.with_pending(|views, _| {
+        views.iter().find(|view| view.key == *of).map(|view| view.uid.clone())
+    });
     if let Some(uid) = uid {
         jobs::tell(context, context.jobs.delete(of, &uid));
     }

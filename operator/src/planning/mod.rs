@@ -33,14 +33,19 @@ pub async fn run(context: Arc<Context>) {
     let teller = tell::Teller::default();
     let mut wake_at = Timestamp::now();
     loop {
-        let pause = Duration::try_from(wake_at.duration_since(Timestamp::now())).unwrap_or_default();
+        let pause =
+            Duration::try_from(wake_at.duration_since(Timestamp::now())).unwrap_or_default();
         select! {
             () = context.scopes.plan.notified() => sleep(GATHER).await,
             () = sleep(pause) => {}
         }
         let begun = Instant::now();
         wake_at = once(&context, &teller).await;
-        context.metrics.reconcile.get_or_create(&Task { task: Word("plan") }).observe(begun.elapsed().as_secs_f64());
+        context
+            .metrics
+            .reconcile
+            .get_or_create(&Task { task: Word("plan") })
+            .observe(begun.elapsed().as_secs_f64());
     }
 }
 
@@ -48,14 +53,21 @@ pub async fn run(context: Arc<Context>) {
 async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
     let now = Timestamp::now();
     let batches = sessions::all(context);
-    let watched: BTreeSet<Key> = context.scopes.batches().iter().map(|batch| key(&**batch)).collect();
+    let watched: BTreeSet<Key> =
+        context.scopes.batches().iter().map(|batch| key(&**batch)).collect();
     context.batches.retain(|of| watched.contains(of));
     let (providers, wakes) = providers(context, &batches, now);
     let unreadable = unreadable(context);
     let views: Vec<_> = batches.iter().map(|batch| sessions::view(context, batch, now)).collect();
 
     let (plan, pending, due) = context.jobs.with_pending(|jobs, beside| {
-        let world = World { now, providers: &providers, jobs, batches: &views, max_runners: context.settings.max_runners };
+        let world = World {
+            now,
+            providers: &providers,
+            jobs,
+            batches: &views,
+            max_runners: context.settings.max_runners,
+        };
         let mut plan = plan(&world);
         for job in jobs.iter() {
             let of = Key { namespace: job.key.namespace.clone(), name: job.provider.clone() };
@@ -63,7 +75,16 @@ async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
                 *wait = why.clone();
             }
         }
-        let pending = pending(&World { now, providers: &providers, jobs, batches: &views, max_runners: context.settings.max_runners }, &plan);
+        let pending = pending(
+            &World {
+                now,
+                providers: &providers,
+                jobs,
+                batches: &views,
+                max_runners: context.settings.max_runners,
+            },
+            &plan,
+        );
         for job in jobs.iter_mut().filter(|job| !plan.is_ready(&job.key)) {
             job.eligible_since = now;
         }
@@ -82,13 +103,23 @@ async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
 
 fn plan_parts(plan: &Plan) -> carry_out::Parts<'_> {
     if !plan.create.is_empty() || !plan.fail.is_empty() || !plan.withdraw.is_empty() {
-        debug!(batches = plan.create.len(), fail = plan.fail.len(), withdraw = plan.withdraw.len(), waits = plan.waits.len(), "planned");
+        debug!(
+            batches = plan.create.len(),
+            fail = plan.fail.len(),
+            withdraw = plan.withdraw.len(),
+            waits = plan.waits.len(),
+            "planned"
+        );
     }
     carry_out::Parts { create: &plan.create, fail: &plan.fail, withdraw: &plan.withdraw }
 }
 
 /// Every provider as planning sees it, and when the first of their breakers or pauses ends.
-fn providers(context: &Context, batches: &[Newest], now: Timestamp) -> (Vec<ProviderView>, Option<Timestamp>) {
+fn providers(
+    context: &Context,
+    batches: &[Newest],
+    now: Timestamp,
+) -> (Vec<ProviderView>, Option<Timestamp>) {
     let mut wakes = Vec::new();
     let views = context
         .scopes
@@ -100,11 +131,25 @@ fn providers(context: &Context, batches: &[Newest], now: Timestamp) -> (Vec<Prov
             let pause = provider::pause(&of, batches, now);
             wakes.extend(pause.as_ref().map(|(until, _)| *until));
             let status = provider.status.iter();
-            let accounts = status.clone().flat_map(|status| &status.accounts).filter_map(|account| account.breaker.as_ref()?.open_until.as_ref());
-            wakes.extend(accounts.chain(status.filter_map(|status| status.flow_breaker.as_ref()?.open_until.as_ref())).map(|until| until.0));
+            let accounts = status
+                .clone()
+                .flat_map(|status| &status.accounts)
+                .filter_map(|account| account.breaker.as_ref()?.open_until.as_ref());
+            wakes.extend(
+                accounts
+                    .chain(
+                        status
+                            .filter_map(|status| status.flow_breaker.as_ref()?.open_until.as_ref()),
+                    )
+                    .map(|until| until.0),
+            );
             let (facts, flushed) = (context.facts.get(&of), context.flushed.get(&of));
-            let known =
-                Known { facts: facts.as_deref(), valkey: context.valkey_answers(), pause: pause.as_ref().map(|(_, why)| why), flushed: flushed.as_deref() };
+            let known = Known {
+                facts: facts.as_deref(),
+                valkey: context.valkey_answers(),
+                pause: pause.as_ref().map(|(_, why)| why),
+                flushed: flushed.as_deref(),
+            };
             provider::view::view(&provider, known, now)
         })
         .collect();
@@ -112,8 +157,19 @@ fn providers(context: &Context, batches: &[Newest], now: Timestamp) -> (Vec<Prov
 }
 
 fn unreadable(context: &Context) -> BTreeMap<Key, Blocked> {
-    let error = |guarded: &crate::scope::Guarded<_>| guarded.0.as_ref().err().map(|invalid: &kube::core::error_boundary::InvalidObject| invalid.error.clone());
-    context.scopes.providers().iter().filter_map(|guarded| Some((key(&**guarded), provider::unreadable(&error(guarded)?)))).collect()
+    let error = |guarded: &crate::scope::Guarded<_>| {
+        guarded
+            .0
+            .as_ref()
+            .err()
+            .map(|invalid: &kube::core::error_boundary::InvalidObject| invalid.error.clone())
+    };
+    context
+        .scopes
+        .providers()
+        .iter()
+        .filter_map(|guarded| Some((key(&**guarded), provider::unreadable(&error(guarded)?))))
+        .collect()
 }
 
 /// Tells the metrics, and the providers whose numbers changed.
@@ -122,7 +178,11 @@ fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>) {
     for (of, waiting) in pending {
         for (reason, count) in &waiting.by_reason {
             let Ok(reason) = reason.parse::<Reason>() else { continue };
-            let labels = Waiting { namespace: of.namespace.clone(), provider: of.name.clone(), reason: Word(reason.as_str()) };
+            let labels = Waiting {
+                namespace: of.namespace.clone(),
+                provider: of.name.clone(),
+                reason: Word(reason.as_str()),
+            };
             context.metrics.jobs_pending.get_or_create(&labels).set(i64::from(*count));
         }
         if context.pending.set(of.clone(), Some(waiting.clone())) {
@@ -132,13 +192,27 @@ fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>) {
     context.metrics.jobs_active.clear();
     for (of, count) in context.jobs.active() {
         let labels = metrics::Provider { namespace: of.namespace, provider: of.name };
-        context.metrics.jobs_active.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        context
+            .metrics
+            .jobs_active
+            .get_or_create(&labels)
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
-    let at_work = context.scopes.pods().iter().filter(|pod| !fno_core::lifecycle::PodState::of(pod).is_over()).count();
+    let at_work = context
+        .scopes
+        .pods()
+        .iter()
+        .filter(|pod| !fno_core::lifecycle::PodState::of(pod).is_over())
+        .count();
     context.metrics.runners_active.set(i64::try_from(at_work).unwrap_or(i64::MAX));
 }
 
-fn queue_ages(context: &Context, providers: &[ProviderView], jobs: &[fno_core::plan::JobView], now: Timestamp) {
+fn queue_ages(
+    context: &Context,
+    providers: &[ProviderView],
+    jobs: &[fno_core::plan::JobView],
+    now: Timestamp,
+) {
     let mut oldest: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
     for job in jobs {
         let entry = oldest.entry((&job.key.namespace, &job.provider)).or_insert(job.created_at);
@@ -146,8 +220,13 @@ fn queue_ages(context: &Context, providers: &[ProviderView], jobs: &[fno_core::p
     }
     context.metrics.queue_age.clear();
     for provider in providers {
-        let age = oldest.get(&(provider.key.namespace.as_str(), provider.key.name.as_str())).map_or(0.0, |since| now.duration_since(*since).as_secs_f64());
-        let labels = metrics::Provider { namespace: provider.key.namespace.clone(), provider: provider.key.name.clone() };
+        let age = oldest
+            .get(&(provider.key.namespace.as_str(), provider.key.name.as_str()))
+            .map_or(0.0, |since| now.duration_since(*since).as_secs_f64());
+        let labels = metrics::Provider {
+            namespace: provider.key.namespace.clone(),
+            provider: provider.key.name.clone(),
+        };
         context.metrics.queue_age.get_or_create(&labels).set(age.max(0.0));
     }
 }
@@ -155,7 +234,10 @@ fn queue_ages(context: &Context, providers: &[ProviderView], jobs: &[fno_core::p
 /// A flush holds for one planning; the provider's status keeps which one.
 fn flushed(context: &Context, providers: &[ProviderView]) {
     for view in providers.iter().filter(|view| view.flush) {
-        let value = context.scopes.provider(&view.key).and_then(|provider| provider.annotations().get(ANNOTATION_FLUSH).cloned());
+        let value = context
+            .scopes
+            .provider(&view.key)
+            .and_then(|provider| provider.annotations().get(ANNOTATION_FLUSH).cloned());
         if context.flushed.set(view.key.clone(), value) {
             context.scopes.wake_provider(&view.key);
         }

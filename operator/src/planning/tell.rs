@@ -57,7 +57,9 @@ pub fn due(views: &[JobView], beside: &mut [Pending], plan: &Plan, now: Timestam
             continue;
         }
         let held = since.saturating_add(HELD).unwrap_or(Timestamp::MAX);
-        let at = beside.told_at.map_or(held, |told| held.max(told.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX)));
+        let at = beside.told_at.map_or(held, |told| {
+            held.max(told.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX))
+        });
         if at > now {
             due.wake_at = Some(due.wake_at.map_or(at, |wake| wake.min(at)));
             continue;
@@ -70,18 +72,29 @@ pub fn due(views: &[JobView], beside: &mut [Pending], plan: &Plan, now: Timestam
 
 /// Whether the job says so already. That a try failed says more than that its pause is not over.
 fn is_told(beside: &Pending, why: &Blocked) -> bool {
-    let tried = beside.reason.is_some_and(|reason| matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree));
+    let tried = beside.reason.is_some_and(|reason| {
+        matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree)
+    });
     if why.reason == Reason::RetryBackoff && tried {
         return true;
     }
-    beside.reason == Some(why.reason) && beside.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
+    beside.reason == Some(why.reason)
+        && beside.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
 }
 
 fn patch(view: &JobView, beside: &Pending, why: &Blocked, now: Timestamp) -> Value {
     let message = at_most(&why.message, 2000);
     let mut conditions = Vec::new();
     let since = beside.unknown_since.unwrap_or(now);
-    condition::set(&mut conditions, since, beside.generation, types::SUCCEEDED, Status::Unknown, why.reason, &message);
+    condition::set(
+        &mut conditions,
+        since,
+        beside.generation,
+        types::SUCCEEDED,
+        Status::Unknown,
+        why.reason,
+        &message,
+    );
     let status = json!({
         "phase": JobPhase::Pending, "reason": why.reason, "message": message, "observedGeneration": beside.generation, "conditions": conditions,
     });
@@ -104,7 +117,9 @@ impl Teller {
         }
         let (busy, context) = (Arc::clone(&self.0), Arc::clone(context));
         tokio::spawn(async move {
-            stream::iter(due).for_each_concurrent(AT_ONCE, |(of, uid, patch)| write(&context, of, uid, patch)).await;
+            stream::iter(due)
+                .for_each_concurrent(AT_ONCE, |(of, uid, patch)| write(&context, of, uid, patch))
+                .await;
             busy.store(false, Ordering::Release);
             context.scopes.plan.notify_one();
         });
@@ -127,7 +142,9 @@ async fn write(context: &Context, of: Key, uid: String, patch: Value) {
         Err(error) if is_not_found(&error) => jobs::tell(context, context.jobs.delete(&of, &uid)),
         // It has moved on: what it waited for is of no interest any more, or is told next time.
         Err(error) if is_conflict(&error) => {}
-        Err(error) => super::failed(context, "a job was not told what it waits for", &of, &Error::from(error)),
+        Err(error) => {
+            super::failed(context, "a job was not told what it waits for", &of, &Error::from(error))
+        }
     }
 }
 
@@ -152,7 +169,10 @@ mod tests {
 
     fn waits(reason: Reason, message: &str) -> Plan {
         let why = Blocked { reason, message: message.to_owned() };
-        Plan { waits: [(Key { namespace: "n".to_owned(), name: "j".to_owned() }, why)].into(), ..Plan::default() }
+        Plan {
+            waits: [(Key { namespace: "n".to_owned(), name: "j".to_owned() }, why)].into(),
+            ..Plan::default()
+        }
     }
 
     #[test]
@@ -169,7 +189,8 @@ mod tests {
         assert_eq!(at(5, &session, &mut beside), (0, Some(15)));
         assert_eq!(at(15, &session, &mut beside), (1, None));
         // As the answer to the write would make it.
-        (beside[0].reason, beside[0].message) = (Some(Reason::WaitingForSession), Some("busy".to_owned()));
+        (beside[0].reason, beside[0].message) =
+            (Some(Reason::WaitingForSession), Some("busy".to_owned()));
         assert_eq!(at(16, &session, &mut beside), (0, None));
         let breaker = waits(Reason::BreakerOpen, "open");
         assert_eq!(at(20, &breaker, &mut beside), (0, Some(45)));
@@ -178,17 +199,30 @@ mod tests {
 
     #[test]
     fn why_a_try_failed_is_not_replaced_by_its_pause() {
-        let (views, mut beside) = ([view()], [Pending { reason: Some(Reason::StepFailed), ..Pending::default() }]);
+        let (views, mut beside) =
+            ([view()], [Pending { reason: Some(Reason::StepFailed), ..Pending::default() }]);
         let due = due(&views, &mut beside, &waits(Reason::RetryBackoff, "later"), now(60));
         assert_eq!((due.now.len(), due.wake_at), (0, None));
     }
 
     #[test]
     fn what_is_told_is_guarded_and_keeps_since_when_it_is_unknown() {
-        let beside = Pending { unknown_since: Some(now(0)), generation: Some(1), ..Pending::default() };
-        let patch = patch(&view(), &beside, &Blocked { reason: Reason::BreakerOpen, message: "open".to_owned() }, now(60));
+        let beside =
+            Pending { unknown_since: Some(now(0)), generation: Some(1), ..Pending::default() };
+        let patch = patch(
+            &view(),
+            &beside,
+            &Blocked { reason: Reason::BreakerOpen, message: "open".to_owned() },
+            now(60),
+        );
         assert_eq!(patch["metadata"]["resourceVersion"], "4");
-        assert_eq!(patch["status"]["conditions"][0]["lastTransitionTime"], json!(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now(0))));
-        assert_eq!((&patch["status"]["phase"], &patch["status"]["reason"]), (&json!("Pending"), &json!("BreakerOpen")));
+        assert_eq!(
+            patch["status"]["conditions"][0]["lastTransitionTime"],
+            json!(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now(0)))
+        );
+        assert_eq!(
+            (&patch["status"]["phase"], &patch["status"]["reason"]),
+            (&json!("Pending"), &json!("BreakerOpen"))
+        );
     }
 }

@@ -28,11 +28,18 @@ pub struct ProviderFacts {
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn find_out(client: &Client, provider: &FnoProvider, known: Option<&ProviderFacts>) -> Result<ProviderFacts> {
+pub async fn find_out(
+    client: &Client,
+    provider: &FnoProvider,
+    known: Option<&ProviderFacts>,
+) -> Result<ProviderFacts> {
     let generation = provider.metadata.generation.unwrap_or(0);
     let (flows_digest, flow_error) = match known.filter(|known| known.generation == generation) {
         Some(known) => (known.flows_digest.clone(), known.flow_error.clone()),
-        None => (flow::digest::flows_digest(&provider.spec.flows), flow::lint::errors(&flow::lint::lint(&provider.spec))),
+        None => (
+            flow::digest::flows_digest(&provider.spec.flows),
+            flow::lint::errors(&flow::lint::lint(&provider.spec)),
+        ),
     };
     let namespace = provider.metadata.namespace.as_deref().unwrap_or_default();
     let mut accounts = BTreeMap::new();

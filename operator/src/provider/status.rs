@@ -45,13 +45,22 @@ pub async fn read(client: &Client, key: &Key) -> Result<Option<FnoProvider>> {
 ///
 /// # Errors
 /// A conflict if others are always quicker, or whatever the API server answers.
-pub async fn update(context: &Context, key: &Key, change: impl Fn(&FnoProvider) -> (FnoProviderStatus, Vec<News>)) -> Result<Option<FnoProvider>> {
+pub async fn update(
+    context: &Context,
+    key: &Key,
+    change: impl Fn(&FnoProvider) -> (FnoProviderStatus, Vec<News>),
+) -> Result<Option<FnoProvider>> {
     let api: Api<FnoProvider> = Api::namespaced(context.client.clone(), &key.namespace);
     let mut tries = 0;
     loop {
         let Some(provider) = read(&context.client, key).await? else { return Ok(None) };
         let (status, news) = change(&provider);
-        let Some(patch) = status_patch(provider.metadata.resource_version.as_deref(), provider.status.as_ref(), &status)? else {
+        let Some(patch) = status_patch(
+            provider.metadata.resource_version.as_deref(),
+            provider.status.as_ref(),
+            &status,
+        )?
+        else {
             return Ok(Some(provider));
         };
         tries += 1;
@@ -85,16 +94,24 @@ fn key_name(provider: &FnoProvider) -> &str {
 
 /// The entry of an account; a new one if there is none.
 pub fn account_mut<'a>(status: &'a mut FnoProviderStatus, name: &str) -> &'a mut AccountStatus {
-    let place = status.accounts.iter().position(|account| account.name == name).unwrap_or_else(|| {
-        status.accounts.push(AccountStatus { name: name.to_owned(), ..AccountStatus::default() });
-        status.accounts.len() - 1
-    });
+    let place =
+        status.accounts.iter().position(|account| account.name == name).unwrap_or_else(|| {
+            status
+                .accounts
+                .push(AccountStatus { name: name.to_owned(), ..AccountStatus::default() });
+            status.accounts.len() - 1
+        });
     &mut status.accounts[place]
 }
 
 /// The entry of an account, if there is one.
 #[must_use]
 pub fn account(provider: &FnoProvider, name: &str) -> AccountStatus {
-    let found = provider.status.as_ref().and_then(|status| status.accounts.iter().find(|account| account.name == name));
-    found.cloned().unwrap_or_else(|| AccountStatus { name: name.to_owned(), ..AccountStatus::default() })
+    let found = provider
+        .status
+        .as_ref()
+        .and_then(|status| status.accounts.iter().find(|account| account.name == name));
+    found
+        .cloned()
+        .unwrap_or_else(|| AccountStatus { name: name.to_owned(), ..AccountStatus::default() })
 }

@@ -41,22 +41,43 @@ pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> Provide
         blocked: blocked(facts, known.pause),
         cancellations_blocked: None,
         flow_gate: breaker::flow::gate(&status.flow_breaker.clone().unwrap_or_default(), now),
-        accounts: provider.spec.accounts.iter().map(|account| account_view(provider, account, facts, known.valkey, now)).collect(),
-        job_seconds: status.job_seconds.iter().map(|known| (known.action, known.mean)).collect::<BTreeMap<_, _>>(),
+        accounts: provider
+            .spec
+            .accounts
+            .iter()
+            .map(|account| account_view(provider, account, facts, known.valkey, now))
+            .collect(),
+        job_seconds: status
+            .job_seconds
+            .iter()
+            .map(|known| (known.action, known.mean))
+            .collect::<BTreeMap<_, _>>(),
         login_seconds: status.login_seconds,
-        flush: flush.is_some_and(|value| status.flushed.as_ref() != Some(value) && known.flushed != Some(value)),
+        flush: flush.is_some_and(|value| {
+            status.flushed.as_ref() != Some(value) && known.flushed != Some(value)
+        }),
     }
 }
 
 fn blocked(facts: Option<&ProviderFacts>, pause: Option<&Blocked>) -> Option<Blocked> {
     let Some(facts) = facts else {
-        return Some(Blocked { reason: Reason::ProviderNotReady, message: "The provider is being looked at.".to_owned() });
+        return Some(Blocked {
+            reason: Reason::ProviderNotReady,
+            message: "The provider is being looked at.".to_owned(),
+        });
     };
-    let flow = facts.flow_error.clone().map(|message| Blocked { reason: Reason::FlowInvalid, message });
+    let flow =
+        facts.flow_error.clone().map(|message| Blocked { reason: Reason::FlowInvalid, message });
     flow.or_else(|| pause.cloned())
 }
 
-fn account_view(provider: &FnoProvider, account: &Account, facts: Option<&ProviderFacts>, valkey: bool, now: Timestamp) -> AccountView {
+fn account_view(
+    provider: &FnoProvider,
+    account: &Account,
+    facts: Option<&ProviderFacts>,
+    valkey: bool,
+    now: Timestamp,
+) -> AccountView {
     let stored = status::account(provider, &account.name);
     let problem = facts.and_then(|facts| facts.accounts.get(&account.name)?.problem.clone());
     let lonely = (account.totp.is_some() && !valkey).then(|| Blocked {
@@ -65,7 +86,10 @@ fn account_view(provider: &FnoProvider, account: &Account, facts: Option<&Provid
     });
     AccountView {
         name: account.name.clone(),
-        gate: problem.or(lonely).map_or_else(|| breaker::account::gate(&account.name, &stored.breaker.unwrap_or_default(), now), Gate::Shut),
+        gate: problem.or(lonely).map_or_else(
+            || breaker::account::gate(&account.name, &stored.breaker.unwrap_or_default(), now),
+            Gate::Shut,
+        ),
         totp_period: account.totp.as_ref().map(|totp| i64::from(totp.period)),
         last_step: stored.last_step,
     }

@@ -45,7 +45,12 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             let evidence = match &end.shown {
                 Shown::Nowhere => None,
                 Shown::Session => session.map(|evidence| evidence.uri),
-                Shown::Job(uid) => run.results.iter().find(|result| result.uid == *uid).and_then(|result| result.evidence.as_ref()).map(|e| e.uri.clone()),
+                Shown::Job(uid) => run
+                    .results
+                    .iter()
+                    .find(|result| result.uid == *uid)
+                    .and_then(|result| result.evidence.as_ref())
+                    .map(|e| e.uri.clone()),
             };
             run.job = None;
             run.end = Some(RunEnd {
@@ -66,10 +71,20 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
 
     /// Whether the logout flow ended the session.
     async fn log_out(&mut self) -> bool {
-        let (Some(flow), Session::LoggedIn { .. }) = (&self.work.flows.logout, self.session) else { return false };
+        let (Some(flow), Session::LoggedIn { .. }) = (&self.work.flows.logout, self.session) else {
+            return false;
+        };
         let deadline = Instant::now() + LOGOUT;
-        let mut run = session_flow(FlowKind::Logout, flow, self.work, &self.rules, self.credentials, deadline);
-        let end = tokio::time::timeout_at(deadline, self.portal.run(&mut run, &mut self.trace)).await;
+        let mut run = session_flow(
+            FlowKind::Logout,
+            flow,
+            self.work,
+            &self.rules,
+            self.credentials,
+            deadline,
+        );
+        let end =
+            tokio::time::timeout_at(deadline, self.portal.run(&mut run, &mut self.trace)).await;
         match end {
             Ok(FlowEnd::Finished) => true,
             Ok(FlowEnd::Outcome { code, .. }) => meaning(FlowKind::Logout, &code) == Meaning::Done,
@@ -90,8 +105,20 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         if trace.entries.is_empty() && trace.files.is_empty() {
             return;
         }
-        let verdict = Verdict { phase: JobPhase::Pending, outcome: None, reason: end.reason, message: end.message.clone(), step: end.step.clone() };
-        let tried = Tried { job: None, verdict: &verdict, fields: Map::new(), started_at: self.began_at, seconds: self.began.elapsed().as_secs_f64() };
+        let verdict = Verdict {
+            phase: JobPhase::Pending,
+            outcome: None,
+            reason: end.reason,
+            message: end.message.clone(),
+            step: end.step.clone(),
+        };
+        let tried = Tried {
+            job: None,
+            verdict: &verdict,
+            fields: Map::new(),
+            started_at: self.began_at,
+            seconds: self.began.elapsed().as_secs_f64(),
+        };
         let (manifest, files) = record::evidence(&self.common, tried, trace);
         self.uploads.send(Parcel { job: None, manifest, files });
     }

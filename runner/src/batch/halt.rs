@@ -27,11 +27,17 @@ pub struct Halt {
 /// What ends the batch now, the strongest first.
 #[must_use]
 pub fn halt(orders: &Orders, terminated: bool) -> Option<Halt> {
-    let halt = |reason, message: &str, patience, heard| Some(Halt { reason, message: message.to_owned(), patience, heard });
+    let halt = |reason, message: &str, patience, heard| {
+        Some(Halt { reason, message: message.to_owned(), patience, heard })
+    };
     match (&orders.unheard, orders.stop) {
         (Some(why), _) => halt(Reason::Aborted, why, Some(Duration::ZERO), false),
-        (None, Stop::Abort) => halt(Reason::Aborted, "The batch was aborted.", Some(Duration::ZERO), true),
-        (None, _) if terminated => halt(Reason::Drained, "The runner was told to end.", Some(LAST_JOB), true),
+        (None, Stop::Abort) => {
+            halt(Reason::Aborted, "The batch was aborted.", Some(Duration::ZERO), true)
+        }
+        (None, _) if terminated => {
+            halt(Reason::Drained, "The runner was told to end.", Some(LAST_JOB), true)
+        }
         (None, Stop::Drain) => halt(Reason::Drained, "The batch was drained.", None, true),
         (None, Stop::None) => None,
     }
@@ -118,7 +124,11 @@ mod tests {
 
     #[test]
     fn the_strongest_order_counts() {
-        let orders = |stop, unheard: Option<&str>| Orders { stop, unheard: unheard.map(str::to_owned), ..Orders::default() };
+        let orders = |stop, unheard: Option<&str>| Orders {
+            stop,
+            unheard: unheard.map(str::to_owned),
+            ..Orders::default()
+        };
         for (orders, terminated, expected) in [
             (orders(Stop::None, None), false, None),
             (orders(Stop::Drain, None), false, Some((Reason::Drained, None, true))),
@@ -127,7 +137,8 @@ mod tests {
             (orders(Stop::Abort, None), true, Some((Reason::Aborted, Some(0), true))),
             (orders(Stop::Abort, Some("gone")), true, Some((Reason::Aborted, Some(0), false))),
         ] {
-            let found = halt(&orders, terminated).map(|h| (h.reason, h.patience.map(|p| p.as_secs()), h.heard));
+            let found = halt(&orders, terminated)
+                .map(|h| (h.reason, h.patience.map(|p| p.as_secs()), h.heard));
             assert_eq!(found, expected, "{orders:?} {terminated}");
         }
     }

@@ -37,13 +37,19 @@ struct Walked {
 
 impl<P: Portal, C: Control> Batch<'_, P, C> {
     pub(super) async fn job(&mut self, job: &JobWork) -> Result<(), End> {
-        let span = tracing::info_span!("job", job = job.name, batch = self.work.batch, provider = self.work.provider);
+        let span = tracing::info_span!(
+            "job",
+            job = job.name,
+            batch = self.work.batch,
+            provider = self.work.provider
+        );
         self.settle_job(job).instrument(span).await
     }
 
     async fn settle_job(&mut self, job: &JobWork) -> Result<(), End> {
         let Some(flow) = self.work.flow(job.action) else {
-            let message = format!("The provider {} has no flow for a {}.", self.work.provider, job.action);
+            let message =
+                format!("The provider {} has no flow for a {}.", self.work.provider, job.action);
             return self.settle_without_try(job, Verdict::without_try(Reason::NoFlow, &message));
         };
         let kind = FlowKind::from(job.action);
@@ -51,7 +57,10 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         let mut repeated = false;
         loop {
             if self.halts.withdrawn(&job.uid) {
-                let withdrawn = Verdict { phase: JobPhase::Cancelled, ..Verdict::without_try(Reason::Withdrawn, "Withdrawn before it was begun.") };
+                let withdrawn = Verdict {
+                    phase: JobPhase::Cancelled,
+                    ..Verdict::without_try(Reason::Withdrawn, "Withdrawn before it was begun.")
+                };
                 return self.settle_without_try(job, withdrawn);
             }
             self.ensure_session().await?;
@@ -68,10 +77,17 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 match found? {
                     Found::Alive | Found::Reachable => self.touch(),
                     Found::Over | Found::Crashed => continue,
-                    Found::Unavailable => return Err(End { shown: Shown::Session, ..End::new(Reason::PortalUnavailable, "The portal does not answer.") }),
+                    Found::Unavailable => {
+                        return Err(End {
+                            shown: Shown::Session,
+                            ..End::new(Reason::PortalUnavailable, "The portal does not answer.")
+                        });
+                    }
                 }
             }
-            self.control.reporter().report(Urgency::WithNext, |run| run.job = Some(job.name.clone()));
+            self.control
+                .reporter()
+                .report(Urgency::WithNext, |run| run.job = Some(job.name.clone()));
             let walked = self.walk(job, kind, flow, &mut trace).await?;
             let verdict = verdict::of(kind, &walked.end);
             self.take_picture(&verdict, &mut trace).await;
@@ -92,7 +108,11 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 Next::Settle(verdict) => return self.settle(job, verdict, walked, trace),
                 Next::SettleAndEnd(verdict, reason) => {
                     let message = verdict.message.clone().unwrap_or_default();
-                    let end = End { step: verdict.step.clone(), shown: Shown::Job(job.uid.clone()), ..End::new(reason, &message) };
+                    let end = End {
+                        step: verdict.step.clone(),
+                        shown: Shown::Job(job.uid.clone()),
+                        ..End::new(reason, &message)
+                    };
                     self.settle(job, verdict, walked, trace)?;
                     return Err(end);
                 }
@@ -100,7 +120,13 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         }
     }
 
-    async fn walk(&mut self, job: &JobWork, kind: FlowKind, flow: &fno_crds::Flow, trace: &mut Trace) -> Result<Walked, End> {
+    async fn walk(
+        &mut self,
+        job: &JobWork,
+        kind: FlowKind,
+        flow: &fno_crds::Flow,
+        trace: &mut Trace,
+    ) -> Result<Walked, End> {
         let (began, started_at) = (Instant::now(), Timestamp::now());
         let deadline = began + self.job_deadline;
         let mut run = FlowRun {
@@ -133,7 +159,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
 
     /// After an answer; after a failure unless the engine has taken one.
     async fn take_picture(&mut self, verdict: &Verdict, trace: &mut Trace) {
-        let taken = || trace.entries.iter().rev().find(|entry| entry.result == StepResult::Failed).is_some_and(|entry| !entry.files.is_empty());
+        let taken = || {
+            trace
+                .entries
+                .iter()
+                .rev()
+                .find(|entry| entry.result == StepResult::Failed)
+                .is_some_and(|entry| !entry.files.is_empty())
+        };
         let name = match verdict.phase {
             JobPhase::Succeeded => "after",
             _ if verdict.reason == Reason::BrowserCrashed || taken() => return,
@@ -146,20 +179,36 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
 
     fn settle_without_try(&mut self, job: &JobWork, verdict: Verdict) -> Result<(), End> {
         tracing::info!(phase = %verdict.phase, reason = %verdict.reason, "job settled without a try");
-        let tried = Tried { job: Some(job), verdict: &verdict, fields: Map::new(), started_at: Timestamp::now(), seconds: 0.0 };
+        let tried = Tried {
+            job: Some(job),
+            verdict: &verdict,
+            fields: Map::new(),
+            started_at: Timestamp::now(),
+            seconds: 0.0,
+        };
         let result = record::result(job, &tried, &Trace::default());
         self.control.reporter().report(Urgency::Soon, |run| run.results.push(result));
         Ok(())
     }
 
     /// Sends result and evidence on their way. An end follows when the same step has failed on too many circuits in a row.
-    fn settle(&mut self, job: &JobWork, verdict: Verdict, walked: Walked, trace: Trace) -> Result<(), End> {
+    fn settle(
+        &mut self,
+        job: &JobWork,
+        verdict: Verdict,
+        walked: Walked,
+        trace: Trace,
+    ) -> Result<(), End> {
         let Walked { fields, started_at, seconds, .. } = walked;
         tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, seconds, "job settled");
         let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, seconds };
         let result = record::result(job, &tried, &trace);
         for drift in &result.drift {
-            tracing::warn!(step = drift.step, alternative = drift.alternative, "a later selector had to be used: the portal begins to change");
+            tracing::warn!(
+                step = drift.step,
+                alternative = drift.alternative,
+                "a later selector had to be used: the portal begins to change"
+            );
         }
         let (manifest, files) = record::evidence(&self.common, tried, trace);
         let plain = verdict.phase == JobPhase::Succeeded && job.action == Action::Validation;
@@ -171,12 +220,18 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     fn judge_flow(&mut self, job: &JobWork, verdict: &Verdict) -> Result<(), End> {
         match (verdict.reason, &verdict.step) {
             (Reason::Answered, _) => self.streak.succeeded(),
-            (Reason::StepFailed | Reason::Timeout, Some(step)) if self.streak.failed(step, verdict.reason, &job.circuit_number) => {
+            (Reason::StepFailed | Reason::Timeout, Some(step))
+                if self.streak.failed(step, verdict.reason, &job.circuit_number) =>
+            {
                 let message = format!(
                     "Step {step} failed in the same way on several circuits in a row, the last time: {}",
                     verdict.message.as_deref().unwrap_or("no message")
                 );
-                return Err(End { step: Some(step.clone()), shown: Shown::Job(job.uid.clone()), ..End::new(Reason::PortalChanged, &message) });
+                return Err(End {
+                    step: Some(step.clone()),
+                    shown: Shown::Job(job.uid.clone()),
+                    ..End::new(Reason::PortalChanged, &message)
+                });
             }
             _ => {}
         }

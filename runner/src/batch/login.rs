@@ -26,7 +26,10 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         let mut refused_before = false;
         loop {
             if !self.may_log_in() {
-                let message = format!("The session ended, and the batch has used its {} logins.", self.work.session.max_logins);
+                let message = format!(
+                    "The session ended, and the batch has used its {} logins.",
+                    self.work.session.max_logins
+                );
                 return Err(End::new(Reason::SessionLost, &message));
             }
             self.asked += 1;
@@ -40,9 +43,16 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 }
                 LoginVerdict::Rejected { message, locked } => {
                     tracing::warn!(login = n, locked, message, "the portal refused the login");
-                    self.report_login(n, LoginState::Rejected, Some((Reason::LoginRejected, &message)));
+                    self.report_login(
+                        n,
+                        LoginState::Rejected,
+                        Some((Reason::LoginRejected, &message)),
+                    );
                     if locked || !code_was_typed || refused_before || !self.may_log_in() {
-                        return Err(End { shown: Shown::Session, ..End::new(Reason::LoginRejected, &message) });
+                        return Err(End {
+                            shown: Shown::Session,
+                            ..End::new(Reason::LoginRejected, &message)
+                        });
                     }
                     refused_before = true;
                     self.wait_until_counted(n).await?;
@@ -91,7 +101,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             code: Mutex::default(),
             waited: Mutex::default(),
         };
-        let mut run = session_flow(FlowKind::Login, &self.work.flows.login, self.work, &self.rules, &secrets, Instant::now() + DEADLINE);
+        let mut run = session_flow(
+            FlowKind::Login,
+            &self.work.flows.login,
+            self.work,
+            &self.rules,
+            &secrets,
+            Instant::now() + DEADLINE,
+        );
         let end = tokio::select! {
             end = self.portal.run(&mut run, &mut self.trace) => end,
             halt = self.halts.cut_short() => {
@@ -125,11 +142,15 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         if logins == 1
             && let Some(offset) = self.portal.clock_offset().await
         {
-            self.control.reporter().report(Urgency::WithNext, |run| run.clock_offset = Some(offset));
+            self.control
+                .reporter()
+                .report(Urgency::WithNext, |run| run.clock_offset = Some(offset));
         }
     }
 
     fn report_login(&self, n: i32, state: LoginState, why: Option<(Reason, &str)>) {
-        self.control.reporter().report(Urgency::Now, |run| run.login = Some(run_login(n, state, why)));
+        self.control
+            .reporter()
+            .report(Urgency::Now, |run| run.login = Some(run_login(n, state, why)));
     }
 }

@@ -75,7 +75,11 @@ pub async fn run<P: Portal, C: Control>(setup: Setup<'_>, portal: P, control: &C
         portal,
         uploads,
         halts: Halts::new(control.orders(), terminated),
-        rules: Rules { base_url: work.base_url.clone(), allowed_origins: work.allowed_origins.clone(), allow_scripts: work.browser.allow_scripts },
+        rules: Rules {
+            base_url: work.base_url.clone(),
+            allowed_origins: work.allowed_origins.clone(),
+            allow_scripts: work.browser.allow_scripts,
+        },
         common: Common {
             namespace: work.namespace.clone(),
             provider: work.provider.clone(),
@@ -124,7 +128,13 @@ enum Shown {
 
 impl End {
     fn new(reason: Reason, message: &str) -> Self {
-        Self { reason, message: Some(at_most(message, MESSAGE)), step: None, shown: Shown::Nowhere, heard: true }
+        Self {
+            reason,
+            message: Some(at_most(message, MESSAGE)),
+            step: None,
+            shown: Shown::Nowhere,
+            heard: true,
+        }
     }
 }
 
@@ -192,7 +202,12 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 Session::LoggedIn { .. } => return Ok(()),
                 Session::LoggedOut => self.login().await?,
                 Session::Unopened => self.open().await?,
-                Session::Crashed if self.reopened => return Err(End::new(Reason::BrowserCrashed, "The browser crashed for the second time.")),
+                Session::Crashed if self.reopened => {
+                    return Err(End::new(
+                        Reason::BrowserCrashed,
+                        "The browser crashed for the second time.",
+                    ));
+                }
                 Session::Crashed => {
                     self.reopened = true;
                     self.open().await?;
@@ -206,8 +221,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             opened = self.portal.open() => opened,
             halt = self.halts.any() => return Err(halt.into()),
         };
-        let opened = opened.map_err(|error| End::new(Reason::BrowserCrashed, &format!("The browser did not start: {error}")))?;
-        tracing::info!(session = opened.session_id, browser = opened.version, "browser session opened");
+        let opened = opened.map_err(|error| {
+            End::new(Reason::BrowserCrashed, &format!("The browser did not start: {error}"))
+        })?;
+        tracing::info!(
+            session = opened.session_id,
+            browser = opened.version,
+            "browser session opened"
+        );
         if let Some(warning) = &opened.warning {
             tracing::warn!("{warning}");
         }

@@ -31,7 +31,11 @@ pub trait Portal {
     ///
     /// # Errors
     /// What the driver says.
-    fn picture(&mut self, trace: &mut Trace, step: &str) -> impl Future<Output = Result<String, DriverError>>;
+    fn picture(
+        &mut self,
+        trace: &mut Trace,
+        step: &str,
+    ) -> impl Future<Output = Result<String, DriverError>>;
 
     /// The portal's clock minus ours in seconds, if its page tells.
     fn clock_offset(&mut self) -> impl Future<Output = Option<f64>>;
@@ -63,9 +67,15 @@ impl Portal for Firefox {
         let browser = self.browser.as_ref().ok_or_else(no_browser)?;
         let warning = match browser.repeat_guard() {
             crate::browser::RepeatGuard::SentOnce => None,
-            crate::browser::RepeatGuard::Unproven(why) => Some(format!("whether the browser sends a request once could not be tried: {why}")),
+            crate::browser::RepeatGuard::Unproven(why) => {
+                Some(format!("whether the browser sends a request once could not be tried: {why}"))
+            }
         };
-        Ok(Opened { session_id: browser.session_id().to_owned(), version: browser.version().to_owned(), warning })
+        Ok(Opened {
+            session_id: browser.session_id().to_owned(),
+            version: browser.version().to_owned(),
+            warning,
+        })
     }
 
     async fn run(&mut self, run: &mut FlowRun<'_>, trace: &mut Trace) -> FlowEnd {

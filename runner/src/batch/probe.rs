@@ -18,8 +18,10 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Visits the portal's first page: says nothing about the session, but whether anybody answers.
 static VISIT: LazyLock<Flow> = LazyLock::new(|| {
-    serde_json::from_str(r#"{"steps": [{"name": "visit", "type": "navigate", "url": "{{ provider.baseUrl }}"}]}"#)
-        .unwrap_or_else(|_| unreachable!("it is a flow"))
+    serde_json::from_str(
+        r#"{"steps": [{"name": "visit", "type": "navigate", "url": "{{ provider.baseUrl }}"}]}"#,
+    )
+    .unwrap_or_else(|_| unreachable!("it is a flow"))
 });
 
 /// Whether a session has to be probed before it is trusted: idle for half of what the portal allows, or older than it may become.
@@ -30,7 +32,9 @@ pub(super) fn is_due(limits: &provider::Session, idle: Duration, age: Duration) 
 impl<P: Portal, C: Control> Batch<'_, P, C> {
     pub(super) fn probe_is_due(&self) -> bool {
         match self.session {
-            Session::LoggedIn { since, used } => is_due(&self.work.session, used.elapsed(), since.elapsed()),
+            Session::LoggedIn { since, used } => {
+                is_due(&self.work.session, used.elapsed(), since.elapsed())
+            }
             _ => false,
         }
     }
@@ -39,7 +43,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     pub(super) async fn probe(&mut self, trace: &mut Trace) -> Result<Found, End> {
         let flow = self.work.flows.session_probe.as_ref();
         let deadline = Instant::now() + DEADLINE;
-        let mut run = session_flow(FlowKind::SessionProbe, flow.unwrap_or(&VISIT), self.work, &self.rules, self.credentials, deadline);
+        let mut run = session_flow(
+            FlowKind::SessionProbe,
+            flow.unwrap_or(&VISIT),
+            self.work,
+            &self.rules,
+            self.credentials,
+            deadline,
+        );
         let end = tokio::select! {
             end = self.portal.run(&mut run, trace) => end,
             halt = self.halts.cut_short() => return Err(halt.into()),
@@ -53,7 +64,9 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     /// Keeps in mind what is known of the session.
     pub(super) fn found(&mut self, found: Found) {
         match (found, self.session) {
-            (Found::Alive, Session::LoggedIn { since, .. }) => self.session = Session::LoggedIn { since, used: Instant::now() },
+            (Found::Alive, Session::LoggedIn { since, .. }) => {
+                self.session = Session::LoggedIn { since, used: Instant::now() }
+            }
             (Found::Over, _) => self.session = Session::LoggedOut,
             (Found::Crashed, _) => self.session = Session::Crashed,
             (Found::Alive | Found::Reachable | Found::Unavailable, _) => {}

@@ -40,7 +40,10 @@ pub(super) fn result(job: &JobWork, tried: &Tried<'_>, trace: &Trace) -> JobResu
     let verdict = tried.verdict.clone();
     let mut drift: Vec<FlowDrift> = Vec::new();
     for (entry, found) in trace.drifts() {
-        let found = FlowDrift { step: entry.step.clone(), alternative: i32::try_from(found.alternative).unwrap_or(i32::MAX) };
+        let found = FlowDrift {
+            step: entry.step.clone(),
+            alternative: i32::try_from(found.alternative).unwrap_or(i32::MAX),
+        };
         if drift.len() < DRIFTS && !drift.contains(&found) {
             drift.push(found);
         }
@@ -62,7 +65,11 @@ pub(super) fn result(job: &JobWork, tried: &Tried<'_>, trace: &Trace) -> JobResu
 }
 
 /// The manifest and the files of a folder.
-pub(super) fn evidence(common: &Common, tried: Tried<'_>, trace: Trace) -> (Manifest, Vec<NewFile>) {
+pub(super) fn evidence(
+    common: &Common,
+    tried: Tried<'_>,
+    trace: Trace,
+) -> (Manifest, Vec<NewFile>) {
     let verdict = tried.verdict.clone();
     // A picture that belongs to no step was taken behind the last one.
     let last_page = trace.entries.iter().rev().find_map(|entry| entry.url.clone());
@@ -70,7 +77,11 @@ pub(super) fn evidence(common: &Common, tried: Tried<'_>, trace: Trace) -> (Mani
         .files
         .into_iter()
         .map(|file| NewFile {
-            url: trace.entries.iter().find(|entry| entry.files.contains(&file.name)).map_or_else(|| last_page.clone(), |entry| entry.url.clone()),
+            url: trace
+                .entries
+                .iter()
+                .find(|entry| entry.files.contains(&file.name))
+                .map_or_else(|| last_page.clone(), |entry| entry.url.clone()),
             name: file.name,
             media_type: file.media_type,
             step: file.step,
@@ -90,7 +101,12 @@ pub(super) fn evidence(common: &Common, tried: Tried<'_>, trace: Trace) -> (Mani
             circuit_number: job.circuit_number.clone(),
             attempt: job.attempt,
         }),
-        verdict: fno_store::manifest::Verdict { outcome: verdict.outcome, reason: verdict.reason, message: verdict.message, step: verdict.step },
+        verdict: fno_store::manifest::Verdict {
+            outcome: verdict.outcome,
+            reason: verdict.reason,
+            message: verdict.message,
+            step: verdict.step,
+        },
         fields: tried.fields,
         started_at: tried.started_at,
         seconds: tried.seconds,

@@ -59,19 +59,31 @@ pub fn next(verdict: Verdict, session: Option<Session>, budget: Budget) -> Next 
     }
     match session {
         None => Next::Settle(verdict),
-        Some(Session::Alive | Session::Reachable) if verdict.reason == Reason::PortalUnavailable => {
+        Some(Session::Alive | Session::Reachable)
+            if verdict.reason == Reason::PortalUnavailable =>
+        {
             // One circuit on which the portal always fails must not stand for the whole portal.
             Next::Settle(verdict.seen_as(Reason::StepFailed, "the portal answers otherwise"))
         }
         Some(Session::Alive | Session::Reachable) => Next::Settle(verdict),
-        Some(Session::Unavailable) => Next::SettleAndEnd(verdict.seen_as(Reason::PortalUnavailable, "the portal does not answer"), Reason::PortalUnavailable),
-        Some(Session::Over) if budget.repeated => Next::Settle(verdict.seen_as(Reason::StepFailed, "the session ended twice during this job")),
+        Some(Session::Unavailable) => Next::SettleAndEnd(
+            verdict.seen_as(Reason::PortalUnavailable, "the portal does not answer"),
+            Reason::PortalUnavailable,
+        ),
+        Some(Session::Over) if budget.repeated => Next::Settle(
+            verdict.seen_as(Reason::StepFailed, "the session ended twice during this job"),
+        ),
         Some(Session::Over) if budget.login => Next::Again,
-        Some(Session::Over) => {
-            Next::SettleAndEnd(verdict.seen_as(Reason::SessionLost, "the session ended, and the batch has no login left"), Reason::SessionLost)
-        }
+        Some(Session::Over) => Next::SettleAndEnd(
+            verdict
+                .seen_as(Reason::SessionLost, "the session ended, and the batch has no login left"),
+            Reason::SessionLost,
+        ),
         Some(Session::Crashed) if budget.browser && budget.login => Next::Again,
-        Some(Session::Crashed) => Next::SettleAndEnd(verdict.seen_as(Reason::BrowserCrashed, "the batch has had its second browser"), Reason::BrowserCrashed),
+        Some(Session::Crashed) => Next::SettleAndEnd(
+            verdict.seen_as(Reason::BrowserCrashed, "the batch has had its second browser"),
+            Reason::BrowserCrashed,
+        ),
     }
 }
 

@@ -37,7 +37,10 @@ impl Secrets for Credentials {
     }
 
     async fn code(&self) -> Result<SecretString, NoCode> {
-        Err(NoCode { reason: Reason::StepFailed, message: "Only the login flow may use {{ totp }}.".to_owned() })
+        Err(NoCode {
+            reason: Reason::StepFailed,
+            message: "Only the login flow may use {{ totp }}.".to_owned(),
+        })
     }
 }
 
@@ -80,9 +83,14 @@ impl<C: Control> Secrets for LoginSecrets<'_, C> {
             return Ok(code);
         }
         if !self.totp {
-            return Err(NoCode { reason: Reason::LoginFailed, message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned() });
+            return Err(NoCode {
+                reason: Reason::LoginFailed,
+                message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned(),
+            });
         }
-        self.control.reporter().report(Urgency::Now, |run| run.login = Some(run_login(self.login, LoginState::AwaitingCode, None)));
+        self.control.reporter().report(Urgency::Now, |run| {
+            run.login = Some(run_login(self.login, LoginState::AwaitingCode, None))
+        });
         let (began, mut halts) = (Instant::now(), self.halts.clone());
         let code = tokio::select! {
             code = self.control.code(self.login) => code,

@@ -14,7 +14,14 @@ use crate::engine::{ClosedGate, FlowRun, Rules, Secrets};
 static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
 /// Such a flow, ready to be walked.
-pub(super) fn session_flow<'a>(kind: FlowKind, flow: &'a Flow, work: &'a Work, rules: &'a Rules, secrets: &'a dyn Secrets, deadline: Instant) -> FlowRun<'a> {
+pub(super) fn session_flow<'a>(
+    kind: FlowKind,
+    flow: &'a Flow,
+    work: &'a Work,
+    rules: &'a Rules,
+    secrets: &'a dyn Secrets,
+    deadline: Instant,
+) -> FlowRun<'a> {
     FlowRun {
         name: kind.as_str(),
         flow,

@@ -56,7 +56,14 @@ impl Uploads {
     /// `spool` is a folder on local disk that nobody else uses.
     #[must_use]
     pub fn new(settings: Settings, spool: PathBuf, reporter: Reporter) -> Self {
-        let way = Way { settings, store: OnceCell::new(), spool, writing: Semaphore::new(1), putting: Semaphore::new(AT_ONCE), reporter };
+        let way = Way {
+            settings,
+            store: OnceCell::new(),
+            spool,
+            writing: Semaphore::new(1),
+            putting: Semaphore::new(AT_ONCE),
+            reporter,
+        };
         Self { way: Arc::new(way), tasks: JoinSet::new(), closing: watch::Sender::new(None) }
     }
 
@@ -94,14 +101,27 @@ impl Uploads {
     }
 }
 
-async fn deliver(way: Arc<Way>, parcel: Parcel, closing: watch::Receiver<Option<Instant>>) -> Option<Evidence> {
+async fn deliver(
+    way: Arc<Way>,
+    parcel: Parcel,
+    closing: watch::Receiver<Option<Instant>>,
+) -> Option<Evidence> {
     let Parcel { job, manifest, files } = parcel;
-    let (namespace, provider, batch) = (manifest.namespace.clone(), manifest.provider.clone(), manifest.batch.clone());
+    let (namespace, provider, batch) =
+        (manifest.namespace.clone(), manifest.provider.clone(), manifest.batch.clone());
     let place = match &job {
-        Some((result, attempt, _)) => Place::Job { namespace: &namespace, provider: &provider, uid: &result.uid, attempt: *attempt },
+        Some((result, attempt, _)) => Place::Job {
+            namespace: &namespace,
+            provider: &provider,
+            uid: &result.uid,
+            attempt: *attempt,
+        },
         None => Place::Batch { namespace: &namespace, provider: &provider, batch: &batch },
     };
-    let name = job.as_ref().map_or_else(|| "session".to_owned(), |(result, attempt, _)| format!("{}-{attempt}", result.uid));
+    let name = job.as_ref().map_or_else(
+        || "session".to_owned(),
+        |(result, attempt, _)| format!("{}-{attempt}", result.uid),
+    );
     let evidence = match way.spool(name, manifest, files).await {
         Ok(folder) => {
             let stored = tokio::select! {
@@ -139,13 +159,25 @@ async fn closed(mut closing: watch::Receiver<Option<Instant>>) {
 }
 
 impl Way {
-    async fn spool(&self, name: String, manifest: Manifest, files: Vec<NewFile>) -> std::io::Result<Folder> {
+    async fn spool(
+        &self,
+        name: String,
+        manifest: Manifest,
+        files: Vec<NewFile>,
+    ) -> std::io::Result<Folder> {
         let _one = self.writing.acquire().await;
         let path = self.spool.join(name);
-        tokio::task::spawn_blocking(move || Folder::write(&path, manifest, files)).await.map_err(std::io::Error::other)?
+        tokio::task::spawn_blocking(move || Folder::write(&path, manifest, files))
+            .await
+            .map_err(std::io::Error::other)?
     }
 
-    async fn put(&self, place: &Place<'_>, folder: &Folder, mut closing: watch::Receiver<Option<Instant>>) -> Evidence {
+    async fn put(
+        &self,
+        place: &Place<'_>,
+        folder: &Folder,
+        mut closing: watch::Receiver<Option<Instant>>,
+    ) -> Evidence {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.try_to_put(place, folder).await {
@@ -165,9 +197,15 @@ impl Way {
     async fn try_to_put(&self, place: &Place<'_>, folder: &Folder) -> Result<Evidence, String> {
         let _one = self.putting.acquire().await;
         let tried = async {
-            let store = self.store.get_or_try_init(|| async { Store::open(&self.settings) }).await.map_err(|error| error.to_string())?;
+            let store = self
+                .store
+                .get_or_try_init(|| async { Store::open(&self.settings) })
+                .await
+                .map_err(|error| error.to_string())?;
             store.put_evidence(place, folder).await.map_err(|error| error.to_string())
         };
-        tokio::time::timeout(TRY, tried).await.unwrap_or_else(|_| Err(format!("{} took longer than {} s", self.settings.url, TRY.as_secs())))
+        tokio::time::timeout(TRY, tried).await.unwrap_or_else(|_| {
+            Err(format!("{} took longer than {} s", self.settings.url, TRY.as_secs()))
+        })
     }
 }

@@ -58,20 +58,39 @@ impl Verdict {
 #[must_use]
 pub fn of(kind: FlowKind, end: &FlowEnd) -> Verdict {
     match end {
-        FlowEnd::Finished => Verdict::without_try(Reason::StepFailed, "The flow ran to its end without an outcome: its last step must be one without `when`."),
+        FlowEnd::Finished => Verdict::without_try(
+            Reason::StepFailed,
+            "The flow ran to its end without an outcome: its last step must be one without `when`.",
+        ),
         FlowEnd::Outcome { code, message, step } => match outcome::meaning(kind, code) {
-            Meaning::Answer => {
-                Verdict { phase: JobPhase::Succeeded, outcome: text_of(code, OUTCOME), reason: Reason::Answered, message: text(message), step: None }
-            }
-            Meaning::Done => Verdict::without_try(Reason::StepFailed, &format!("The outcome {code} has no meaning in the flow {}.", kind.as_str())),
-            Meaning::Failure(reason) => Verdict { step: text_of(step, STEP), ..Verdict::without_try(reason, &or_code(message, code)) },
+            Meaning::Answer => Verdict {
+                phase: JobPhase::Succeeded,
+                outcome: text_of(code, OUTCOME),
+                reason: Reason::Answered,
+                message: text(message),
+                step: None,
+            },
+            Meaning::Done => Verdict::without_try(
+                Reason::StepFailed,
+                &format!("The outcome {code} has no meaning in the flow {}.", kind.as_str()),
+            ),
+            Meaning::Failure(reason) => Verdict {
+                step: text_of(step, STEP),
+                ..Verdict::without_try(reason, &or_code(message, code))
+            },
         },
         FlowEnd::Failed(failure) => of_failure(failure),
     }
 }
 
 fn of_failure(failure: &Failure) -> Verdict {
-    let verdict = |phase, reason| Verdict { phase, outcome: None, reason, message: text(&failure.message), step: text_of(&failure.step, STEP) };
+    let verdict = |phase, reason| Verdict {
+        phase,
+        outcome: None,
+        reason,
+        message: text(&failure.message),
+        step: text_of(&failure.step, STEP),
+    };
     match failure.act {
         Act::Done => verdict(JobPhase::OutcomeUnknown, Reason::Unproven),
         Act::Refused => verdict(JobPhase::Failed, Reason::Refused),
@@ -117,17 +136,22 @@ pub fn of_login(end: &FlowEnd) -> LoginVerdict {
         FlowEnd::Finished => LoginVerdict::LoggedIn,
         FlowEnd::Outcome { code, message, step } => match outcome::meaning(FlowKind::Login, code) {
             Meaning::Done => LoginVerdict::LoggedIn,
-            Meaning::Failure(Reason::LoginRejected) => {
-                LoginVerdict::Rejected { message: at_most(&or_code(message, code), MESSAGE), locked: outcome::is_lockout(code) }
-            }
-            Meaning::Failure(reason) => {
-                LoginVerdict::Failed { reason: login_reason(reason), message: at_most(&or_code(message, code), MESSAGE), step: text_of(step, STEP) }
-            }
+            Meaning::Failure(Reason::LoginRejected) => LoginVerdict::Rejected {
+                message: at_most(&or_code(message, code), MESSAGE),
+                locked: outcome::is_lockout(code),
+            },
+            Meaning::Failure(reason) => LoginVerdict::Failed {
+                reason: login_reason(reason),
+                message: at_most(&or_code(message, code), MESSAGE),
+                step: text_of(step, STEP),
+            },
             Meaning::Answer => LoginVerdict::LoggedIn,
         },
-        FlowEnd::Failed(failure) => {
-            LoginVerdict::Failed { reason: login_reason(failure.reason), message: at_most(&failure.message, MESSAGE), step: text_of(&failure.step, STEP) }
-        }
+        FlowEnd::Failed(failure) => LoginVerdict::Failed {
+            reason: login_reason(failure.reason),
+            message: at_most(&failure.message, MESSAGE),
+            step: text_of(&failure.step, STEP),
+        },
     }
 }
 

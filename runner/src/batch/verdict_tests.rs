@@ -2,11 +2,21 @@ use super::*;
 use crate::engine::FailureKind;
 
 fn outcome(code: &str, message: &str) -> FlowEnd {
-    FlowEnd::Outcome { code: code.to_owned(), message: message.to_owned(), step: "3-outcome".to_owned() }
+    FlowEnd::Outcome {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        step: "3-outcome".to_owned(),
+    }
 }
 
 fn failed(reason: Reason, act: Act) -> FlowEnd {
-    FlowEnd::Failed(Failure { reason, kind: FailureKind::NotFound, step: "search".to_owned(), message: "Step search: nothing matched.".to_owned(), act })
+    FlowEnd::Failed(Failure {
+        reason,
+        kind: FailureKind::NotFound,
+        step: "search".to_owned(),
+        message: "Step search: nothing matched.".to_owned(),
+        act,
+    })
 }
 
 #[test]
@@ -38,11 +48,20 @@ fn every_end_of_a_flow_has_its_phase_and_reason() {
 #[test]
 fn an_answer_carries_the_portals_word_and_a_failure_the_step_and_its_sentence() {
     let answer = of(FlowKind::Validation, &outcome("Active", ""));
-    assert_eq!((answer.outcome.as_deref(), answer.message, answer.step), (Some("Active"), None, None));
+    assert_eq!(
+        (answer.outcome.as_deref(), answer.message, answer.step),
+        (Some("Active"), None, None)
+    );
     let failure = of(FlowKind::Validation, &failed(Reason::StepFailed, Act::NotReached));
-    assert_eq!((failure.outcome, failure.step.as_deref(), failure.message.as_deref()), (None, Some("search"), Some("Step search: nothing matched.")));
+    assert_eq!(
+        (failure.outcome, failure.step.as_deref(), failure.message.as_deref()),
+        (None, Some("search"), Some("Step search: nothing matched."))
+    );
     let silent = of(FlowKind::Validation, &outcome("PortalUnavailable", ""));
-    assert_eq!((silent.message.as_deref(), silent.step.as_deref()), (Some("The portal says PortalUnavailable."), Some("3-outcome")));
+    assert_eq!(
+        (silent.message.as_deref(), silent.step.as_deref()),
+        (Some("The portal says PortalUnavailable."), Some("3-outcome"))
+    );
 }
 
 #[test]
@@ -69,7 +88,11 @@ fn a_login_is_rejected_only_by_the_portals_word() {
         (outcome("PortalUnavailable", "Maintenance"), Reason::PortalUnavailable),
         (outcome("Whatever", ""), Reason::LoginFailed),
     ] {
-        assert!(matches!(of_login(&end), Failed { reason, .. } if reason == expected), "{end:?}: {:?}", of_login(&end));
+        assert!(
+            matches!(of_login(&end), Failed { reason, .. } if reason == expected),
+            "{end:?}: {:?}",
+            of_login(&end)
+        );
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the browser is told at its start.
 
 use serde_json::{Map, Value, json};
-use thirtyfour::{BrowserCapabilitiesHelper as _, Capabilities, FirefoxCapabilities, error::WebDriverResult};
+use thirtyfour::{
+    BrowserCapabilitiesHelper as _, Capabilities, FirefoxCapabilities, error::WebDriverResult,
+};
 
 use super::Settings;
 
@@ -36,7 +38,8 @@ fn preferences(settings: &Settings) -> WebDriverResult<Map<String, Value>> {
     let mut prefs: Map<String, Value> = serde_json::from_str(PREFS)?;
     let locale = &settings.browser.locale;
     let language = locale.split('-').next().unwrap_or(locale);
-    let languages = if language == locale { locale.clone() } else { format!("{locale}, {language}") };
+    let languages =
+        if language == locale { locale.clone() } else { format!("{locale}, {language}") };
     prefs.insert("intl.accept_languages".into(), languages.into());
     if let Some(agent) = &settings.browser.user_agent {
         prefs.insert("general.useragent.override".into(), agent.as_str().into());
@@ -63,8 +66,14 @@ mod tests {
         let browser =
             serde_json::from_value(json!({"locale": "en-ZA", "userAgent": "fno", "acceptInsecureCerts": true, "windowSize": {"width": 800, "height": 600}}))
                 .expect("settings");
-        let settings = Settings { browser, proxy: Some("proxy.test:3128".into()), binary: Some("/opt/firefox".into()), ..Settings::default() };
-        let all = serde_json::to_value(capabilities(&settings).expect("capabilities")).expect("JSON");
+        let settings = Settings {
+            browser,
+            proxy: Some("proxy.test:3128".into()),
+            binary: Some("/opt/firefox".into()),
+            ..Settings::default()
+        };
+        let all =
+            serde_json::to_value(capabilities(&settings).expect("capabilities")).expect("JSON");
         let options = &all["moz:firefoxOptions"];
         assert_eq!(options["prefs"]["intl.accept_languages"], "en-ZA, en");
         assert_eq!(options["prefs"]["general.useragent.override"], "fno");
@@ -73,6 +82,9 @@ mod tests {
         assert_eq!(options["binary"], "/opt/firefox");
         assert_eq!(options["args"], json!(["-headless"]));
         assert_eq!(all["proxy"]["sslProxy"], "proxy.test:3128");
-        assert_eq!((&all["acceptInsecureCerts"], &all["unhandledPromptBehavior"]), (&json!(true), &json!("ignore")));
+        assert_eq!(
+            (&all["acceptInsecureCerts"], &all["unhandledPromptBehavior"]),
+            (&json!(true), &json!("ignore"))
+        );
     }
 }

@@ -34,8 +34,14 @@ impl Browser {
     ///
     /// Not WebDriver's Element Click, which takes ten times as long: the page script has looked that nothing covers the element, and
     /// sees a navigation begin.
-    pub(crate) async fn press(&mut self, element: &Element, press: Press) -> Result<(), DriverError> {
-        let mut actions = vec![json!({"type": "pointerMove", "duration": 0, "origin": element.json(), "x": press.dx, "y": press.dy})];
+    pub(crate) async fn press(
+        &mut self,
+        element: &Element,
+        press: Press,
+    ) -> Result<(), DriverError> {
+        let mut actions = vec![
+            json!({"type": "pointerMove", "duration": 0, "origin": element.json(), "x": press.dx, "y": press.dy}),
+        ];
         for _ in 0..press.times {
             actions.push(json!({"type": "pointerDown", "button": press.button}));
             if press.hold > 0 {
@@ -59,7 +65,11 @@ impl Browser {
     }
 
     /// Types into a field as a keyboard does, at the caret or over what is selected. The text appears in no log.
-    pub(crate) async fn type_text(&mut self, element: &Element, text: SecretString) -> Result<(), DriverError> {
+    pub(crate) async fn type_text(
+        &mut self,
+        element: &Element,
+        text: SecretString,
+    ) -> Result<(), DriverError> {
         self.session()?.send_text(ACT, format!("element/{}/value", element.id()), text).await
     }
 

@@ -165,10 +165,19 @@ impl Browser {
             offset: Option<f64>,
             uncertainty: Option<f64>,
         }
-        let Ok(Answer::Here(clock, _, _)) = self.ask::<Clock>(&Request::new("clock"), QUICK).await else { return None };
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds between two clocks, rounded on purpose")]
+        let Ok(Answer::Here(clock, _, _)) = self.ask::<Clock>(&Request::new("clock"), QUICK).await
+        else {
+            return None;
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds between two clocks, rounded on purpose"
+        )]
         let whole = |millis: f64| millis.round() as i64;
-        Some(ClockOffset { millis: whole(clock.offset?), uncertainty_millis: whole(clock.uncertainty?) })
+        Some(ClockOffset {
+            millis: whole(clock.offset?),
+            uncertainty_millis: whole(clock.uncertainty?),
+        })
     }
 
     pub(crate) fn main_window(&self) -> &str {
@@ -191,7 +200,11 @@ impl Browser {
         self.session.as_mut().ok_or_else(no_session)
     }
 
-    async fn command(&self, limit: Duration, command: impl FormatRequestData) -> Result<Value, DriverError> {
+    async fn command(
+        &self,
+        limit: Duration,
+        command: impl FormatRequestData,
+    ) -> Result<Value, DriverError> {
         self.session()?.command(limit, command).await
     }
 }

@@ -75,7 +75,12 @@ impl Element {
 
     /// As it stands in paths.
     pub(super) fn id(&self) -> String {
-        self.0.as_object().and_then(|reference| reference.values().next()).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.0
+            .as_object()
+            .and_then(|reference| reference.values().next())
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -148,14 +153,22 @@ impl Browser {
     ///
     /// # Errors
     /// [`DriverErrorKind::DialogOpen`] also if a native dialog opens meanwhile.
-    pub(crate) async fn ask<T: DeserializeOwned>(&mut self, request: &Request, wait: Duration) -> Result<Answer<T>, DriverError> {
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        wait: Duration,
+    ) -> Result<Answer<T>, DriverError> {
         let mut fields = request.fields.clone();
         fields.insert("ask".into(), request.ask.into());
         fields.insert("wait".into(), millis(wait));
         fields.insert("pageLoad".into(), millis(self.page_load_timeout()));
         fields.insert("grace".into(), millis(GRACE));
         let args = json!([fields]);
-        let mut answer = if request.is_fresh { Ok(UNKNOWN.into()) } else { self.execute(AGAIN, &args, wait).await };
+        let mut answer = if request.is_fresh {
+            Ok(UNKNOWN.into())
+        } else {
+            self.execute(AGAIN, &args, wait).await
+        };
         if answer.as_ref().is_ok_and(|answer| answer == UNKNOWN) {
             answer = self.execute(&format!("{}{SCRIPT}", request.prelude), &args, wait).await;
         }
@@ -163,7 +176,11 @@ impl Browser {
             // A dialog ends a running script without a value; so does, sometimes, a frame that is taken away.
             Ok(Value::Null) => match self.dialog_text().await {
                 Ok(text) => Err(DriverError::new(DriverErrorKind::DialogOpen, &text)),
-                Err(error) if matches!(error.kind, DriverErrorKind::NotFound | DriverErrorKind::Stale) => Ok(Answer::Leaving),
+                Err(error)
+                    if matches!(error.kind, DriverErrorKind::NotFound | DriverErrorKind::Stale) =>
+                {
+                    Ok(Answer::Leaving)
+                }
                 Err(error) => Err(error),
             },
             Ok(value) => read(value),
@@ -172,8 +189,17 @@ impl Browser {
         }
     }
 
-    async fn execute(&self, script: &str, args: &Value, wait: Duration) -> Result<Value, DriverError> {
-        self.command(wait + MARGIN, Raw::post("execute/async", json!({"script": script, "args": args}))).await
+    async fn execute(
+        &self,
+        script: &str,
+        args: &Value,
+        wait: Duration,
+    ) -> Result<Value, DriverError> {
+        self.command(
+            wait + MARGIN,
+            Raw::post("execute/async", json!({"script": script, "args": args})),
+        )
+        .await
     }
 }
 
@@ -189,7 +215,12 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<Answer<T>, DriverError> {
         unsettled: bool,
         wrong: Option<String>,
     }
-    let odd = |error: serde_json::Error| DriverError::new(DriverErrorKind::Other, &format!("the page's answer is not understood: {error}"));
+    let odd = |error: serde_json::Error| {
+        DriverError::new(
+            DriverErrorKind::Other,
+            &format!("the page's answer is not understood: {error}"),
+        )
+    };
     let envelope = Envelope::deserialize(&value).map_err(odd)?;
     if let Some(wrong) = envelope.wrong {
         return Ok(Answer::Wrong(wrong, envelope.page));

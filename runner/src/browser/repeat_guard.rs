@@ -30,9 +30,13 @@ impl Session {
     pub(super) async fn try_repeat_guard(&mut self) -> Result<RepeatGuard, DriverError> {
         let listener = match TcpListener::bind(("127.0.0.1", 0)).await {
             Ok(listener) => listener,
-            Err(error) => return Ok(RepeatGuard::Unproven(format!("no port on loopback: {error}"))),
+            Err(error) => {
+                return Ok(RepeatGuard::Unproven(format!("no port on loopback: {error}")));
+            }
         };
-        let Ok(address) = listener.local_addr() else { return Ok(RepeatGuard::Unproven("no port on loopback".into())) };
+        let Ok(address) = listener.local_addr() else {
+            return Ok(RepeatGuard::Unproven("no port on loopback".into()));
+        };
         let (done, over) = tokio::sync::oneshot::channel::<()>();
         let count = async {
             let posts = std::sync::atomic::AtomicUsize::new(0);
@@ -55,7 +59,11 @@ impl Session {
         let drive = async {
             let tried = async {
                 self.navigate(&format!("http://{address}/"), LIMIT).await?;
-                self.command(LIMIT + MARGIN, Raw::post("execute/async", json!({"script": TRY, "args": []}))).await
+                self.command(
+                    LIMIT + MARGIN,
+                    Raw::post("execute/async", json!({"script": TRY, "args": []})),
+                )
+                .await
             };
             let tried = timeout(LIMIT, tried).await;
             _ = done.send(());
@@ -66,12 +74,20 @@ impl Session {
             (1, Ok(Ok(_))) => Ok(RepeatGuard::SentOnce),
             (2.., _) => Err(DriverError::new(
                 DriverErrorKind::Other,
-                &format!("the browser sent one request {posts} times: network.http.request.max-attempts is not 1, so nothing it does is safe"),
+                &format!(
+                    "the browser sent one request {posts} times: network.http.request.max-attempts is not 1, so nothing it does is safe"
+                ),
             )),
-            (_, Ok(Ok(answer))) => Ok(RepeatGuard::Unproven(format!("the browser's request did not come: {answer}"))),
+            (_, Ok(Ok(answer))) => {
+                Ok(RepeatGuard::Unproven(format!("the browser's request did not come: {answer}")))
+            }
             (_, Ok(Err(error))) if error.kind == DriverErrorKind::Crashed => Err(error),
-            (_, Ok(Err(error))) => Ok(RepeatGuard::Unproven(format!("the browser cannot reach this machine's loopback: {error}"))),
-            (_, Err(_)) => Ok(RepeatGuard::Unproven("the browser did not reach this machine's loopback in time".into())),
+            (_, Ok(Err(error))) => Ok(RepeatGuard::Unproven(format!(
+                "the browser cannot reach this machine's loopback: {error}"
+            ))),
+            (_, Err(_)) => Ok(RepeatGuard::Unproven(
+                "the browser did not reach this machine's loopback in time".into(),
+            )),
         }
     }
 }
@@ -85,7 +101,9 @@ async fn connection(mut stream: TcpStream) -> usize {
             Ok(n) if n > 0 => received.extend_from_slice(&part[..n]),
             _ => return 0,
         }
-        let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
         if received.starts_with(b"GET ") {
             if stream.write_all(PAGE).await.is_err() {
                 return 0;

@@ -64,7 +64,9 @@ impl Browser {
 
     /// Outer size of the window, pixels.
     pub(crate) async fn resize(&mut self, width: i64, height: i64) -> Result<(), DriverError> {
-        self.command(QUICK, Raw::post("window/rect", json!({"width": width, "height": height}))).await.map(drop)
+        self.command(QUICK, Raw::post("window/rect", json!({"width": width, "height": height})))
+            .await
+            .map(drop)
     }
 
     /// What the open dialog says.
@@ -76,7 +78,12 @@ impl Browser {
     }
 
     pub(crate) async fn answer_dialog(&mut self, accept: bool) -> Result<(), DriverError> {
-        self.command(QUICK, Raw::post(if accept { "alert/accept" } else { "alert/dismiss" }, json!({}))).await.map(drop)
+        self.command(
+            QUICK,
+            Raw::post(if accept { "alert/accept" } else { "alert/dismiss" }, json!({})),
+        )
+        .await
+        .map(drop)
     }
 
     /// Types into the open prompt.
@@ -92,26 +99,48 @@ impl Browser {
 
     /// The page as PDF, A4.
     pub(crate) async fn print(&mut self) -> Result<Vec<u8>, DriverError> {
-        self.base64(Raw::post("print", json!({"page": {"width": 21.0, "height": 29.7}, "background": true}))).await
+        self.base64(Raw::post(
+            "print",
+            json!({"page": {"width": 21.0, "height": 29.7}, "background": true}),
+        ))
+        .await
     }
 
     /// Runs JavaScript in the page: an expression, or statements with `return`.
     pub(crate) async fn script(&mut self, javascript: &str) -> Result<Value, DriverError> {
         let limit = self.script_timeout();
-        self.command(limit + super::session::MARGIN, Raw::post("execute/sync", json!({"script": javascript, "args": []}))).await
+        self.command(
+            limit + super::session::MARGIN,
+            Raw::post("execute/sync", json!({"script": javascript, "args": []})),
+        )
+        .await
     }
 
     async fn base64(&mut self, command: Raw) -> Result<Vec<u8>, DriverError> {
         let encoded: String = self.read(PICTURE, command).await?;
-        BASE64.decode(encoded.as_bytes()).map_err(|error| DriverError::new(DriverErrorKind::Other, &format!("the driver's answer is not base64: {error}")))
+        BASE64.decode(encoded.as_bytes()).map_err(|error| {
+            DriverError::new(
+                DriverErrorKind::Other,
+                &format!("the driver's answer is not base64: {error}"),
+            )
+        })
     }
 
     async fn value<T: DeserializeOwned>(&mut self, command: Raw) -> Result<T, DriverError> {
         self.read(QUICK, command).await
     }
 
-    async fn read<T: DeserializeOwned>(&mut self, limit: Duration, command: Raw) -> Result<T, DriverError> {
+    async fn read<T: DeserializeOwned>(
+        &mut self,
+        limit: Duration,
+        command: Raw,
+    ) -> Result<T, DriverError> {
         let value = self.command(limit, command).await?;
-        serde_json::from_value(value).map_err(|error| DriverError::new(DriverErrorKind::Other, &format!("the driver's answer is not understood: {error}")))
+        serde_json::from_value(value).map_err(|error| {
+            DriverError::new(
+                DriverErrorKind::Other,
+                &format!("the driver's answer is not understood: {error}"),
+            )
+        })
     }
 }

@@ -48,7 +48,9 @@ impl Wire {
     async fn body(&self, body: &Value) -> WebDriverResult<Vec<u8>> {
         let filled = match body.get("text") {
             Some(Value::String(text)) if text == TEXT => {
-                let text = self.text.lock().await.take().ok_or_else(|| WebDriverError::RequestFailed("there is no text to type".into()))?;
+                let text = self.text.lock().await.take().ok_or_else(|| {
+                    WebDriverError::RequestFailed("there is no text to type".into())
+                })?;
                 serde_json::to_vec(&json!({ "text": text.expose_secret() }))?
             }
             _ => serde_json::to_vec(body)?,
@@ -65,7 +67,14 @@ impl HttpClient for Wire {
             Body::Empty => Vec::new(),
             Body::Json(json) => self.body(json).await?,
         };
-        let answer = self.client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send().await.map_err(explain)?;
+        let answer = self
+            .client
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body)
+            .send()
+            .await
+            .map_err(explain)?;
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = answer.headers().clone();
@@ -82,7 +91,10 @@ impl HttpClient for Wire {
 fn explain(error: reqwest::Error) -> WebDriverError {
     let error = error.without_url();
     let causes = iter::successors(error.source(), |&error| error.source());
-    let why = iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ");
+    let why = iter::once(error.to_string())
+        .chain(causes.map(ToString::to_string))
+        .collect::<Vec<_>>()
+        .join(": ");
     if error.is_timeout() && !error.is_connect() {
         WebDriverError::Timeout(format!("the driver gave no answer: {why}"))
     } else {

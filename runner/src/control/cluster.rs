@@ -69,9 +69,16 @@ impl Cluster {
     #[must_use]
     pub fn start(client: Client, identity: Identity) -> Self {
         let secrets = Api::namespaced(client.clone(), &identity.namespace);
-        let reporter = Reporter::new(Run { pod_uid: Some(identity.pod_uid.clone()), ..Run::default() });
+        let reporter =
+            Reporter::new(Run { pod_uid: Some(identity.pod_uid.clone()), ..Run::default() });
         let api = Api::namespaced(client, &identity.namespace);
-        let batch = Arc::new(OwnBatch { identity, api, reporter, orders: watch::Sender::default(), version: AtomicU64::new(0) });
+        let batch = Arc::new(OwnBatch {
+            identity,
+            api,
+            reporter,
+            orders: watch::Sender::default(),
+            version: AtomicU64::new(0),
+        });
         batch.reporter.report(Urgency::Now, |_| {});
         let (delivery, delivered) = watch::channel(0);
         let mut tasks = JoinSet::new();
@@ -84,7 +91,9 @@ impl Cluster {
     async fn grant<T>(&self, login: i32, answer: impl Fn(&Grant, &Orders) -> Option<T>) -> T {
         let mut orders = self.batch.orders.subscribe();
         loop {
-            if let Some(answer) = Some(orders.borrow_and_update()).and_then(|orders| orders.grant(login).and_then(|grant| answer(grant, &orders))) {
+            if let Some(answer) = Some(orders.borrow_and_update())
+                .and_then(|orders| orders.grant(login).and_then(|grant| answer(grant, &orders)))
+            {
                 return answer;
             }
             if orders.changed().await.is_err() {
@@ -106,7 +115,10 @@ impl Control for Cluster {
     async fn leave(&self, login: i32) -> Result<(), Refused> {
         self.grant(login, |grant, orders| match grant.state {
             GrantState::Granted | GrantState::Reserved | GrantState::CodeReady => Some(Ok(())),
-            GrantState::Done => Some(Err(Refused { reason: Reason::LoginFailed, message: format!("Login {login} was closed before it began.") })),
+            GrantState::Done => Some(Err(Refused {
+                reason: Reason::LoginFailed,
+                message: format!("Login {login} was closed before it began."),
+            })),
             GrantState::Refused => Some(Err(refused(orders))),
         })
         .await
@@ -116,8 +128,13 @@ impl Control for Cluster {
         let name = names::totp_secret(&self.batch.identity.batch, login);
         let closed = self.grant(login, |grant, orders| match grant.state {
             GrantState::Granted | GrantState::Reserved | GrantState::CodeReady => None,
-            GrantState::Done => Some(NoCode { reason: Reason::LoginFailed, message: format!("Login {login} was closed before its code came.") }),
-            GrantState::Refused => Some(refused(orders)).map(|why| NoCode { reason: why.reason, message: why.message }),
+            GrantState::Done => Some(NoCode {
+                reason: Reason::LoginFailed,
+                message: format!("Login {login} was closed before its code came."),
+            }),
+            GrantState::Refused => {
+                Some(refused(orders)).map(|why| NoCode { reason: why.reason, message: why.message })
+            }
         });
         tokio::select! {
             code = code::wait(&self.secrets, &name) => code,
@@ -126,7 +143,10 @@ impl Control for Cluster {
     }
 
     async fn counted(&self, login: i32) {
-        self.grant(login, |grant, _| matches!(grant.state, GrantState::Done | GrantState::Refused).then_some(())).await;
+        self.grant(login, |grant, _| {
+            matches!(grant.state, GrantState::Done | GrantState::Refused).then_some(())
+        })
+        .await;
     }
 
     async fn delivered(&self) -> bool {
@@ -137,13 +157,25 @@ impl Control for Cluster {
 
 fn refused(orders: &Orders) -> Refused {
     let (reason, message) = orders.why.clone().unwrap_or((Reason::LoginFailed, String::new()));
-    Refused { reason, message: if message.is_empty() { "Leave to log in was refused.".to_owned() } else { message } }
+    Refused {
+        reason,
+        message: if message.is_empty() {
+            "Leave to log in was refused.".to_owned()
+        } else {
+            message
+        },
+    }
 }
 
 impl OwnBatch {
     /// Takes in the batch as it was seen, unless something newer was seen before.
     fn saw(&self, batch: &FnoBatch) {
-        let version = batch.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(u64::MAX);
+        let version = batch
+            .metadata
+            .resource_version
+            .as_deref()
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(u64::MAX);
         if self.version.fetch_max(version, Ordering::AcqRel) > version {
             return;
         }

@@ -46,7 +46,10 @@ impl<C: Codes> Control for Local<C> {
     async fn code(&self, _: i32) -> Result<SecretString, NoCode> {
         match &self.codes {
             Some(codes) => codes.next().await,
-            None => Err(NoCode { reason: Reason::SecretNotFound, message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned() }),
+            None => Err(NoCode {
+                reason: Reason::SecretNotFound,
+                message: "The flow asks for {{ totp }}, and the account has no totp.".to_owned(),
+            }),
         }
     }
 

@@ -28,12 +28,19 @@ impl Orders {
     pub fn of(batch: &FnoBatch, pod: &str, pod_uid: &str) -> Self {
         let status = batch.status.clone().unwrap_or_default();
         let deleted = batch.metadata.deletion_timestamp.is_some();
-        let other = status.run.as_ref().and_then(|run| run.pod_uid.as_deref()).filter(|uid| *uid != pod_uid);
+        let other = status
+            .run
+            .as_ref()
+            .and_then(|run| run.pod_uid.as_deref())
+            .filter(|uid| *uid != pod_uid);
         let unheard = match batch.phase() {
-            phase @ (BatchPhase::Completed | BatchPhase::Failed) => {
-                Some(format!("The batch is {phase} already: {}", status.message.as_deref().unwrap_or("no message")))
+            phase @ (BatchPhase::Completed | BatchPhase::Failed) => Some(format!(
+                "The batch is {phase} already: {}",
+                status.message.as_deref().unwrap_or("no message")
+            )),
+            _ if status.worker.as_deref().is_some_and(|worker| worker != pod) => {
+                Some("Another Pod works on the batch.".to_owned())
             }
-            _ if status.worker.as_deref().is_some_and(|worker| worker != pod) => Some("Another Pod works on the batch.".to_owned()),
             _ if other.is_some() => Some("Another Pod has reported on the batch.".to_owned()),
             _ => None,
         };
@@ -77,13 +84,21 @@ mod tests {
 
     #[test]
     fn deleting_a_batch_aborts_it() {
-        assert_eq!(orders(|b| b["metadata"]["deletionTimestamp"] = json!("2026-03-01T08:00:00Z")).stop, Stop::Abort);
+        assert_eq!(
+            orders(|b| b["metadata"]["deletionTimestamp"] = json!("2026-03-01T08:00:00Z")).stop,
+            Stop::Abort
+        );
         assert_eq!(orders(|b| b["spec"]["stop"] = json!("Drain")).stop, Stop::Drain);
     }
 
     #[test]
     fn nobody_listens_once_the_batch_has_ended_or_is_anothers() {
-        for (pointer, value) in [("/status/phase", "Failed"), ("/status/phase", "Completed"), ("/status/worker", "b-a2"), ("/status/run/podUid", "another")] {
+        for (pointer, value) in [
+            ("/status/phase", "Failed"),
+            ("/status/phase", "Completed"),
+            ("/status/worker", "b-a2"),
+            ("/status/run/podUid", "another"),
+        ] {
             let orders = orders(|b| *b.pointer_mut(pointer).expect("it is there") = json!(value));
             assert!(orders.unheard.is_some(), "{pointer}: {value}");
         }
@@ -92,10 +107,14 @@ mod tests {
     #[test]
     fn leave_is_found_by_its_login() {
         let orders = orders(|b| {
-            b["status"]["grants"] = json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]);
+            b["status"]["grants"] =
+                json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]);
             b["status"]["withdrawn"] = json!(["u"]);
         });
-        assert_eq!(orders.grant(2).map(|grant| grant.state), Some(fno_crds::batch::GrantState::Granted));
+        assert_eq!(
+            orders.grant(2).map(|grant| grant.state),
+            Some(fno_crds::batch::GrantState::Granted)
+        );
         assert_eq!(orders.grant(3), None);
         assert!(orders.withdrawn.contains("u"));
     }

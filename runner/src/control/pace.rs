@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn progress_comes_every_two_seconds_or_a_25th_of_the_batch() {
-        let soon = |settled, jobs, at| due_at(|p| (p.wanted, p.settled, p.jobs) = (Some(Urgency::Soon), settled, jobs), at);
+        let soon = |settled, jobs, at| {
+            due_at(|p| (p.wanted, p.settled, p.jobs) = (Some(Urgency::Soon), settled, jobs), at)
+        };
         assert_eq!(soon(0, 50, 1), 10.0, "not measured: 50 jobs of 5 s");
         assert_eq!(soon(10, 50, 10), 2.0, "50 jobs of 1 s");
         assert_eq!(soon(10, 50, 50), 10.0, "50 jobs of 5 s");

@@ -40,7 +40,10 @@ impl Reporter {
     /// An empty report.
     #[must_use]
     pub fn new(run: Run) -> Self {
-        Self(Arc::new(Shared { state: Mutex::new(State { run, revision: 0, wanted: None }), revision: watch::Sender::new(0) }))
+        Self(Arc::new(Shared {
+            state: Mutex::new(State { run, revision: 0, wanted: None }),
+            revision: watch::Sender::new(0),
+        }))
     }
 
     /// Changes the report.
@@ -101,7 +104,10 @@ mod tests {
         reporter.report(Urgency::Now, |run| run.logins = Some(1));
         reporter.report(Urgency::Soon, |run| run.job = Some("j".to_owned()));
         let taken = reporter.take();
-        assert_eq!((taken.wanted, taken.revision, taken.run.logins, taken.run.job.as_deref()), (Some(Urgency::Now), 2, Some(1), Some("j")));
+        assert_eq!(
+            (taken.wanted, taken.revision, taken.run.logins, taken.run.job.as_deref()),
+            (Some(Urgency::Now), 2, Some(1), Some("j"))
+        );
         assert_eq!(reporter.look().wanted, None);
         reporter.report(Urgency::WithNext, |run| run.job = None);
         reporter.put_back(taken.wanted);

@@ -42,12 +42,19 @@ impl Walk<'_, '_> {
     pub(super) async fn commit(&mut self, step: &Step, name: &str, clock: &mut Clock) -> Done {
         let Some(commit) = &step.commit else { return Err(Problem::lacks("commit")) };
         if self.act != Act::NotReached {
-            return Err(Problem::new(FailureKind::Flow, "a flow has one point of no return, this is the second"));
+            return Err(Problem::new(
+                FailureKind::Flow,
+                "a flow has one point of no return, this is the second",
+            ));
         }
         let seen = self.look_before(step, commit, clock).await?;
         let mismatches = expect::mismatches(self.run.expect, &self.run.scope.fields);
         if !mismatches.is_empty() {
-            return Err(Problem::because(Reason::ExpectMismatch, FailureKind::Gate, expect::sentence(&mismatches)));
+            return Err(Problem::because(
+                Reason::ExpectMismatch,
+                FailureKind::Gate,
+                expect::sentence(&mismatches),
+            ));
         }
         let picture = self.picture(name, false).await.ok();
         let point = CommitPoint {
@@ -72,15 +79,25 @@ impl Walk<'_, '_> {
     async fn look_before(&mut self, step: &Step, commit: &Commit, clock: &mut Clock) -> Done<Seen> {
         let wanted = Template::parse(&commit.identify.contains)?.render(&self.run.scope)?;
         if fold(&wanted).is_empty() {
-            return Err(Problem::new(FailureKind::Flow, "identify.contains is empty, which every line contains"));
+            return Err(Problem::new(
+                FailureKind::Flow,
+                "identify.contains is empty, which every line contains",
+            ));
         }
         let in_dialog = step.type_ == StepType::Dialog && commit.identify.selectors.is_empty();
-        let (says, document) = if in_dialog { (self.dialog_saying(step, clock).await?, None) } else { self.identified(commit, clock).await? };
+        let (says, document) = if in_dialog {
+            (self.dialog_saying(step, clock).await?, None)
+        } else {
+            self.identified(commit, clock).await?
+        };
         if !names(&says, &wanted) {
             return Err(Problem::because(
                 Reason::ExpectMismatch,
                 FailureKind::Gate,
-                format!("what is about to be acted on does not name {wanted:?}: it says {:?}", shorten(&says, 200)),
+                format!(
+                    "what is about to be acted on does not name {wanted:?}: it says {:?}",
+                    shorten(&says, 200)
+                ),
             ));
         }
         if step.type_ == StepType::Dialog {
@@ -90,7 +107,11 @@ impl Walk<'_, '_> {
             return Ok(Seen { says, document, url });
         }
         if !self.holds(&commit.cancellable_when, clock).await? {
-            return Err(Problem::because(Reason::StepFailed, FailureKind::Gate, format!("`{}` does not hold", commit.cancellable_when)));
+            return Err(Problem::because(
+                Reason::StepFailed,
+                FailureKind::Gate,
+                format!("`{}` does not hold", commit.cancellable_when),
+            ));
         }
         if !step.selectors.is_empty() {
             self.find_to_press(step, 1, clock).await?;
@@ -99,7 +120,11 @@ impl Walk<'_, '_> {
     }
 
     /// What the one element says that `identify` names.
-    async fn identified(&mut self, commit: &Commit, clock: &mut Clock) -> Done<(String, Option<String>)> {
+    async fn identified(
+        &mut self,
+        commit: &Commit,
+        clock: &mut Clock,
+    ) -> Done<(String, Option<String>)> {
         #[derive(Deserialize)]
         struct Identified {
             alternative: usize,
@@ -107,9 +132,19 @@ impl Walk<'_, '_> {
         }
         let alternatives = self.alternatives(&commit.identify.selectors)?;
         let request = Request::new("identify").alternatives(&alternatives);
-        let (identified, page) = self.search(&request, &alternatives, |identified: &Identified| identified.alternative, clock).await?;
+        let (identified, page) = self
+            .search(
+                &request,
+                &alternatives,
+                |identified: &Identified| identified.alternative,
+                clock,
+            )
+            .await?;
         if !self.is_allowed(&page).await? {
-            return Err(Problem::new(FailureKind::ForeignOrigin, "nothing irreversible is done here: the page is not in allowedOrigins"));
+            return Err(Problem::new(
+                FailureKind::ForeignOrigin,
+                "nothing irreversible is done here: the page is not in allowedOrigins",
+            ));
         }
         Ok((identified.says, Some(page.document)))
     }
@@ -121,7 +156,10 @@ impl Walk<'_, '_> {
             Err(problem) => return (Act::NotDone, Err(problem)),
         };
         if now != *before {
-            return (Act::NotDone, Err(Problem::new(FailureKind::Gate, "the page has changed since leave was given")));
+            return (
+                Act::NotDone,
+                Err(Problem::new(FailureKind::Gate, "the page has changed since leave was given")),
+            );
         }
         let done = match step.type_ {
             StepType::Dialog => self.browser.answer_dialog(true).await,
@@ -135,7 +173,9 @@ impl Walk<'_, '_> {
             _ => {
                 let times = if step.type_ == StepType::DoubleClick { 2 } else { 1 };
                 let found = self.find_to_press(step, times, &mut clock).await;
-                let (target, press): (Target, _) = match found.and_then(|(target, _)| pointer::press(step, &target, times).map(|press| (target, press))) {
+                let (target, press): (Target, _) = match found.and_then(|(target, _)| {
+                    pointer::press(step, &target, times).map(|press| (target, press))
+                }) {
                     Ok(both) => both,
                     Err(problem) => return (Act::NotDone, Err(problem)),
                 };
@@ -144,7 +184,9 @@ impl Walk<'_, '_> {
         };
         match done {
             Ok(()) => (Act::Done, Ok(())),
-            Err(error) if is_refused_before(step.type_, &error) => (Act::NotDone, Err(error.into())),
+            Err(error) if is_refused_before(step.type_, &error) => {
+                (Act::NotDone, Err(error.into()))
+            }
             Err(error) => (Act::Done, Err(error.into())),
         }
     }
@@ -152,7 +194,11 @@ impl Walk<'_, '_> {
     /// The portal's explicit refusal, looked for when something behind the act has failed.
     pub(super) async fn was_refused(&mut self) -> bool {
         let Some(refused_when) = self.refused_when.clone() else { return false };
-        let mut clock = Clock::start(Duration::from_secs(1), self.browser.page_load_timeout(), self.run.deadline);
+        let mut clock = Clock::start(
+            Duration::from_secs(1),
+            self.browser.page_load_timeout(),
+            self.run.deadline,
+        );
         self.holds(&refused_when, &mut clock).await.unwrap_or(false)
     }
 }
@@ -171,7 +217,9 @@ fn is_refused_before(type_: StepType, error: &DriverError) -> bool {
 fn names(says: &str, wanted: &str) -> bool {
     let (says, wanted) = (fold(says).to_lowercase(), fold(wanted).to_lowercase());
     let part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    says.match_indices(&wanted).any(|(at, found)| !part(says[..at].chars().next_back()) && !part(says[at + found.len()..].chars().next()))
+    says.match_indices(&wanted).any(|(at, found)| {
+        !part(says[..at].chars().next_back()) && !part(says[at + found.len()..].chars().next())
+    })
 }
 
 #[cfg(test)]

@@ -88,7 +88,16 @@ pub enum Act {
 impl FailureKind {
     /// Whether a step's `optional` or `retry` may pass over it: not where the flow has nothing left to stand on.
     pub(crate) const fn is_of_step(self) -> bool {
-        !matches!(self, Self::Crashed | Self::ErrorPage | Self::HttpStatus | Self::ForeignOrigin | Self::Secret | Self::Gate | Self::Deadline)
+        !matches!(
+            self,
+            Self::Crashed
+                | Self::ErrorPage
+                | Self::HttpStatus
+                | Self::ForeignOrigin
+                | Self::Secret
+                | Self::Gate
+                | Self::Deadline
+        )
     }
 
     /// What it means for the job.
@@ -101,7 +110,13 @@ impl FailureKind {
             Self::Ambiguous => Reason::AmbiguousMatch,
             Self::Gate => Reason::CancellationsHeld,
             Self::Secret => Reason::LoginFailed,
-            Self::NotFound | Self::NotActionable | Self::Dialog | Self::Value | Self::Flow | Self::ForeignOrigin | Self::Driver => Reason::StepFailed,
+            Self::NotFound
+            | Self::NotActionable
+            | Self::Dialog
+            | Self::Value
+            | Self::Flow
+            | Self::ForeignOrigin
+            | Self::Driver => Reason::StepFailed,
         }
     }
 }

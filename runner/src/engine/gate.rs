@@ -51,7 +51,13 @@ pub struct ClosedGate;
 #[async_trait]
 impl CommitGate for ClosedGate {
     async fn arm(&self, point: &CommitPoint) -> Result<(), Held> {
-        Err(Held { reason: Reason::CancellationsHeld, message: format!("step {} is irreversible, and this runner does not act irreversibly", point.step) })
+        Err(Held {
+            reason: Reason::CancellationsHeld,
+            message: format!(
+                "step {} is irreversible, and this runner does not act irreversibly",
+                point.step
+            ),
+        })
     }
 
     async fn acted(&self, _: Act) {}

@@ -86,7 +86,11 @@ pub(super) enum Need {
 
 impl Walk<'_, '_> {
     /// Asks until the page answers. Survives that the page is replaced meanwhile: then the new one is asked.
-    pub(super) async fn ask<T: DeserializeOwned>(&mut self, request: &Request, clock: &mut Clock) -> Done<(T, PageState)> {
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        clock: &mut Clock,
+    ) -> Done<(T, PageState)> {
         let mut replaced = 0;
         loop {
             self.enter(clock).await?;
@@ -108,11 +112,16 @@ impl Walk<'_, '_> {
                         self.find_way_back().await?;
                     }
                 }
-                Err(error) if error.kind == DriverErrorKind::DialogOpen => return Err(self.unexpected_dialog().await),
+                Err(error) if error.kind == DriverErrorKind::DialogOpen => {
+                    return Err(self.unexpected_dialog().await);
+                }
                 Err(error) => return Err(error.into()),
             }
             if clock.is_over() {
-                let problem = Problem::new(FailureKind::TimedOut, "the page was still loading when the time was over");
+                let problem = Problem::new(
+                    FailureKind::TimedOut,
+                    "the page was still loading when the time was over",
+                );
                 return Err(if clock.is_deadline() { self.deadline() } else { problem });
             }
             tokio::time::sleep(AGAIN).await;
@@ -144,7 +153,10 @@ impl Walk<'_, '_> {
 
     async fn unexpected_dialog(&mut self) -> Problem {
         let text = self.browser.dialog_text().await.unwrap_or_default();
-        Problem::new(FailureKind::Dialog, format!("a dialog is open that the flow does not expect: {text:?}"))
+        Problem::new(
+            FailureKind::Dialog,
+            format!("a dialog is open that the flow does not expect: {text:?}"),
+        )
     }
 
     /// Waits until the page is there and notes where the flow is.
@@ -157,20 +169,36 @@ impl Walk<'_, '_> {
         if selectors.is_empty() {
             return Err(Problem::lacks("selectors"));
         }
-        Ok(selectors.iter().map(|chain| Chain::render(chain, &self.run.scope)).collect::<Result<_, _>>()?)
+        Ok(selectors
+            .iter()
+            .map(|chain| Chain::render(chain, &self.run.scope))
+            .collect::<Result<_, _>>()?)
     }
 
     /// Waits for the step's element.
-    pub(super) async fn find(&mut self, step: &Step, need: Need, clock: &mut Clock) -> Done<(Target, PageState)> {
+    pub(super) async fn find(
+        &mut self,
+        step: &Step,
+        need: Need,
+        clock: &mut Clock,
+    ) -> Done<(Target, PageState)> {
         let alternatives = self.alternatives(&step.selectors)?;
         let request = Request::new("find").alternatives(&alternatives).with("need", need.as_str());
         self.search(&request, &alternatives, |target: &Target| target.alternative, clock).await
     }
 
     /// The same for an element that is about to be pressed so many times: in view, and not covered where it will be pressed.
-    pub(super) async fn find_to_press(&mut self, step: &Step, times: u8, clock: &mut Clock) -> Done<(Target, PageState)> {
+    pub(super) async fn find_to_press(
+        &mut self,
+        step: &Step,
+        times: u8,
+        clock: &mut Clock,
+    ) -> Done<(Target, PageState)> {
         let alternatives = self.alternatives(&step.selectors)?;
-        let request = Request::new("find").alternatives(&alternatives).with("need", "reachable").with("times", times);
+        let request = Request::new("find")
+            .alternatives(&alternatives)
+            .with("need", "reachable")
+            .with("times", times);
         let request = match (step.offset_x, step.offset_y) {
             (Some(x), Some(y)) => request.with("offset", json!({"x": x, "y": y})),
             _ => request,
@@ -198,12 +226,21 @@ impl Walk<'_, '_> {
 
     /// Notes that a later alternative was needed.
     pub(super) fn drifted(&mut self, alternative: usize, alternatives: &[Chain]) {
-        if let (1.., Some(wanted), Some(found)) = (alternative, alternatives.first(), alternatives.get(alternative)) {
-            self.note.drift = Some(Drift { alternative, wanted: wanted.to_string(), found: found.to_string() });
+        if let (1.., Some(wanted), Some(found)) =
+            (alternative, alternatives.first(), alternatives.get(alternative))
+        {
+            self.note.drift =
+                Some(Drift { alternative, wanted: wanted.to_string(), found: found.to_string() });
         }
     }
 
-    fn missing(&self, missing: Option<Missing>, alternatives: &[Chain], page: &PageState, clock: &Clock) -> Problem {
+    fn missing(
+        &self,
+        missing: Option<Missing>,
+        alternatives: &[Chain],
+        page: &PageState,
+        clock: &Clock,
+    ) -> Problem {
         if let Some(problem) = broken_page(page) {
             return problem;
         }
@@ -211,15 +248,30 @@ impl Walk<'_, '_> {
             return self.deadline();
         }
         let written = written(alternatives);
-        let Some(missing) = missing else { return Problem::new(FailureKind::Driver, format!("the page gave no answer about {written}")) };
-        let most = |count: fn(&Census) -> usize| missing.census.iter().map(count).max().unwrap_or(0);
+        let Some(missing) = missing else {
+            return Problem::new(
+                FailureKind::Driver,
+                format!("the page gave no answer about {written}"),
+            );
+        };
+        let most =
+            |count: fn(&Census) -> usize| missing.census.iter().map(count).max().unwrap_or(0);
         match missing.why {
             Some(why) => Problem::new(FailureKind::NotActionable, format!("{written}: {why}")),
-            None if most(|c| c.enabled) > 0 => {
-                Problem::new(FailureKind::NotFound, format!("{written} matches {} displayed elements, which is not what is waited for", most(|c| c.displayed)))
+            None if most(|c| c.enabled) > 0 => Problem::new(
+                FailureKind::NotFound,
+                format!(
+                    "{written} matches {} displayed elements, which is not what is waited for",
+                    most(|c| c.displayed)
+                ),
+            ),
+            None if most(|c| c.displayed) > 0 => {
+                Problem::new(FailureKind::NotActionable, format!("{written} is disabled"))
             }
-            None if most(|c| c.displayed) > 0 => Problem::new(FailureKind::NotActionable, format!("{written} is disabled")),
-            None if most(|c| c.found) > 0 => Problem::new(FailureKind::NotFound, format!("{written} is in the page, but not displayed")),
+            None if most(|c| c.found) > 0 => Problem::new(
+                FailureKind::NotFound,
+                format!("{written} is in the page, but not displayed"),
+            ),
             None => Problem::new(FailureKind::NotFound, format!("nothing matches {written}")),
         }
     }
@@ -227,8 +279,10 @@ impl Walk<'_, '_> {
     /// Works a condition out against the page as it is.
     pub(super) async fn holds(&mut self, source: &str, clock: &mut Clock) -> Done<bool> {
         let condition = Condition::parse(source)?;
-        let looks = !condition.questions().is_empty() || condition.names().iter().any(|name| name.split('.').next() == Some("page"));
-        let answers = if looks { self.answers(&condition, None, clock).await?.0 } else { Answers::default() };
+        let looks = !condition.questions().is_empty()
+            || condition.names().iter().any(|name| name.split('.').next() == Some("page"));
+        let answers =
+            if looks { self.answers(&condition, None, clock).await?.0 } else { Answers::default() };
         Ok(condition.eval(&self.run.scope, &answers)?)
     }
 
@@ -252,7 +306,12 @@ impl Walk<'_, '_> {
         }
     }
 
-    async fn answers(&mut self, condition: &Condition, before: Option<String>, clock: &mut Clock) -> Done<(Answers, String, PageState)> {
+    async fn answers(
+        &mut self,
+        condition: &Condition,
+        before: Option<String>,
+        clock: &mut Clock,
+    ) -> Done<(Answers, String, PageState)> {
         #[derive(Deserialize)]
         struct Told {
             answers: Vec<Value>,
@@ -262,7 +321,9 @@ impl Walk<'_, '_> {
             .questions()
             .iter()
             .map(|question| match question {
-                PageQuestion::Exists(chain) => json!({"kind": "Exists", "chain": chain_json(chain)}),
+                PageQuestion::Exists(chain) => {
+                    json!({"kind": "Exists", "chain": chain_json(chain)})
+                }
                 PageQuestion::Text(chain) => json!({"kind": "Text", "chain": chain_json(chain)}),
                 PageQuestion::Count(chain) => json!({"kind": "Count", "chain": chain_json(chain)}),
             })
@@ -272,9 +333,16 @@ impl Walk<'_, '_> {
         let mut answers = Answers::default();
         for (question, answer) in condition.questions().iter().zip(&told.answers) {
             match question {
-                PageQuestion::Exists(chain) => answers.exists(chain, answer.as_bool().unwrap_or_default()),
-                PageQuestion::Text(chain) => answers.text(chain, answer.as_str().unwrap_or_default()),
-                PageQuestion::Count(chain) => answers.count(chain, usize::try_from(answer.as_u64().unwrap_or_default()).unwrap_or(usize::MAX)),
+                PageQuestion::Exists(chain) => {
+                    answers.exists(chain, answer.as_bool().unwrap_or_default())
+                }
+                PageQuestion::Text(chain) => {
+                    answers.text(chain, answer.as_str().unwrap_or_default())
+                }
+                PageQuestion::Count(chain) => answers.count(
+                    chain,
+                    usize::try_from(answer.as_u64().unwrap_or_default()).unwrap_or(usize::MAX),
+                ),
             }
         }
         Ok((answers, told.now, page))
@@ -313,9 +381,17 @@ impl Need {
 /// A page that is an error of the portal's, or of the way to it.
 pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
     if let Some(code) = &page.error {
-        return Some(Problem::new(FailureKind::ErrorPage, format!("the browser shows its error page {code}")));
+        return Some(Problem::new(
+            FailureKind::ErrorPage,
+            format!("the browser shows its error page {code}"),
+        ));
     }
-    (page.status >= 500).then(|| Problem::new(FailureKind::HttpStatus, format!("the portal answered with HTTP {}", page.status)))
+    (page.status >= 500).then(|| {
+        Problem::new(
+            FailureKind::HttpStatus,
+            format!("the portal answered with HTTP {}", page.status),
+        )
+    })
 }
 
 /// Selectors as they stand in messages.

@@ -15,13 +15,23 @@ const TRIES: usize = 50;
 ///
 /// # Errors
 /// [`DriverErrorKind::DialogOpen`] while a native dialog is open: there is nothing to see behind it.
-pub async fn picture(browser: &mut Browser, trace: &mut Trace, step: &str, full_page: bool) -> Result<String, DriverError> {
+pub async fn picture(
+    browser: &mut Browser,
+    trace: &mut Trace,
+    step: &str,
+    full_page: bool,
+) -> Result<String, DriverError> {
     browser.enter_top().await?;
     let png = covered(browser, &[], false, full_page).await?;
     Ok(trace.add_file(step, "image/png", png))
 }
 
-async fn covered(browser: &mut Browser, sensitive: &[Chain], frames: bool, full_page: bool) -> Result<Vec<u8>, DriverError> {
+async fn covered(
+    browser: &mut Browser,
+    sensitive: &[Chain],
+    frames: bool,
+    full_page: bool,
+) -> Result<Vec<u8>, DriverError> {
     let chains: Vec<Value> = sensitive.iter().map(chain_json).collect();
     let cover = Request::new("cover").with("chains", chains).with("frames", frames);
     ask(browser, &cover).await?;
@@ -36,11 +46,16 @@ async fn ask(browser: &mut Browser, request: &Request) -> Result<(), DriverError
     for _ in 0..TRIES {
         match browser.ask::<Value>(request, super::look::AGAIN).await? {
             Answer::Here(..) => return Ok(()),
-            Answer::Wrong(message, _) => return Err(DriverError { kind: DriverErrorKind::Other, message }),
+            Answer::Wrong(message, _) => {
+                return Err(DriverError { kind: DriverErrorKind::Other, message });
+            }
             Answer::Leaving => tokio::time::sleep(super::look::AGAIN).await,
         }
     }
-    Err(DriverError { kind: DriverErrorKind::Stale, message: "the page is being replaced all the time".to_owned() })
+    Err(DriverError {
+        kind: DriverErrorKind::Stale,
+        message: "the page is being replaced all the time".to_owned(),
+    })
 }
 
 impl Walk<'_, '_> {
@@ -61,7 +76,8 @@ impl Walk<'_, '_> {
     /// The page as PDF.
     pub(super) async fn print(&mut self, name: &str) -> Done<String> {
         let chains: Vec<Value> = self.sensitive.iter().map(chain_json).collect();
-        let cover = Request::new("cover").with("chains", chains).with("frames", self.sensitive_frame);
+        let cover =
+            Request::new("cover").with("chains", chains).with("frames", self.sensitive_frame);
         self.place.is_lost();
         self.browser.enter_top().await?;
         ask(self.browser, &cover).await?;

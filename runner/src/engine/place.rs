@@ -92,7 +92,8 @@ impl Walk<'_, '_> {
         if self.place.is_entered {
             return Ok(());
         }
-        let window = self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
+        let window =
+            self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
         match self.browser.enter_window(&window).await {
             Err(error) if error.kind == DriverErrorKind::Stale => {
                 let (kind, which) = if self.place.window.is_none() {
@@ -109,7 +110,10 @@ impl Walk<'_, '_> {
                 match self.enter_frame(&frame, clock).await? {
                     Ok(()) => {}
                     Err(error) if clock.is_over() => {
-                        return Err(Problem::new(FailureKind::NotFound, format!("the frame {frame} is not there: {}", error.message)));
+                        return Err(Problem::new(
+                            FailureKind::NotFound,
+                            format!("the frame {frame} is not there: {}", error.message),
+                        ));
                     }
                     Err(_) => {
                         tokio::time::sleep(super::look::AGAIN).await;
@@ -124,11 +128,16 @@ impl Walk<'_, '_> {
     }
 
     /// The inner error says that it is not there yet.
-    async fn enter_frame(&mut self, frame: &Frame, clock: &mut Clock) -> Done<Result<(), DriverError>> {
+    async fn enter_frame(
+        &mut self,
+        frame: &Frame,
+        clock: &mut Clock,
+    ) -> Done<Result<(), DriverError>> {
         let entered = match frame {
             Frame::Index(index) => self.browser.enter_child_frame(*index).await,
             Frame::Matching(alternatives) => {
-                let request = Request::new("find").alternatives(alternatives).with("need", "displayed");
+                let request =
+                    Request::new("find").alternatives(alternatives).with("need", "displayed");
                 match self.browser.ask::<Found>(&request, clock.remaining()).await? {
                     Answer::Here(Found { found: Some(target), .. }, _, waited) => {
                         clock.page_took(waited);
@@ -139,7 +148,9 @@ impl Walk<'_, '_> {
                         Err(not_there())
                     }
                     Answer::Leaving => Err(not_there()),
-                    Answer::Wrong(message, _) => return Err(Problem::new(FailureKind::Flow, message)),
+                    Answer::Wrong(message, _) => {
+                        return Err(Problem::new(FailureKind::Flow, message));
+                    }
                 }
             }
         };
@@ -163,7 +174,11 @@ impl Walk<'_, '_> {
         }
         if !step.frame.is_empty() {
             self.place = Place::top_of(self.place.window.clone());
-            self.place.frames = step.frame.iter().map(|index| Frame::Index(u16::try_from(*index).unwrap_or(u16::MAX))).collect();
+            self.place.frames = step
+                .frame
+                .iter()
+                .map(|index| Frame::Index(u16::try_from(*index).unwrap_or(u16::MAX)))
+                .collect();
         }
         Ok(())
     }
@@ -174,12 +189,17 @@ impl Walk<'_, '_> {
         loop {
             for window in self.browser.windows().await? {
                 self.place.is_lost();
-                if self.browser.enter_window(&window).await.is_ok() && self.browser.url().await.is_ok_and(|url| up_to_path(&url) == wanted) {
+                if self.browser.enter_window(&window).await.is_ok()
+                    && self.browser.url().await.is_ok_and(|url| up_to_path(&url) == wanted)
+                {
                     return Ok(window);
                 }
             }
             if clock.is_over() {
-                return Err(Problem::new(FailureKind::NotFound, format!("no window shows {wanted}")));
+                return Err(Problem::new(
+                    FailureKind::NotFound,
+                    format!("no window shows {wanted}"),
+                ));
             }
             tokio::time::sleep(super::look::AGAIN).await;
         }
@@ -187,7 +207,8 @@ impl Walk<'_, '_> {
 
     /// The window that was opened last.
     pub(super) async fn newest_window(&mut self, clock: &Clock) -> Done<String> {
-        let here = self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
+        let here =
+            self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
         loop {
             let windows = self.browser.windows().await?;
             // Firefox gives them in the order they were opened.

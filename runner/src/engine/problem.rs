@@ -1,6 +1,9 @@
 //! What stops a step, before it is put into a sentence with its name and page.
 
-use fno_core::flow::{condition::ConditionError, row::RowError, selector::SelectorError, template::TemplateError, text::TextError};
+use fno_core::flow::{
+    condition::ConditionError, row::RowError, selector::SelectorError, template::TemplateError,
+    text::TextError,
+};
 use fno_crds::Reason;
 
 use super::failure::FailureKind;
@@ -59,7 +62,11 @@ wrong_flow!(TemplateError, SelectorError, ConditionError);
 
 impl From<TextError> for Problem {
     fn from(error: TextError) -> Self {
-        let kind = if matches!(error, TextError::Date(_)) { FailureKind::Value } else { FailureKind::Flow };
+        let kind = if matches!(error, TextError::Date(_)) {
+            FailureKind::Value
+        } else {
+            FailureKind::Flow
+        };
         Self::new(kind, error.to_string())
     }
 }

@@ -6,22 +6,33 @@ use url::Url;
 pub(super) fn safe_url(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else { return "an unknown page".to_owned() };
     if !matches!(url.scheme(), "http" | "https") {
-        return format!("{}:…", url.scheme()).replace("about:…", address.split(['?', '#']).next().unwrap_or_default());
+        return format!("{}:…", url.scheme())
+            .replace("about:…", address.split(['?', '#']).next().unwrap_or_default());
     }
     _ = url.set_username("");
     _ = url.set_password(None);
     let query = url.query().map(without_values);
     url.set_query(query.as_deref());
-    let route = url.fragment().filter(|fragment| fragment.starts_with(['/', '!'])).map(|fragment| match fragment.split_once('?') {
-        Some((path, query)) => format!("{path}?{}", without_values(query)),
-        None => fragment.to_owned(),
-    });
+    let route =
+        url.fragment().filter(|fragment| fragment.starts_with(['/', '!'])).map(|fragment| {
+            match fragment.split_once('?') {
+                Some((path, query)) => format!("{path}?{}", without_values(query)),
+                None => fragment.to_owned(),
+            }
+        });
     url.set_fragment(route.as_deref());
     url.into()
 }
 
 fn without_values(query: &str) -> String {
-    query.split('&').map(|pair| pair.split_once('=').map_or_else(|| String::from("..."), |(name, _)| format!("{name}=..."))).collect::<Vec<_>>().join("&")
+    query
+        .split('&')
+        .map(|pair| {
+            pair.split_once('=')
+                .map_or_else(|| String::from("..."), |(name, _)| format!("{name}=..."))
+        })
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 #[cfg(test)]

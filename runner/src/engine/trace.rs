@@ -98,9 +98,18 @@ impl Trace {
     /// Adds a file under a name no other one has.
     pub fn add_file(&mut self, step: &str, media_type: &'static str, bytes: Vec<u8>) -> String {
         let extension = if media_type == "application/pdf" { "pdf" } else { "png" };
-        let safe: String = step.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' }).collect();
+        let safe: String = step
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' })
+            .collect();
         let name = format!("{:03}-{safe}.{extension}", self.files.len() + 1);
-        self.files.push(File { name: name.clone(), media_type, step: step.to_owned(), taken_at: Timestamp::now(), bytes });
+        self.files.push(File {
+            name: name.clone(),
+            media_type,
+            step: step.to_owned(),
+            taken_at: Timestamp::now(),
+            bytes,
+        });
         name
     }
 }

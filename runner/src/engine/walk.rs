@@ -69,7 +69,11 @@ pub(super) enum Next {
 }
 
 impl<'r, 'a> Walk<'r, 'a> {
-    pub(super) fn new(browser: &'r mut Browser, run: &'r mut FlowRun<'a>, trace: &'r mut Trace) -> Self {
+    pub(super) fn new(
+        browser: &'r mut Browser,
+        run: &'r mut FlowRun<'a>,
+        trace: &'r mut Trace,
+    ) -> Self {
         Self {
             browser,
             run,
@@ -103,11 +107,14 @@ impl<'r, 'a> Walk<'r, 'a> {
     pub(super) async fn steps(&mut self, flow: &Flow) -> FlowEnd {
         for (index, step) in flow.steps.iter().enumerate() {
             let own = step_name(index, step);
-            let name = self.callers.iter().rev().fold(own, |name, caller| nested_name(caller, &name));
+            let name =
+                self.callers.iter().rev().fold(own, |name, caller| nested_name(caller, &name));
             let limit = step.timeout.or(flow.timeout).map_or(STEP, millis);
             match self.step(step, &name, limit).await {
                 Ok(Next::Step) => {}
-                Ok(Next::Outcome { code, message }) => return FlowEnd::Outcome { code, message, step: name },
+                Ok(Next::Outcome { code, message }) => {
+                    return FlowEnd::Outcome { code, message, step: name };
+                }
                 Ok(Next::End(end)) => return end,
                 Err(failure) => return FlowEnd::Failed(failure),
             }
@@ -122,10 +129,14 @@ impl<'r, 'a> Walk<'r, 'a> {
             self.note = Note::default();
             let tried = self.try_step(step, name, limit).await;
             let (result, message) = match &tried {
-                Ok(Some(Next::End(FlowEnd::Failed(failure)))) => (StepResult::Failed, Some(failure.message.clone())),
+                Ok(Some(Next::End(FlowEnd::Failed(failure)))) => {
+                    (StepResult::Failed, Some(failure.message.clone()))
+                }
                 Ok(Some(_)) => (StepResult::Done, None),
                 Ok(None) => (StepResult::Skipped, None),
-                Err(problem) => (self.verdict(step, problem, tries_left), Some(problem.message.clone())),
+                Err(problem) => {
+                    (self.verdict(step, problem, tries_left), Some(problem.message.clone()))
+                }
             };
             if let Err(problem) = &tried {
                 self.after_failure(step, name, problem).await;
@@ -145,7 +156,13 @@ impl<'r, 'a> Walk<'r, 'a> {
                 message: message.or(note.message),
                 files: note.files,
             });
-            tracing::debug!(flow = self.run.name, step = name, ?result, millis = began.elapsed().as_millis(), "step");
+            tracing::debug!(
+                flow = self.run.name,
+                step = name,
+                ?result,
+                millis = began.elapsed().as_millis(),
+                "step"
+            );
             match (tried, result) {
                 (Ok(next), _) => return Ok(next.unwrap_or(Next::Step)),
                 (Err(_), StepResult::Passed) => return Ok(Next::Step),
@@ -161,22 +178,32 @@ impl<'r, 'a> Walk<'r, 'a> {
 
     /// None if the step is not due.
     async fn try_step(&mut self, step: &Step, name: &str, limit: Duration) -> Done<Option<Next>> {
-        let clock = |walk: &Self| Clock::start(limit, walk.browser.page_load_timeout(), walk.run.deadline);
+        let clock =
+            |walk: &Self| Clock::start(limit, walk.browser.page_load_timeout(), walk.run.deadline);
         if clock(self).is_deadline() {
             return Err(self.deadline());
         }
-        if matches!(step.type_, StepType::Close | StepType::CustomStep | StepType::EmulateNetworkConditions) {
+        if matches!(
+            step.type_,
+            StepType::Close | StepType::CustomStep | StepType::EmulateNetworkConditions
+        ) {
             self.note.message = Some("accepted from recordings and ignored".to_owned());
             return Ok(None);
         }
         let outer = self.place.clone();
         self.enter_frame_of(step, &mut clock(self)).await?;
         let done = self.do_step(step, name, &mut clock(self)).await;
-        if !matches!(step.type_, StepType::SwitchTo | StepType::Navigate | StepType::RunFlow | StepType::ForEach) {
+        if !matches!(
+            step.type_,
+            StepType::SwitchTo | StepType::Navigate | StepType::RunFlow | StepType::ForEach
+        ) {
             self.place.back_to(outer);
         }
         let next = done?;
-        if next.is_some() && step.screenshot == Some(ScreenshotPolicy::After) && step.type_ != StepType::Screenshot {
+        if next.is_some()
+            && step.screenshot == Some(ScreenshotPolicy::After)
+            && step.type_ != StepType::Screenshot
+        {
             self.settle(&mut clock(self)).await?;
             self.picture(name, false).await?;
         }
@@ -222,15 +249,27 @@ impl<'r, 'a> Walk<'r, 'a> {
         if self.act == Act::Done && self.was_refused().await {
             self.act = Act::Refused;
             let message = format!("the portal refused it: {}", problem.message);
-            return self.failure(name, Problem::because(fno_crds::Reason::Refused, problem.kind, message));
+            return self
+                .failure(name, Problem::because(fno_crds::Reason::Refused, problem.kind, message));
         }
         self.failure(name, problem)
     }
 
     pub(super) fn failure(&self, name: &str, problem: Problem) -> Failure {
-        let status = if self.status >= 400 { format!(", HTTP {}", self.status) } else { String::new() };
-        let page = if self.run.scope.page.url.is_empty() { String::new() } else { format!(" (page {}{status})", safe_url(&self.run.scope.page.url)) };
-        Failure { reason: problem.reason, kind: problem.kind, step: name.to_owned(), message: format!("step {name}: {}{page}", problem.message), act: self.act }
+        let status =
+            if self.status >= 400 { format!(", HTTP {}", self.status) } else { String::new() };
+        let page = if self.run.scope.page.url.is_empty() {
+            String::new()
+        } else {
+            format!(" (page {}{status})", safe_url(&self.run.scope.page.url))
+        };
+        Failure {
+            reason: problem.reason,
+            kind: problem.kind,
+            step: name.to_owned(),
+            message: format!("step {name}: {}{page}", problem.message),
+            act: self.act,
+        }
     }
 
     pub(super) fn deadline(&self) -> Problem {

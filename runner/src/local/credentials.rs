@@ -22,10 +22,18 @@ pub(super) struct Read {
 
 /// Reads what the account names.
 pub(super) fn read(path: &Path, account: &Account) -> anyhow::Result<Read> {
-    let source = if path.is_dir() { Source::Folder(path) } else { Source::Secrets(path, secrets(path)?) };
+    let source =
+        if path.is_dir() { Source::Folder(path) } else { Source::Secrets(path, secrets(path)?) };
     let name = &account.credentials_secret_ref.name;
-    let credentials = Credentials { username: source.value(name, KEY_USERNAME)?, password: source.value(name, KEY_PASSWORD)? };
-    let seed = account.totp.as_ref().map(|totp| source.value(&totp.secret_ref.name, &totp.secret_ref.key)).transpose()?;
+    let credentials = Credentials {
+        username: source.value(name, KEY_USERNAME)?,
+        password: source.value(name, KEY_PASSWORD)?,
+    };
+    let seed = account
+        .totp
+        .as_ref()
+        .map(|totp| source.value(&totp.secret_ref.name, &totp.secret_ref.key))
+        .transpose()?;
     Ok(Read { credentials, seed })
 }
 
@@ -36,8 +44,10 @@ enum Source<'a> {
 
 /// A parser's complaint would repeat what it stumbles over, so it is not passed on.
 fn secrets(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let documents: Vec<Value> = serde_yaml::from_multiple(&text).map_err(|_| anyhow!("{} is no YAML", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let documents: Vec<Value> =
+        serde_yaml::from_multiple(&text).map_err(|_| anyhow!("{} is no YAML", path.display()))?;
     Ok(documents.into_iter().filter(|document| document["kind"] == "Secret").collect())
 }
 
@@ -45,19 +55,27 @@ impl Source<'_> {
     fn value(&self, secret: &str, key: &str) -> anyhow::Result<SecretString> {
         match self {
             Self::Folder(folder) => secret_file(folder, key),
-            Self::Secrets(path, secrets) => of_secret(secrets, secret, key).map_err(|why| anyhow!("{}: {why}", path.display())),
+            Self::Secrets(path, secrets) => {
+                of_secret(secrets, secret, key).map_err(|why| anyhow!("{}: {why}", path.display()))
+            }
         }
     }
 }
 
 fn of_secret(secrets: &[Value], name: &str, key: &str) -> Result<SecretString, String> {
-    let secret = secrets.iter().find(|secret| secret["metadata"]["name"] == name).ok_or_else(|| format!("there is no Secret {name}"))?;
-    let not_text = || format!("the value of {key} in the Secret {name} is not text: put it in quotes");
+    let secret = secrets
+        .iter()
+        .find(|secret| secret["metadata"]["name"] == name)
+        .ok_or_else(|| format!("there is no Secret {name}"))?;
+    let not_text =
+        || format!("the value of {key} in the Secret {name} is not text: put it in quotes");
     let text = match (secret["stringData"].get(key), secret["data"].get(key)) {
         (Some(plain), _) => plain.as_str().ok_or_else(not_text)?.to_owned(),
         (None, Some(encoded)) => {
             let encoded = encoded.as_str().ok_or_else(not_text)?;
-            let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| format!("the value of {key} in the Secret {name} is not base64"))?;
+            let bytes = BASE64
+                .decode(encoded.as_bytes())
+                .map_err(|_| format!("the value of {key} in the Secret {name} is not base64"))?;
             String::from_utf8(bytes).map_err(|_| not_text())?
         }
         (None, None) => return Err(format!("the Secret {name} has no key {key}")),
@@ -85,7 +103,9 @@ mod tests {
     #[test]
     fn a_folder_and_secrets_in_a_file_give_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in [("username", "anna\n"), ("password", " p\u{e4}ss \r\n"), ("bot", "GEZDGNBVGY3TQOJQ\n")] {
+        for (name, text) in
+            [("username", "anna\n"), ("password", " p\u{e4}ss \r\n"), ("bot", "GEZDGNBVGY3TQOJQ\n")]
+        {
             std::fs::write(folder.path().join(name), text).expect("written");
         }
         let expected = ["anna", " p\u{e4}ss ", "GEZDGNBVGY3TQOJQ"];
@@ -114,8 +134,14 @@ mod tests {
                 "kind: Secret\nmetadata: {name: login}\nstringData: {username: anna, password: 5318008}\n",
                 "the value of password in the Secret login is not text: put it in quotes",
             ),
-            ("kind: Secret\nmetadata: {name: login}\nstringData: {username: anna}\ndata: {password: '5318008!'}\n", "is not base64"),
-            ("kind: Secret\nmetadata: {name: login}\nstringData: {username: anna}\n", "the Secret login has no key password"),
+            (
+                "kind: Secret\nmetadata: {name: login}\nstringData: {username: anna}\ndata: {password: '5318008!'}\n",
+                "is not base64",
+            ),
+            (
+                "kind: Secret\nmetadata: {name: login}\nstringData: {username: anna}\n",
+                "the Secret login has no key password",
+            ),
             ("kind: Secret\nstringData: {password: 5318008", "is no YAML"),
         ] {
             std::fs::write(&file, content).expect("written");

@@ -14,10 +14,21 @@ use serde_json::Value;
 /// It cannot be read, holds none or several, or breaks a rule of the API.
 pub fn provider(path: &Path) -> anyhow::Result<FnoProvider> {
     let mut found: Vec<FnoProvider> = objects(path, "FnoProvider")?;
-    ensure!(found.len() == 1, "{} holds {} FnoProviders; exactly one is expected", path.display(), found.len());
+    ensure!(
+        found.len() == 1,
+        "{} holds {} FnoProviders; exactly one is expected",
+        path.display(),
+        found.len()
+    );
     let provider = found.remove(0);
-    provider.validate_cel().with_context(|| format!("the FnoProvider in {} is refused", path.display()))?;
-    ensure!(provider.metadata.name.is_some(), "the FnoProvider in {} has no metadata.name", path.display());
+    provider
+        .validate_cel()
+        .with_context(|| format!("the FnoProvider in {} is refused", path.display()))?;
+    ensure!(
+        provider.metadata.name.is_some(),
+        "the FnoProvider in {} has no metadata.name",
+        path.display()
+    );
     Ok(provider)
 }
 
@@ -30,27 +41,44 @@ pub(super) fn jobs(path: &Path, provider: &FnoProvider) -> anyhow::Result<Vec<Fn
     let all: Vec<FnoJob> = objects(path, "FnoJob")?;
     let of_all = all.len();
     let jobs: Vec<FnoJob> = all.into_iter().filter(|job| job.spec.provider == name).collect();
-    ensure!(!jobs.is_empty(), "{} holds {of_all} FnoJobs, none of them for the provider {name}", path.display());
+    ensure!(
+        !jobs.is_empty(),
+        "{} holds {of_all} FnoJobs, none of them for the provider {name}",
+        path.display()
+    );
     for job in &jobs {
-        let job_name = job.metadata.name.as_deref().with_context(|| format!("an FnoJob in {} has no metadata.name", path.display()))?;
-        job.validate_cel().with_context(|| format!("the FnoJob {job_name} in {} is refused", path.display()))?;
+        let job_name = job
+            .metadata
+            .name
+            .as_deref()
+            .with_context(|| format!("an FnoJob in {} has no metadata.name", path.display()))?;
+        job.validate_cel()
+            .with_context(|| format!("the FnoJob {job_name} in {} is refused", path.display()))?;
     }
     Ok(jobs)
 }
 
 /// All objects of a kind in a YAML file of one or more documents.
 fn objects<T: DeserializeOwned>(path: &Path, kind: &str) -> anyhow::Result<Vec<T>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let documents: Vec<Value> = serde_yaml::from_multiple(&text).with_context(|| format!("{} is no YAML", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let documents: Vec<Value> = serde_yaml::from_multiple(&text)
+        .with_context(|| format!("{} is no YAML", path.display()))?;
     documents
         .into_iter()
         .filter(|document| document["kind"] == kind)
-        .map(|document| serde_json::from_value(document).with_context(|| format!("{} holds a {kind} that cannot be read", path.display())))
+        .map(|document| {
+            serde_json::from_value(document)
+                .with_context(|| format!("{} holds a {kind} that cannot be read", path.display()))
+        })
         .collect()
 }
 
 /// The account of that name, or the first.
-pub(super) fn account<'a>(provider: &'a FnoProvider, name: Option<&str>) -> anyhow::Result<&'a Account> {
+pub(super) fn account<'a>(
+    provider: &'a FnoProvider,
+    name: Option<&str>,
+) -> anyhow::Result<&'a Account> {
     let accounts = &provider.spec.accounts;
     let found = match name {
         Some(name) => accounts.iter().find(|account| account.name == name),
@@ -58,13 +86,23 @@ pub(super) fn account<'a>(provider: &'a FnoProvider, name: Option<&str>) -> anyh
     };
     let Some(found) = found else {
         let names: Vec<_> = accounts.iter().map(|account| account.name.as_str()).collect();
-        bail!("--account {:?} is not an account of the provider; there are: {}", name.unwrap_or_default(), names.join(", "));
+        bail!(
+            "--account {:?} is not an account of the provider; there are: {}",
+            name.unwrap_or_default(),
+            names.join(", ")
+        );
     };
     Ok(found)
 }
 
 /// What a runner in a cluster would be given.
-pub(super) fn work(provider: &FnoProvider, account: &Account, jobs: Vec<FnoJob>, base_url: Option<&str>, allow: &[String]) -> anyhow::Result<Work> {
+pub(super) fn work(
+    provider: &FnoProvider,
+    account: &Account,
+    jobs: Vec<FnoJob>,
+    base_url: Option<&str>,
+    allow: &[String],
+) -> anyhow::Result<Work> {
     let spec = &provider.spec;
     let mut allowed_origins = spec.allowed_origins.clone();
     if let Some(base_url) = base_url {
@@ -73,14 +111,18 @@ pub(super) fn work(provider: &FnoProvider, account: &Account, jobs: Vec<FnoJob>,
     for address in allow {
         allowed_origins.push(origin(address).with_context(|| format!("--allow-origin {address}"))?);
     }
-    let namespace = jobs.first().and_then(|job| job.metadata.namespace.clone()).unwrap_or_else(|| "local".to_owned());
+    let namespace = jobs
+        .first()
+        .and_then(|job| job.metadata.namespace.clone())
+        .unwrap_or_else(|| "local".to_owned());
     Ok(Work {
         namespace,
         batch: "local".to_owned(),
         provider: provider.metadata.name.clone().unwrap_or_default(),
         account: account.name.clone(),
         totp: account.totp.is_some(),
-        base_url: base_url.map_or_else(|| spec.base_url.clone(), |url| url.trim_end_matches('/').to_owned()),
+        base_url: base_url
+            .map_or_else(|| spec.base_url.clone(), |url| url.trim_end_matches('/').to_owned()),
         allowed_origins,
         flows: spec.flows.clone(),
         session: spec.session.clone(),
@@ -106,7 +148,10 @@ fn job_work(job: FnoJob) -> JobWork {
 
 fn origin(address: &str) -> anyhow::Result<String> {
     let url = url::Url::parse(address)?;
-    ensure!(matches!(url.scheme(), "http" | "https") && url.has_host(), "an address such as https://portal.example is expected");
+    ensure!(
+        matches!(url.scheme(), "http" | "https") && url.has_host(),
+        "an address such as https://portal.example is expected"
+    );
     Ok(url.origin().ascii_serialization())
 }
 

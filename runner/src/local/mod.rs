@@ -65,13 +65,19 @@ fn prepare(args: &LocalArgs) -> anyhow::Result<Prepared> {
     let account = inputs::account(&provider, args.account.as_deref())?;
     let read = credentials::read(&args.credentials, account)?;
     let steps = match (&account.totp, read.seed) {
-        (Some(settings), Some(seed)) => Some(Steps::new(settings.clone(), &seed).context("the TOTP seed cannot be used")?),
+        (Some(settings), Some(seed)) => {
+            Some(Steps::new(settings.clone(), &seed).context("the TOTP seed cannot be used")?)
+        }
         _ => None,
     };
     let jobs = inputs::jobs(&args.job, &provider)?;
-    let work = inputs::work(&provider, account, jobs, args.base_url.as_deref(), &args.allow_origins)?;
-    let evidence = args.evidence.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("fno-evidence-{}", std::process::id())));
-    let evidence = std::path::absolute(&evidence).with_context(|| format!("--evidence {}", evidence.display()))?;
+    let work =
+        inputs::work(&provider, account, jobs, args.base_url.as_deref(), &args.allow_origins)?;
+    let evidence = args.evidence.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("fno-evidence-{}", std::process::id()))
+    });
+    let evidence = std::path::absolute(&evidence)
+        .with_context(|| format!("--evidence {}", evidence.display()))?;
     Ok(Prepared { work, credentials: read.credentials, steps, evidence })
 }
 
@@ -79,8 +85,12 @@ async fn work_through(args: LocalArgs, prepared: Prepared, began: Instant) -> an
     let Prepared { work, credentials, steps, evidence } = prepared;
     let terminated = shutdown::listen()?;
     let control = Local::new(steps);
-    let url = url::Url::from_file_path(&evidence).map_err(|()| anyhow::anyhow!("--evidence {} is no folder", evidence.display()))?;
-    let store = fno_store::Settings { url: url.to_string(), s3: S3 { endpoint: None, region: None, credentials_dir: PathBuf::new() } };
+    let url = url::Url::from_file_path(&evidence)
+        .map_err(|()| anyhow::anyhow!("--evidence {} is no folder", evidence.display()))?;
+    let store = fno_store::Settings {
+        url: url.to_string(),
+        s3: S3 { endpoint: None, region: None, credentials_dir: PathBuf::new() },
+    };
     let spool = std::env::temp_dir().join(format!("fno-spool-{}", std::process::id()));
     let uploads = Uploads::new(store, spool, control.reporter().clone());
     let firefox = Firefox::new(browser::Settings {
@@ -90,7 +100,14 @@ async fn work_through(args: LocalArgs, prepared: Prepared, began: Instant) -> an
         start_timeout: BROWSER_START,
         binary: args.browser,
     });
-    let setup = Setup { work: &work, credentials: &credentials, job_deadline: args.job_deadline.std(), began, uploads, terminated };
+    let setup = Setup {
+        work: &work,
+        credentials: &credentials,
+        job_deadline: args.job_deadline.std(),
+        began,
+        uploads,
+        terminated,
+    };
     batch::run(setup, firefox, &control).await;
     let run = control.reporter().look().run;
     println!("{}", report::page(&work, &run, args.output)?);

@@ -19,19 +19,32 @@ fn text(work: &Work, run: &Run) -> String {
     let mut page = String::new();
     for job in &work.jobs {
         let result = run.results.iter().find(|result| result.uid == job.uid);
-        _ = writeln!(page, "{}  {} {}  {}", job.name, job.action, job.circuit_number, result.map_or_else(|| "not begun".to_owned(), ended));
+        _ = writeln!(
+            page,
+            "{}  {} {}  {}",
+            job.name,
+            job.action,
+            job.circuit_number,
+            result.map_or_else(|| "not begun".to_owned(), ended)
+        );
         let Some(result) = result else { continue };
         for (name, value) in &result.fields {
             _ = writeln!(page, "    {name}: {value}");
         }
         for drift in &result.drift {
-            _ = writeln!(page, "    step {} needed selector alternative {}: the portal begins to change", drift.step, drift.alternative);
+            _ = writeln!(
+                page,
+                "    step {} needed selector alternative {}: the portal begins to change",
+                drift.step, drift.alternative
+            );
         }
         if let Some(evidence) = &result.evidence {
             _ = writeln!(page, "    evidence: {}/report.html", evidence.uri);
         }
     }
-    let login = run.login_seconds.map_or_else(String::new, |seconds| format!(", the first after {seconds:.1} s"));
+    let login = run
+        .login_seconds
+        .map_or_else(String::new, |seconds| format!(", the first after {seconds:.1} s"));
     _ = write!(page, "{} login(s){login}", run.logins.unwrap_or(0));
     if let Some(end) = &run.end {
         _ = write!(page, "; {}{}", end.reason, if end.logged_out { ", logged out" } else { "" });

@@ -26,7 +26,11 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(settings: Totp, seed: &SecretString) -> Result<Self, SeedError> {
-        Ok(Self { settings, seed: Seed::parse(seed.expose_secret().as_bytes())?, last: Mutex::new(None) })
+        Ok(Self {
+            settings,
+            seed: Seed::parse(seed.expose_secret().as_bytes())?,
+            last: Mutex::new(None),
+        })
     }
 
     fn ask(&self, now: Timestamp, last_step: Option<i64>) -> Verdict {
@@ -64,7 +68,9 @@ impl Codes for Steps {
                     let wait = until.duration_since(now).try_into().unwrap_or_default();
                     tokio::time::sleep(wait).await;
                 }
-                Verdict::Never { blocked } => return Err(NoCode { reason: Reason::LoginFailed, message: blocked.message }),
+                Verdict::Never { blocked } => {
+                    return Err(NoCode { reason: Reason::LoginFailed, message: blocked.message });
+                }
             }
         }
     }
@@ -79,12 +85,18 @@ mod tests {
     #[test]
     fn a_step_is_used_once_and_only_with_time_left() {
         let settings = json!({"secretRef": {"name": "s"}, "period": 30, "minRemainingSeconds": 10});
-        let codes = Steps::new(serde_json::from_value(settings).expect("settings"), &SecretString::from("GEZDGNBVGY3TQOJQ")).expect("a seed");
+        let codes = Steps::new(
+            serde_json::from_value(settings).expect("settings"),
+            &SecretString::from("GEZDGNBVGY3TQOJQ"),
+        )
+        .expect("a seed");
         let at = |second, last| codes.ask(Timestamp::from_second(second).expect("a time"), last);
         assert_eq!(at(300, None), Verdict::Mint { step: 10 });
         assert_eq!(at(300, Some(9)), Verdict::Mint { step: 10 });
         for (second, last) in [(305, Some(10)), (325, Some(9))] {
-            let Verdict::NotYet { until, .. } = at(second, last) else { panic!("{second} {last:?}") };
+            let Verdict::NotYet { until, .. } = at(second, last) else {
+                panic!("{second} {last:?}")
+            };
             assert_eq!(until.as_second(), 330, "{second} {last:?}");
         }
     }

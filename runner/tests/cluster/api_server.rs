@@ -69,17 +69,20 @@ impl ApiServer {
             forbidden: Vec::new(),
             version: 1,
         };
-        let server =
-            Self(Arc::new(Shared { world: Mutex::new(world), events: broadcast::channel(100).0, address: listener.local_addr().expect("an address") }));
+        let server = Self(Arc::new(Shared {
+            world: Mutex::new(world),
+            events: broadcast::channel(100).0,
+            address: listener.local_addr().expect("an address"),
+        }));
         let batches = "/apis/fno.dev/v1alpha1/namespaces/isp/fnobatches";
         let app = Router::new()
             .route(batches, get(watch_batches))
             .route(&format!("{batches}/{{name}}"), get(get_batch))
             .route(&format!("{batches}/{{name}}/status"), patch(patch_status))
             .route("/api/v1/namespaces/isp/secrets", get(watch_secrets))
-            .fallback(
-                |State(server): State<Self>, request: axum::extract::Request| async move { server.forbid(format!("{} {}", request.method(), request.uri())) },
-            )
+            .fallback(|State(server): State<Self>, request: axum::extract::Request| async move {
+                server.forbid(format!("{} {}", request.method(), request.uri()))
+            })
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         server
@@ -88,7 +91,14 @@ impl ApiServer {
     pub fn connect(&self, jobs: usize, patience: std::time::Duration) -> Cluster {
         let address = format!("http://{}", self.0.address).parse().expect("an address");
         let client = kube::Client::try_from(kube::Config::new(address)).expect("a client");
-        let identity = Identity { namespace: "isp".to_owned(), batch: "b-1".to_owned(), pod: "b-1-a1".to_owned(), pod_uid: "pod-1".to_owned(), jobs, patience };
+        let identity = Identity {
+            namespace: "isp".to_owned(),
+            batch: "b-1".to_owned(),
+            pod: "b-1-a1".to_owned(),
+            pod_uid: "pod-1".to_owned(),
+            jobs,
+            patience,
+        };
         Cluster::start(client, identity)
     }
 
@@ -105,18 +115,30 @@ impl ApiServer {
 
     pub fn delete(&self) {
         let batch = self.world().batch.take();
-        _ = self.0.events.send(("fnobatches", "b-1".to_owned(), json!({"type": "DELETED", "object": batch})));
+        _ = self.0.events.send((
+            "fnobatches",
+            "b-1".to_owned(),
+            json!({"type": "DELETED", "object": batch}),
+        ));
     }
 
     pub fn create_secret(&self, name: &str, secret: Value) {
         self.world().secrets.insert(name.to_owned(), secret.clone());
-        _ = self.0.events.send(("secrets", name.to_owned(), json!({"type": "ADDED", "object": secret})));
+        _ = self.0.events.send((
+            "secrets",
+            name.to_owned(),
+            json!({"type": "ADDED", "object": secret}),
+        ));
     }
 
     fn touched(&self, world: &mut World) {
         world.version += 1;
         world.batch["metadata"]["resourceVersion"] = json!(world.version.to_string());
-        _ = self.0.events.send(("fnobatches", "b-1".to_owned(), json!({"type": "MODIFIED", "object": world.batch})));
+        _ = self.0.events.send((
+            "fnobatches",
+            "b-1".to_owned(),
+            json!({"type": "MODIFIED", "object": world.batch}),
+        ));
     }
 
     fn forbid(&self, what: String) -> Response {
@@ -125,14 +147,28 @@ impl ApiServer {
     }
 
     /// The objects of that name as they are, then what happens to them.
-    fn watch(&self, resource: &'static str, query: Option<String>, now: impl FnOnce(&World, &str) -> Option<Value>) -> Response {
+    fn watch(
+        &self,
+        resource: &'static str,
+        query: Option<String>,
+        now: impl FnOnce(&World, &str) -> Option<Value>,
+    ) -> Response {
         let query = query.unwrap_or_default();
-        let parameters: BTreeMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let name = parameters.get("fieldSelector").and_then(|selector| selector.strip_prefix("metadata.name=")).map(str::to_owned);
-        let (Some(name), Some("true")) = (name, parameters.get("watch").map(String::as_str)) else { return self.forbid(format!("{resource}?{query}")) };
+        let parameters: BTreeMap<_, _> =
+            url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let name = parameters
+            .get("fieldSelector")
+            .and_then(|selector| selector.strip_prefix("metadata.name="))
+            .map(str::to_owned);
+        let (Some(name), Some("true")) = (name, parameters.get("watch").map(String::as_str)) else {
+            return self.forbid(format!("{resource}?{query}"));
+        };
         let (first, events) = {
             let world = self.world();
-            (now(&world, &name).map(|object| json!({"type": "ADDED", "object": object})), self.0.events.subscribe())
+            (
+                now(&world, &name).map(|object| json!({"type": "ADDED", "object": object})),
+                self.0.events.subscribe(),
+            )
         };
         let line = |event: Value| Ok::<_, Infallible>(Bytes::from(format!("{event}\n")));
         let later = futures::stream::unfold(events, move |mut events| {
@@ -152,7 +188,9 @@ impl ApiServer {
 }
 
 async fn watch_batches(State(server): State<ApiServer>, RawQuery(query): RawQuery) -> Response {
-    server.watch("fnobatches", query, |world, _| Some(world.batch.clone()).filter(|batch| !batch.is_null()))
+    server.watch("fnobatches", query, |world, _| {
+        Some(world.batch.clone()).filter(|batch| !batch.is_null())
+    })
 }
 
 async fn watch_secrets(State(server): State<ApiServer>, RawQuery(query): RawQuery) -> Response {
@@ -161,11 +199,22 @@ async fn watch_secrets(State(server): State<ApiServer>, RawQuery(query): RawQuer
 
 async fn get_batch(State(server): State<ApiServer>) -> Response {
     let world = server.world();
-    if world.batch.is_null() { failure(StatusCode::NOT_FOUND, "NotFound") } else { Json(world.batch.clone()).into_response() }
+    if world.batch.is_null() {
+        failure(StatusCode::NOT_FOUND, "NotFound")
+    } else {
+        Json(world.batch.clone()).into_response()
+    }
 }
 
-async fn patch_status(State(server): State<ApiServer>, Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Response {
-    let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+async fn patch_status(
+    State(server): State<ApiServer>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let media_type =
+        headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if (name.as_str(), media_type, query.as_deref().map(|q| q.trim_start_matches('&')))
         != ("b-1", "application/merge-patch+json", Some("fieldManager=fno-runner"))
     {

@@ -15,10 +15,11 @@ const LONG: Duration = Duration::from_secs(20);
 
 fn secret(name: &str, code: &str, seconds_left: i64) -> Value {
     let not_after = Timestamp::now() + SignedDuration::from_secs(seconds_left);
-    let data: serde_json::Map<_, _> = [("code", code.to_owned()), ("step", "7".to_owned()), ("notAfter", not_after.to_string())]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), json!(BASE64.encode(value.as_bytes()))))
-        .collect();
+    let data: serde_json::Map<_, _> =
+        [("code", code.to_owned()), ("step", "7".to_owned()), ("notAfter", not_after.to_string())]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), json!(BASE64.encode(value.as_bytes()))))
+            .collect();
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "isp"}, "data": data})
 }
 

@@ -16,7 +16,10 @@ async fn leave_is_waited_for_until_the_operator_gives_it() {
     let cluster = server.connect(1, LONG);
     let granting = async {
         assert!(cluster.delivered().await);
-        server.change(|batch| batch["status"]["grants"] = json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]));
+        server.change(|batch| {
+            batch["status"]["grants"] =
+                json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}])
+        });
     };
     let (leave, ()) = tokio::join!(cluster.leave(2), granting);
     assert_eq!(leave, Ok(()));
@@ -32,7 +35,10 @@ async fn a_refusal_carries_what_the_batch_says_of_itself() {
         batch["status"]["reason"] = json!("BreakerOpen");
         batch["status"]["message"] = json!("The account's breaker is open.");
     });
-    let refused = Refused { reason: Reason::BreakerOpen, message: "The account's breaker is open.".to_owned() };
+    let refused = Refused {
+        reason: Reason::BreakerOpen,
+        message: "The account's breaker is open.".to_owned(),
+    };
     assert_eq!(cluster.leave(1).await, Err(refused));
 }
 

@@ -34,7 +34,14 @@ fn result(n: usize) -> JobResult {
 
 fn end(run: &mut Run) {
     run.job = None;
-    run.end = Some(RunEnd { reason: Reason::Completed, message: None, step: None, evidence: None, logged_out: true, at: MicroTime(Timestamp::UNIX_EPOCH) });
+    run.end = Some(RunEnd {
+        reason: Reason::Completed,
+        message: None,
+        step: None,
+        evidence: None,
+        logged_out: true,
+        at: MicroTime(Timestamp::UNIX_EPOCH),
+    });
 }
 
 fn results(batch: &Value) -> usize {
@@ -51,7 +58,10 @@ async fn the_first_report_says_who_reports_and_touches_nothing_else() {
     assert_eq!(first.as_object().expect("an object").keys().collect::<Vec<_>>(), ["status"]);
     let run = first["status"]["run"].as_object().expect("a run");
     assert_eq!(first["status"].as_object().expect("an object").len(), 1);
-    assert_eq!(run.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), ["heartbeat", "podUid"].into());
+    assert_eq!(
+        run.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(),
+        ["heartbeat", "podUid"].into()
+    );
     assert_eq!(run["podUid"], json!("pod-1"));
     assert!(world.forbidden.is_empty(), "{:?}", world.forbidden);
 }
@@ -71,7 +81,10 @@ async fn fifty_results_in_a_burst_take_a_handful_of_patches_and_all_arrive() {
     cluster.reporter().report(Urgency::Now, end);
     assert!(cluster.delivered().await);
     let world = server.world();
-    assert_eq!((results(&world.batch), &world.batch["status"]["run"]["end"]["reason"]), (50, &json!("Completed")));
+    assert_eq!(
+        (results(&world.batch), &world.batch["status"]["run"]["end"]["reason"]),
+        (50, &json!("Completed"))
+    );
     assert_eq!(world.batch["status"]["run"].get("job"), None, "no job is at hand any more");
     assert!(world.patches.len() <= 4, "{} patches", world.patches.len());
     assert_eq!(world.batch["status"]["phase"], json!("Assigned"), "what is the operator's stays");
@@ -109,7 +122,10 @@ async fn when_nobody_takes_reports_the_runner_gives_up() {
 
 #[tokio::test]
 async fn a_pod_that_was_replaced_does_not_report_over_its_successor() {
-    for change in [|batch: &mut Value| batch["status"]["worker"] = json!("b-1-a2"), |batch: &mut Value| batch["status"]["run"] = json!({"podUid": "pod-2"})] {
+    for change in [
+        |batch: &mut Value| batch["status"]["worker"] = json!("b-1-a2"),
+        |batch: &mut Value| batch["status"]["run"] = json!({"podUid": "pod-2"}),
+    ] {
         let server = ApiServer::start().await;
         server.change(change);
         let cluster = server.connect(1, LONG);

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bench, Site, click};
 
-const ROW: &str =
-    "<table><tr id=row><td>B53001</td><td id=status>Active</td></tr></table><form method=post action=/cancel><button id=cancel>Cancel</button></form>";
+const ROW: &str = "<table><tr id=row><td>B53001</td><td id=status>Active</td></tr></table><form method=post action=/cancel><button id=cancel>Cancel</button></form>";
 
 /// Gives leave, writes down what it was told, and may do something to the site in between.
 #[derive(Clone, Default)]
@@ -30,7 +29,10 @@ impl CommitGate for Gate {
     async fn arm(&self, point: &CommitPoint) -> Result<(), Held> {
         self.note(format!("arm {} {}", point.step, point.identified));
         // A native dialog hides the page from the camera.
-        assert!((point.picture.is_some() || point.step == "confirm") && point.url.starts_with("http"), "{point:?}");
+        assert!(
+            (point.picture.is_some() || point.step == "confirm") && point.url.starts_with("http"),
+            "{point:?}"
+        );
         let meddle = self.meddle.lock().expect("not poisoned").take();
         if let Some(meddle) = meddle {
             meddle.send(()).expect("the page waits");
@@ -58,13 +60,14 @@ impl Gate {
 async fn portal(page: &str) -> (Site, Arc<Mutex<usize>>) {
     let count = Arc::new(Mutex::new(0));
     let clicks = Arc::clone(&count);
-    let router = Site::router(&[("/", page), ("/check", "<p id=p>Pending Cancellation</p>")]).route(
-        "/cancel",
-        post(move || async move {
-            *clicks.lock().expect("not poisoned") += 1;
-            Html(crate::support::html("<p class=notice>Not allowed: in arrears</p>"))
-        }),
-    );
+    let router = Site::router(&[("/", page), ("/check", "<p id=p>Pending Cancellation</p>")])
+        .route(
+            "/cancel",
+            post(move || async move {
+                *clicks.lock().expect("not poisoned") += 1;
+                Html(crate::support::html("<p class=notice>Not allowed: in arrears</p>"))
+            }),
+        );
     (Site::serve(router).await, count)
 }
 
@@ -88,7 +91,10 @@ async fn without_leave_nothing_is_clicked() {
     let mut bench = Bench::on(site).await.param("circuitNumber", "B53001");
     let walked = bench.walk(json!([cancel(json!({}))])).await;
     let failure = walked.failure();
-    assert_eq!((failure.kind, failure.reason, failure.act), (FailureKind::Gate, Reason::CancellationsHeld, Act::NotReached));
+    assert_eq!(
+        (failure.kind, failure.reason, failure.act),
+        (FailureKind::Gate, Reason::CancellationsHeld, Act::NotReached)
+    );
     assert_eq!(*count.lock().expect("not poisoned"), 0);
 }
 
@@ -97,7 +103,11 @@ async fn with_leave_it_is_done_once() {
     let gate = Gate::default();
     let (mut bench, count) = bench(ROW, &gate).await;
     let walked = bench.walk(json!([cancel(json!({})), {"type": "navigate", "url": "/check"}, {"type": "outcome", "code": "CancellationPending", "when": "text('#p') == 'Pending Cancellation'"}])).await;
-    assert!(matches!(&walked.end, FlowEnd::Outcome { code, .. } if code == "CancellationPending"), "{:?}", walked.end);
+    assert!(
+        matches!(&walked.end, FlowEnd::Outcome { code, .. } if code == "CancellationPending"),
+        "{:?}",
+        walked.end
+    );
     assert_eq!(gate.told(), ["arm submit B53001 Active", "acted Done"]);
     assert_eq!(*count.lock().expect("not poisoned"), 1);
 }
@@ -111,7 +121,12 @@ async fn whatever_does_not_fit_stops_it_before_leave_is_asked() {
     for (what, page, kind, reason) in [
         ("another line", prefix.as_str(), FailureKind::Gate, Reason::ExpectMismatch),
         ("two elements", &two, FailureKind::NotActionable, Reason::StepFailed),
-        ("no element", "<button id=cancel>x</button><p id=status>Active</p>", FailureKind::NotFound, Reason::StepFailed),
+        (
+            "no element",
+            "<button id=cancel>x</button><p id=status>Active</p>",
+            FailureKind::NotFound,
+            Reason::StepFailed,
+        ),
         ("not cancellable", &cancelled, FailureKind::Gate, Reason::StepFailed),
         ("no button", &disabled, FailureKind::NotActionable, Reason::StepFailed),
     ] {
@@ -119,7 +134,12 @@ async fn whatever_does_not_fit_stops_it_before_leave_is_asked() {
         let (mut bench, count) = bench(page, &gate).await;
         let walked = bench.walk(json!([cancel(json!({}))])).await;
         let failure = walked.failure();
-        assert_eq!((failure.kind, failure.reason, failure.act), (kind, reason, Act::NotReached), "{what}: {}", failure.message);
+        assert_eq!(
+            (failure.kind, failure.reason, failure.act),
+            (kind, reason, Act::NotReached),
+            "{what}: {}",
+            failure.message
+        );
         assert!(gate.told().is_empty(), "{what}");
         assert_eq!(*count.lock().expect("not poisoned"), 0, "{what}");
     }
@@ -142,7 +162,9 @@ async fn a_page_that_changes_after_leave_was_given_is_not_acted_on() {
     let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));
     let count = Arc::new(Mutex::new(0));
     let clicks = Arc::clone(&count);
-    let page = format!("{ROW}<script>fetch('/wait').then(() => {{ row.cells[0].textContent = 'B99999'; }});</script>");
+    let page = format!(
+        "{ROW}<script>fetch('/wait').then(() => {{ row.cells[0].textContent = 'B99999'; }});</script>"
+    );
     let router = Site::router(&[("/", &page)])
         .route(
             "/wait",
@@ -163,16 +185,22 @@ async fn a_page_that_changes_after_leave_was_given_is_not_acted_on() {
     bench.gate = Box::new(gate.clone());
     let walked = bench.walk(json!([cancel(json!({}))])).await;
     let failure = walked.failure();
-    assert_eq!((failure.reason, failure.act), (Reason::ExpectMismatch, Act::NotDone), "{}", failure.message);
+    assert_eq!(
+        (failure.reason, failure.act),
+        (Reason::ExpectMismatch, Act::NotDone),
+        "{}",
+        failure.message
+    );
     assert_eq!(gate.told(), ["arm submit B53001 Active", "acted NotDone"]);
     assert_eq!(*count.lock().expect("not poisoned"), 0);
 }
 
 #[tokio::test]
 async fn what_fails_behind_it_is_not_tried_again_and_an_explicit_refusal_is_told() {
-    for (refused_when, act, reason) in
-        [(json!(null), Act::Done, Reason::StepFailed), (json!("text('.notice').startsWith('Not allowed')"), Act::Refused, Reason::Refused)]
-    {
+    for (refused_when, act, reason) in [
+        (json!(null), Act::Done, Reason::StepFailed),
+        (json!("text('.notice').startsWith('Not allowed')"), Act::Refused, Reason::Refused),
+    ] {
         let gate = Gate::default();
         let (mut bench, count) = bench(ROW, &gate).await;
         let mut step = cancel(json!({}));

@@ -21,24 +21,33 @@ async fn a_step_is_skipped_unless_its_condition_holds() {
         ("has(fields.line)", false),
         ("exists('ul >>> text/2')", true),
     ] {
-        let walked = bench.walk(json!([{"type": "assert", "name": "a", "when": when, "assert": "true"}])).await;
+        let walked = bench
+            .walk(json!([{"type": "assert", "name": "a", "when": when, "assert": "true"}]))
+            .await;
         let expected = if holds { StepResult::Done } else { StepResult::Skipped };
         walked.finished();
         assert_eq!(walked.result("a"), expected, "{when}");
     }
-    let walked = bench.walk(json!([{"type": "assert", "when": "fields.nothing.here == 'x'", "assert": "true"}])).await;
-    assert_eq!((walked.failure().kind, walked.failure().reason), (FailureKind::Flow, Reason::StepFailed));
+    let walked = bench
+        .walk(json!([{"type": "assert", "when": "fields.nothing.here == 'x'", "assert": "true"}]))
+        .await;
+    assert_eq!(
+        (walked.failure().kind, walked.failure().reason),
+        (FailureKind::Flow, Reason::StepFailed)
+    );
 }
 
 #[tokio::test]
 async fn a_condition_is_asked_of_the_page_that_is_coming_not_of_the_one_that_goes() {
-    let router = crate::support::Site::router(&[("/", "<a id=go href=/next>go</a><p id=old>old</p>")]).route(
-        "/next",
-        axum::routing::get(|| async {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            axum::response::Html(crate::support::html("<p id=new>new</p>"))
-        }),
-    );
+    let router =
+        crate::support::Site::router(&[("/", "<a id=go href=/next>go</a><p id=old>old</p>")])
+            .route(
+                "/next",
+                axum::routing::get(|| async {
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    axum::response::Html(crate::support::html("<p id=new>new</p>"))
+                }),
+            );
     let mut bench = Bench::on(crate::support::Site::serve(router).await).await;
     let walked = bench
         .walk(json!([
@@ -47,7 +56,10 @@ async fn a_condition_is_asked_of_the_page_that_is_coming_not_of_the_one_that_goe
             {"type": "outcome", "when": "exists('#new')", "code": "New"},
         ]))
         .await;
-    assert_eq!(walked.end, FlowEnd::Outcome { code: "New".into(), message: String::new(), step: "4-outcome".into() });
+    assert_eq!(
+        walked.end,
+        FlowEnd::Outcome { code: "New".into(), message: String::new(), step: "4-outcome".into() }
+    );
 }
 
 #[tokio::test]
@@ -62,7 +74,14 @@ async fn the_first_outcome_that_holds_ends_the_flow() {
             {"type": "outcome", "code": "Unknown"},
         ]))
         .await;
-    assert_eq!(walked.end, FlowEnd::Outcome { code: "AlreadyCancelled".into(), message: "The portal says Cancelled.".into(), step: "gone".into() });
+    assert_eq!(
+        walked.end,
+        FlowEnd::Outcome {
+            code: "AlreadyCancelled".into(),
+            message: "The portal says Cancelled.".into(),
+            step: "gone".into()
+        }
+    );
     assert_eq!(walked.fields["status"], "Cancelled");
     assert_eq!(walked.trace.entries.len(), 4, "what comes behind it is not reached");
 }
@@ -75,20 +94,41 @@ async fn an_assertion_waits_until_it_holds() {
     let walked = bench.walk(json!([{"type": "assert", "name": "five", "assert": "text('#n') == '5'", "message": "five of them", "timeout": 250}])).await;
     let failure = walked.failure();
     assert_eq!((failure.kind, failure.reason), (FailureKind::Value, Reason::StepFailed));
-    assert!(failure.message.starts_with("step five: `text('#n') == '5'` does not hold: five of them (page "), "{}", failure.message);
+    assert!(
+        failure
+            .message
+            .starts_with("step five: `text('#n') == '5'` does not hold: five of them (page "),
+        "{}",
+        failure.message
+    );
 }
 
 #[tokio::test]
 async fn an_optional_step_may_fail_and_a_retried_one_is_tried_again() {
     let page = "<button id=b>Go</button><p id=p hidden>here</p><script>let presses = 0; b.onclick = () => { presses += 1; if (presses === 3) p.hidden = false; }</script>";
-    let mut bench = Bench::with(&[("/", page)]).await.subflow("try", json!([click("#b"), {"type": "waitForElement", "selectors": [["#p"]], "timeout": 60}]));
+    let mut bench = Bench::with(&[("/", page)]).await.subflow(
+        "try",
+        json!([click("#b"), {"type": "waitForElement", "selectors": [["#p"]], "timeout": 60}]),
+    );
     let walked = bench.walk(json!([{"type": "click", "name": "maybe", "selectors": [["#none"]], "optional": true, "timeout": 60}, click("#b")])).await;
     walked.finished();
     assert_eq!(walked.result("maybe"), StepResult::Passed);
-    assert!(walked.entry("maybe").message.as_deref().is_some_and(|message| message.contains("nothing matches")));
+    assert!(
+        walked
+            .entry("maybe")
+            .message
+            .as_deref()
+            .is_some_and(|message| message.contains("nothing matches"))
+    );
     let walked = bench.walk(json!([{"type": "runFlow", "name": "press", "flow": "try", "retry": {"attempts": 3, "delay": "1ms"}}])).await;
     walked.finished();
-    let results: Vec<StepResult> = walked.trace.entries.iter().filter(|entry| entry.step == "press").map(|entry| entry.result).collect();
+    let results: Vec<StepResult> = walked
+        .trace
+        .entries
+        .iter()
+        .filter(|entry| entry.step == "press")
+        .map(|entry| entry.result)
+        .collect();
     assert_eq!(results, [StepResult::Retried, StepResult::Retried, StepResult::Done]);
     let walked =
         bench.walk(json!([{"type": "click", "name": "never", "selectors": [["#none"]], "retry": {"attempts": 2, "delay": "1ms"}, "timeout": 60}])).await;

@@ -43,7 +43,9 @@ async fn each_way_to_write_a_selector_finds_its_element() {
         (json!(["#card", "#deep", "xpath///button"]), "deepest"),
         (json!(["table", "text/Open"]), "row1"),
     ] {
-        let walked = bench.walk(json!([{"type": "click", "selectors": [selector]}, text("log", "#log")])).await;
+        let walked = bench
+            .walk(json!([{"type": "click", "selectors": [selector]}, text("log", "#log")]))
+            .await;
         let clicked = walked.finished()["log"].as_str().unwrap_or_default();
         let clicked = if clicked == "bold" { "link" } else { clicked };
         assert_eq!(clicked, id, "{selector}");
@@ -115,7 +117,16 @@ async fn an_element_that_is_drawn_anew_all_the_time_is_pressed_once() {
         const draw = () => { root.innerHTML = '<button class=go>Go</button>'; root.firstChild.onclick = () => { log.textContent = Number(log.textContent) + 1; }; };
         draw(); setInterval(draw, 30);</script>";
     let mut bench = Bench::with(&[("/", page)]).await;
-    let walked = bench.walk(json!([click(".go"), click(".go"), click(".go"), click(".go"), click(".go"), text("log", "#log")])).await;
+    let walked = bench
+        .walk(json!([
+            click(".go"),
+            click(".go"),
+            click(".go"),
+            click(".go"),
+            click(".go"),
+            text("log", "#log")
+        ]))
+        .await;
     assert_eq!(walked.finished()["log"], "5");
 }
 
@@ -140,8 +151,13 @@ async fn a_later_alternative_is_taken_and_told() {
     let step = json!({"type": "click", "name": "find", "selectors": [["#old"], ["text/Search"]]});
     let walked = bench.walk(json!([step, text("log", "#log")])).await;
     assert_eq!(walked.finished()["log"], "new");
-    let drifts: Vec<_> =
-        walked.trace.drifts().map(|(entry, drift)| (entry.step.as_str(), drift.alternative, drift.wanted.as_str(), drift.found.as_str())).collect();
+    let drifts: Vec<_> = walked
+        .trace
+        .drifts()
+        .map(|(entry, drift)| {
+            (entry.step.as_str(), drift.alternative, drift.wanted.as_str(), drift.found.as_str())
+        })
+        .collect();
     assert_eq!(drifts, [("find", 1, "#old", "text/Search")]);
 }
 
@@ -151,7 +167,9 @@ async fn an_earlier_alternative_that_comes_a_moment_later_is_no_drift() {
         "{BUTTONS}<button id=loading class=any>Wait</button><script>setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<button id=wanted>Go</button>'), 60)</script>"
     );
     let mut bench = Bench::with(&[("/", &page)]).await;
-    let walked = bench.walk(json!([{"type": "click", "selectors": [["#wanted"], [".any"]]}, text("log", "#log")])).await;
+    let walked = bench
+        .walk(json!([{"type": "click", "selectors": [["#wanted"], [".any"]]}, text("log", "#log")]))
+        .await;
     assert_eq!(walked.finished()["log"], "wanted");
     assert_eq!(walked.trace.drifts().count(), 0);
 }
@@ -159,15 +177,34 @@ async fn an_earlier_alternative_that_comes_a_moment_later_is_no_drift() {
 #[tokio::test]
 async fn a_disabled_covered_or_moving_button_is_waited_for() {
     for (what, page) in [
-        ("disabled", "<button id=go disabled>Go</button><script>setTimeout(() => { go.disabled = false; }, 80)</script>"),
-        ("aria-disabled", "<button id=go aria-disabled=true>Go</button><script>setTimeout(() => go.removeAttribute('aria-disabled'), 80)</script>"),
-        ("covered", "<button id=go>Go</button><div id=veil style='position:fixed;inset:0'></div><script>setTimeout(() => veil.remove(), 80)</script>"),
-        ("moving", "<style>@keyframes in { from { margin-top: 400px } }</style><button id=go style='animation: in 200ms linear'>Go</button>"),
-        ("below", "<div style='height: 5000px'></div><button id=go>Go</button><div style='position:fixed;top:0;left:0;right:0;height:80px'></div>"),
-        ("in a box of its own", "<div style='height:60px;overflow:auto'><div style='height:900px'></div><button id=go>Go</button></div>"),
+        (
+            "disabled",
+            "<button id=go disabled>Go</button><script>setTimeout(() => { go.disabled = false; }, 80)</script>",
+        ),
+        (
+            "aria-disabled",
+            "<button id=go aria-disabled=true>Go</button><script>setTimeout(() => go.removeAttribute('aria-disabled'), 80)</script>",
+        ),
+        (
+            "covered",
+            "<button id=go>Go</button><div id=veil style='position:fixed;inset:0'></div><script>setTimeout(() => veil.remove(), 80)</script>",
+        ),
+        (
+            "moving",
+            "<style>@keyframes in { from { margin-top: 400px } }</style><button id=go style='animation: in 200ms linear'>Go</button>",
+        ),
+        (
+            "below",
+            "<div style='height: 5000px'></div><button id=go>Go</button><div style='position:fixed;top:0;left:0;right:0;height:80px'></div>",
+        ),
+        (
+            "in a box of its own",
+            "<div style='height:60px;overflow:auto'><div style='height:900px'></div><button id=go>Go</button></div>",
+        ),
     ] {
-        let page =
-            format!("<pre id=log>0</pre>{page}<script>go.addEventListener('click', () => {{ log.textContent = Number(log.textContent) + 1; }})</script>");
+        let page = format!(
+            "<pre id=log>0</pre>{page}<script>go.addEventListener('click', () => {{ log.textContent = Number(log.textContent) + 1; }})</script>"
+        );
         let mut bench = Bench::with(&[("/", &page)]).await;
         let walked = bench.walk(json!([click("#go"), text("log", "#log")])).await;
         assert_eq!(walked.finished()["log"], "1", "{what}");
@@ -180,12 +217,23 @@ async fn what_stands_in_the_way_is_named() {
         ("<p>nothing</p>", "nothing matches `#go`"),
         ("<button id=go hidden>Go</button>", "`#go` is in the page, but not displayed"),
         ("<button id=go disabled>Go</button>", "`#go` is disabled"),
-        ("<button id=go>Go</button><div class='modal backdrop' style='position:fixed;inset:0'></div>", "`#go`: <button#go> is covered by <div.modal.backdrop>"),
+        (
+            "<button id=go>Go</button><div class='modal backdrop' style='position:fixed;inset:0'></div>",
+            "`#go`: <button#go> is covered by <div.modal.backdrop>",
+        ),
     ] {
         let mut bench = Bench::with(&[("/", page)]).await;
-        let walked = bench.walk(json!([{"type": "click", "name": "press", "selectors": [["#go"]], "timeout": 150}])).await;
+        let walked = bench
+            .walk(
+                json!([{"type": "click", "name": "press", "selectors": [["#go"]], "timeout": 150}]),
+            )
+            .await;
         let failure = walked.failure();
-        assert!(failure.message.starts_with(&format!("step press: {sentence}")), "{}", failure.message);
+        assert!(
+            failure.message.starts_with(&format!("step press: {sentence}")),
+            "{}",
+            failure.message
+        );
         assert!(failure.message.contains("/)"), "the page is named: {}", failure.message);
         assert_eq!(walked.result("press"), StepResult::Failed);
     }

@@ -5,11 +5,15 @@ use serde_json::json;
 
 use crate::support::{Bench, Site, click, text};
 
-const INNER: &str = "<button id=b onclick=\"p.textContent += 'pressed '\">Go</button><p id=p>inner </p>";
+const INNER: &str =
+    "<button id=b onclick=\"p.textContent += 'pressed '\">Go</button><p id=p>inner </p>";
 
 fn site() -> Vec<(&'static str, &'static str)> {
     vec![
-        ("/", "<p id=p>outer</p><iframe id=first src=/first></iframe><iframe id=second src=/inner></iframe>"),
+        (
+            "/",
+            "<p id=p>outer</p><iframe id=first src=/first></iframe><iframe id=second src=/inner></iframe>",
+        ),
         ("/first", "<p id=p>first</p><iframe id=deep src=/inner></iframe>"),
         ("/inner", INNER),
         ("/popup", "<title>popup</title><p id=p>popup</p>"),
@@ -27,7 +31,10 @@ async fn a_recorded_frame_holds_for_its_step() {
             text("outer", "#p"),
         ]))
         .await;
-    assert_eq!(walked.finished(), &json!({"second": "inner pressed", "deep": "inner", "outer": "outer"}));
+    assert_eq!(
+        walked.finished(),
+        &json!({"second": "inner pressed", "deep": "inner", "outer": "outer"})
+    );
 }
 
 #[tokio::test]
@@ -48,7 +55,10 @@ async fn a_switch_holds_until_the_next() {
             text("outer", "#p"),
         ]))
         .await;
-    assert_eq!(walked.finished(), &json!({"first": "first", "deep": "inner pressed", "url": "/", "again": "first", "outer": "outer"}));
+    assert_eq!(
+        walked.finished(),
+        &json!({"first": "first", "deep": "inner pressed", "url": "/", "again": "first", "outer": "outer"})
+    );
 }
 
 #[tokio::test]
@@ -57,20 +67,26 @@ async fn a_frame_that_is_made_anew_is_entered_again() {
         const draw = () => { root.innerHTML = '<iframe id=f src=/inner></iframe>'; };
         setTimeout(draw, 60); setTimeout(draw, 200);
         addEventListener('message', () => { document.title = 'told'; });</script>";
-    let inner = "<p id=p>soon</p><script>setTimeout(() => { p.textContent = 'loaded'; }, 300)</script>";
+    let inner =
+        "<p id=p>soon</p><script>setTimeout(() => { p.textContent = 'loaded'; }, 300)</script>";
     let mut bench = Bench::with(&[("/", page), ("/inner", inner)]).await;
     let walked = bench
         .walk(json!([{"type": "switchTo", "to": "Frame", "selectors": [["#f"]]}, {"type": "assert", "assert": "text('#p') == 'loaded'"}, text("p", "#p")]))
         .await;
     assert_eq!(walked.finished()["p"], "loaded");
-    let walked = bench.walk(json!([{"type": "switchTo", "to": "Frame", "selectors": [["#none"]], "timeout": 100}])).await;
+    let walked = bench
+        .walk(
+            json!([{"type": "switchTo", "to": "Frame", "selectors": [["#none"]], "timeout": 100}]),
+        )
+        .await;
     assert_eq!(walked.failure().kind, FailureKind::NotFound);
 }
 
 #[tokio::test]
 async fn a_frame_of_another_origin_is_worked_in_all_the_same() {
     let inner = Site::of(&[("/", INNER)]).await;
-    let page = format!("<title>around</title><iframe id=f src='{}'></iframe>", inner.other_origin());
+    let page =
+        format!("<title>around</title><iframe id=f src='{}'></iframe>", inner.other_origin());
     let mut bench = Bench::with(&[("/", &page)]).await;
     let walked = bench
         .walk(json!([{"type": "switchTo", "to": "Frame", "selectors": [["#f"]]}, click("#b"), {"type": "assert", "assert": "page.title == 'around'"}, text("p", "#p")]))
@@ -81,7 +97,10 @@ async fn a_frame_of_another_origin_is_worked_in_all_the_same() {
 #[tokio::test]
 async fn a_popup_is_worked_in_and_gone_for_the_next_flow() {
     let mut pages = site();
-    pages[0] = ("/", "<p id=p>outer</p><button id=open onclick=\"setTimeout(() => window.open('/popup?x=1', 'popup'), 80)\">Open</button>");
+    pages[0] = (
+        "/",
+        "<p id=p>outer</p><button id=open onclick=\"setTimeout(() => window.open('/popup?x=1', 'popup'), 80)\">Open</button>",
+    );
     let mut bench = Bench::with(&pages).await;
     let walked = bench
         .walk(json!([
@@ -94,7 +113,14 @@ async fn a_popup_is_worked_in_and_gone_for_the_next_flow() {
             text("still", "#p"),
         ]))
         .await;
-    assert_eq!(walked.finished(), &json!({"popup": "popup", "outer": "outer", "recorded": "popup", "still": "outer"}));
+    assert_eq!(
+        walked.finished(),
+        &json!({"popup": "popup", "outer": "outer", "recorded": "popup", "still": "outer"})
+    );
     let walked = bench.walk(json!([{"type": "switchTo", "to": "Window", "timeout": 100}])).await;
-    assert!(walked.failure().message.contains("no other window has opened"), "{}", walked.failure().message);
+    assert!(
+        walked.failure().message.contains("no other window has opened"),
+        "{}",
+        walked.failure().message
+    );
 }

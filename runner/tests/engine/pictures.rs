@@ -24,7 +24,10 @@ impl Picture {
         let mut reader = decoder.read_info().expect("a PNG");
         let mut bytes = vec![0; reader.output_buffer_size().expect("it fits")];
         let info = reader.next_frame(&mut bytes).expect("a whole PNG");
-        let rgb = bytes[..info.buffer_size()].chunks(info.color_type.samples()).map(|p| [p[0], p[1], p[2]]).collect();
+        let rgb = bytes[..info.buffer_size()]
+            .chunks(info.color_type.samples())
+            .map(|p| [p[0], p[1], p[2]])
+            .collect();
         Self { width: info.width, height: info.height, rgb }
     }
 
@@ -38,7 +41,12 @@ const WHITE: [u8; 3] = [255, 255, 255];
 
 #[track_caller]
 fn only(walked: &Walked) -> Picture {
-    assert_eq!(walked.trace.files.len(), 1, "{:?}", walked.trace.files.iter().map(|file| &file.name).collect::<Vec<_>>());
+    assert_eq!(
+        walked.trace.files.len(),
+        1,
+        "{:?}",
+        walked.trace.files.iter().map(|file| &file.name).collect::<Vec<_>>()
+    );
     Picture::of(&walked.trace.files[0])
 }
 

@@ -37,15 +37,34 @@ async fn a_row_is_chosen_by_what_it_says() {
     );
     let walked = bench.walk(rows("row.ref == 'B9'", json!({}))).await;
     assert_eq!(walked.finished().get("line"), None);
-    let walked = bench.walk(rows("row.ref == 'B9'", json!({"cardinality": "One", "timeout": 100}))).await;
-    assert_eq!((walked.failure().kind, walked.failure().reason), (FailureKind::Value, Reason::StepFailed));
+    let walked =
+        bench.walk(rows("row.ref == 'B9'", json!({"cardinality": "One", "timeout": 100}))).await;
+    assert_eq!(
+        (walked.failure().kind, walked.failure().reason),
+        (FailureKind::Value, Reason::StepFailed)
+    );
     let walked = bench.walk(rows("row.ref == 'B7'", json!({"timeout": 100}))).await;
-    assert_eq!((walked.failure().kind, walked.failure().reason), (FailureKind::Ambiguous, Reason::AmbiguousMatch));
-    assert!(walked.failure().message.contains("2 rows match, one is allowed"), "{}", walked.failure().message);
+    assert_eq!(
+        (walked.failure().kind, walked.failure().reason),
+        (FailureKind::Ambiguous, Reason::AmbiguousMatch)
+    );
+    assert!(
+        walked.failure().message.contains("2 rows match, one is allowed"),
+        "{}",
+        walked.failure().message
+    );
     let walked = bench.walk(rows("row.ref == 'B7'", json!({"cardinality": "Many"}))).await;
-    assert_eq!(walked.finished()["line"][1], json!({"ref": "B7", "customer": "Eve", "status": "Suspended"}), "what spans two rows shifts nothing");
+    assert_eq!(
+        walked.finished()["line"][1],
+        json!({"ref": "B7", "customer": "Eve", "status": "Suspended"}),
+        "what spans two rows shifts nothing"
+    );
     let walked = bench.walk(rows("true", json!({"columns": {"x": "Owner"}, "timeout": 100}))).await;
-    assert!(walked.failure().message.contains("no column \"Owner\"; its columns are"), "{}", walked.failure().message);
+    assert!(
+        walked.failure().message.contains("no column \"Owner\"; its columns are"),
+        "{}",
+        walked.failure().message
+    );
 }
 
 #[tokio::test]
@@ -68,7 +87,10 @@ async fn a_table_made_of_roles_is_a_table() {
         <div role=row><span role=gridcell>B1</span><span role=gridcell><input value=Ann></span><span role=gridcell>Active</span></div></div>";
     let mut bench = Bench::with(&[("/", page)]).await;
     let walked = bench.walk(rows("row.ref == 'B1'", json!({}))).await;
-    assert_eq!(walked.finished()["line"], json!({"ref": "B1", "customer": "Ann", "status": "Active"}));
+    assert_eq!(
+        walked.finished()["line"],
+        json!({"ref": "B1", "customer": "Ann", "status": "Active"})
+    );
 }
 
 #[tokio::test]
@@ -81,15 +103,24 @@ async fn single_values_are_read_from_where_they_stand() {
         (json!({"from": "Text", "selectors": [["#p"]]}), json!("Order no. 4711")),
         (json!({"from": "Text", "selectors": [["#p"]], "normalize": "Digits"}), json!("4711")),
         (json!({"from": "Text", "selectors": [["#p"]], "regex": r"no\.\s+(\d+)"}), json!("4711")),
-        (json!({"from": "Text", "selectors": [["#d"]], "regex": "Since (.*)", "normalize": "Date"}), json!("2026-02-03")),
+        (
+            json!({"from": "Text", "selectors": [["#d"]], "regex": "Since (.*)", "normalize": "Date"}),
+            json!("2026-02-03"),
+        ),
         (json!({"from": "Text", "selectors": [["#late"]], "regex": "Access: (.*)"}), json!("Up")),
         (json!({"from": "Text", "selectors": [["#s"]]}), json!("Two")),
         (json!({"from": "Value", "selectors": [["#s"]]}), json!("2")),
         (json!({"from": "Value", "selectors": [["#i"]]}), json!("typed")),
         (json!({"from": "Value", "selectors": [["#h"]]}), json!("kept")),
         (json!({"from": "Attribute", "attribute": "href", "selectors": [["#a"]]}), json!("/x?y=1")),
-        (json!({"from": "Attribute", "attribute": "content", "selectors": [["meta[name=token]"]]}), json!("abc")),
-        (json!({"from": "Property", "attribute": "href", "selectors": [["#a"]], "regex": "(/x.*)"}), json!("/x?y=1")),
+        (
+            json!({"from": "Attribute", "attribute": "content", "selectors": [["meta[name=token]"]]}),
+            json!("abc"),
+        ),
+        (
+            json!({"from": "Property", "attribute": "href", "selectors": [["#a"]], "regex": "(/x.*)"}),
+            json!("/x?y=1"),
+        ),
         (json!({"from": "List", "selectors": [["li"]]}), json!(["a", "b"])),
         (json!({"from": "Url", "regex": "^(https?)"}), json!("http")),
         (json!({"from": "Text", "selectors": [["#none"]], "required": false}), Value::Null),
@@ -108,15 +139,43 @@ async fn what_cannot_be_read_says_why() {
     let page = "<p id=p>Order</p><p id=empty style='height:1em'></p><p id=hidden hidden>x</p><p id=d>31 Foo 2026</p><input id=w type=password value=secret>";
     let mut bench = Bench::with(&[("/", page)]).await;
     for (step, kind, words) in [
-        (json!({"from": "Text", "selectors": [["#none"]]}), FailureKind::NotFound, "nothing matches `#none`"),
-        (json!({"from": "Text", "selectors": [["#hidden"]]}), FailureKind::NotFound, "`#hidden` is in the page, but not displayed"),
-        (json!({"from": "Text", "selectors": [["#empty"]]}), FailureKind::Value, "`#empty`: the text is empty"),
-        (json!({"from": "Text", "selectors": [["#p"]], "regex": r"(\d+)"}), FailureKind::Value, "`#p`: the text does not match regex"),
-        (json!({"from": "Text", "selectors": [["#d"]], "normalize": "Date"}), FailureKind::Value, "\"31 Foo 2026\" is not a date"),
-        (json!({"from": "Value", "selectors": [["#w"]]}), FailureKind::Flow, "<input#w> holds a secret and is not read"),
+        (
+            json!({"from": "Text", "selectors": [["#none"]]}),
+            FailureKind::NotFound,
+            "nothing matches `#none`",
+        ),
+        (
+            json!({"from": "Text", "selectors": [["#hidden"]]}),
+            FailureKind::NotFound,
+            "`#hidden` is in the page, but not displayed",
+        ),
+        (
+            json!({"from": "Text", "selectors": [["#empty"]]}),
+            FailureKind::Value,
+            "`#empty`: the text is empty",
+        ),
+        (
+            json!({"from": "Text", "selectors": [["#p"]], "regex": r"(\d+)"}),
+            FailureKind::Value,
+            "`#p`: the text does not match regex",
+        ),
+        (
+            json!({"from": "Text", "selectors": [["#d"]], "normalize": "Date"}),
+            FailureKind::Value,
+            "\"31 Foo 2026\" is not a date",
+        ),
+        (
+            json!({"from": "Value", "selectors": [["#w"]]}),
+            FailureKind::Flow,
+            "<input#w> holds a secret and is not read",
+        ),
         (json!({"from": "Text", "selectors": [["p["]]}), FailureKind::Flow, "p["),
         (json!({"from": "Text", "selectors": [["p:nonsense"]]}), FailureKind::Flow, "p:nonsense"),
-        (json!({"from": "Table", "columns": {"a": "A"}, "selectors": [["#p"]]}), FailureKind::Flow, "<p#p> is no table"),
+        (
+            json!({"from": "Table", "columns": {"a": "A"}, "selectors": [["#p"]]}),
+            FailureKind::Flow,
+            "<p#p> is no table",
+        ),
     ] {
         let mut whole = json!({"type": "extract", "name": "read", "field": "x", "timeout": 120});
         whole.as_object_mut().expect("a step").extend(step.as_object().expect("fields").clone());

@@ -34,8 +34,16 @@ async fn secrets_are_typed_into_the_portals_pages_and_shown_nowhere() {
     assert_eq!(walked.finished()["log"], "in as anna");
     let told = format!("{:?} {:?}", walked.trace.entries, walked.end);
     assert!(!told.contains(PASSWORD) && !told.contains("anna\""), "{told}");
-    let walked = bench.walk_on(json!([{"type": "extract", "field": "x", "from": "Value", "selectors": [["#user"]]}])).await;
-    assert!(walked.failure().message.contains("<input#user> holds a secret and is not read"), "{}", walked.failure().message);
+    let walked = bench
+        .walk_on(
+            json!([{"type": "extract", "field": "x", "from": "Value", "selectors": [["#user"]]}]),
+        )
+        .await;
+    assert!(
+        walked.failure().message.contains("<input#user> holds a secret and is not read"),
+        "{}",
+        walked.failure().message
+    );
 }
 
 #[tokio::test]
@@ -47,8 +55,15 @@ async fn a_page_of_another_origin_gets_nothing() {
     steps.extend(login().as_array().expect("steps").iter().cloned());
     let walked = bench.walk(steps.into()).await;
     let failure = walked.failure();
-    assert_eq!((failure.kind, failure.reason, failure.step.as_str()), (FailureKind::ForeignOrigin, Reason::StepFailed, "user"));
-    assert!(failure.message.contains(&format!("{foreign} is not in allowedOrigins")), "{}", failure.message);
+    assert_eq!(
+        (failure.kind, failure.reason, failure.step.as_str()),
+        (FailureKind::ForeignOrigin, Reason::StepFailed, "user")
+    );
+    assert!(
+        failure.message.contains(&format!("{foreign} is not in allowedOrigins")),
+        "{}",
+        failure.message
+    );
     let walked = bench.walk_on(json!([{"type": "waitForElement", "selectors": [["#log"]], "properties": {"textContent": ""}, "visible": false}])).await;
     walked.finished();
 }
@@ -60,15 +75,21 @@ async fn every_page_around_a_frame_must_be_the_portals() {
     for (around, frame, typed) in [(true, true, true), (true, false, false), (false, true, false)] {
         let site = Site::of(&[("/", &page(&inner.other_origin()))]).await;
         let mut bench = Bench::on(site).await;
-        bench.rules.allowed_origins =
-            vec![if around { bench.site.url.clone() } else { inner.url.clone() }, if frame { inner.other_origin() } else { "https://else.test".into() }];
+        bench.rules.allowed_origins = vec![
+            if around { bench.site.url.clone() } else { inner.url.clone() },
+            if frame { inner.other_origin() } else { "https://else.test".into() },
+        ];
         let mut steps = vec![json!({"type": "switchTo", "to": "Frame", "selectors": [["#f"]]})];
         steps.extend(login().as_array().expect("steps").iter().cloned());
         let walked = bench.walk(steps.into()).await;
         if typed {
             assert_eq!(walked.finished()["log"], "in as anna");
         } else {
-            assert_eq!(walked.failure().kind, FailureKind::ForeignOrigin, "around {around}, frame {frame}");
+            assert_eq!(
+                walked.failure().kind,
+                FailureKind::ForeignOrigin,
+                "around {around}, frame {frame}"
+            );
         }
     }
 }
@@ -90,7 +111,9 @@ impl Secrets for Counting {
         self.0.fetch_add(1, Ordering::SeqCst);
         // Longer than the step may take: its clock stands still.
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-        self.1.map(|()| CODE.into()).map_err(|reason| NoCode { reason, message: "the breaker is open".into() })
+        self.1
+            .map(|()| CODE.into())
+            .map_err(|reason| NoCode { reason, message: "the breaker is open".into() })
     }
 }
 
@@ -114,7 +137,11 @@ async fn a_code_is_asked_for_once_and_only_when_its_field_is_there() {
     let walked = bench.walk(json!([step, text("log", "#log")])).await;
     assert_eq!(walked.finished()["log"], CODE);
     assert_eq!(count.load(Ordering::SeqCst), 1);
-    assert!(!format!("{:?}", walked.trace.entries).replace("log = ", "").contains(&format!("{CODE:?} ")));
+    assert!(
+        !format!("{:?}", walked.trace.entries)
+            .replace("log = ", "")
+            .contains(&format!("{CODE:?} "))
+    );
 }
 
 #[tokio::test]
@@ -149,9 +176,14 @@ async fn without_a_code_the_flow_ends_for_the_reason_given() {
 
 #[tokio::test]
 async fn a_secret_goes_into_text_fields_only() {
-    let mut bench = Bench::with(&[("/", "<select id=s><option>anna</select><input type=checkbox id=c>")]).await;
+    let mut bench =
+        Bench::with(&[("/", "<select id=s><option>anna</select><input type=checkbox id=c>")]).await;
     for id in ["#s", "#c"] {
-        let walked = bench.walk(json!([{"type": "change", "selectors": [[id]], "value": "{{ secret.username }}"}])).await;
+        let walked = bench
+            .walk(
+                json!([{"type": "change", "selectors": [[id]], "value": "{{ secret.username }}"}]),
+            )
+            .await;
         assert_eq!(walked.failure().kind, FailureKind::Flow);
         assert!(!walked.failure().message.contains("anna"), "{}", walked.failure().message);
     }

@@ -39,7 +39,10 @@ async fn a_post_whose_connection_breaks_is_not_sent_again() {
                         *count.lock().expect("not poisoned") += 1;
                         return;
                     }
-                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}",
+                        page.len()
+                    );
                     if stream.write_all(answer.as_bytes()).await.is_err() {
                         return;
                     }
@@ -76,7 +79,10 @@ async fn the_providers_settings_reach_the_portal() {
     assert_eq!(walked.finished()["p"], "1500x900 en-ZA");
     let headers = headers.lock().expect("not poisoned");
     assert_eq!(headers["user-agent"], "fno-test");
-    assert!(headers["accept-language"].to_str().expect("text").starts_with("en-ZA,en;"), "{headers:?}");
+    assert!(
+        headers["accept-language"].to_str().expect("text").starts_with("en-ZA,en;"),
+        "{headers:?}"
+    );
     bench.driver.end();
 }
 
@@ -94,20 +100,36 @@ async fn the_portals_clock_is_read_without_touching_a_session() {
     let mut bench = Bench::on(Site::serve(router).await).await;
     bench.walk(json!([])).await.finished();
     let offset = bench.driver.browser().clock_offset().await.expect("the site tells the time");
-    let ours = jiff::Timestamp::now().duration_since("2025-01-01T00:00:00Z".parse().expect("a time"));
+    let ours =
+        jiff::Timestamp::now().duration_since("2025-01-01T00:00:00Z".parse().expect("a time"));
     let difference = (i128::from(offset.millis) + ours.as_millis()).abs();
-    assert!(difference <= i128::from(offset.uncertainty_millis) + 5000, "{offset:?} is {difference} ms off");
+    assert!(
+        difference <= i128::from(offset.uncertainty_millis) + 5000,
+        "{offset:?} is {difference} ms off"
+    );
     assert_eq!(*cookies.lock().expect("not poisoned"), Some(None), "asked, and without cookies");
 }
 
 #[tokio::test]
 async fn where_nothing_listens_the_address_is_named() {
-    let settings = Settings { webdriver_url: "http://127.0.0.1:9".into(), start_timeout: Duration::from_millis(100), ..Settings::default() };
+    let settings = Settings {
+        webdriver_url: "http://127.0.0.1:9".into(),
+        start_timeout: Duration::from_millis(100),
+        ..Settings::default()
+    };
     let error = Browser::open(settings).await.err().expect("no driver there");
     assert_eq!(error.kind, DriverErrorKind::Timeout);
     assert!(error.message.contains("nothing answers at http://127.0.0.1:9"), "{}", error.message);
-    let error = Browser::open(Settings { webdriver_url: "127.0.0.1:4444".into(), ..Settings::default() }).await.err().expect("no address");
-    assert!(error.message.contains("no address of a driver such as http://127.0.0.1:4444"), "{}", error.message);
+    let error =
+        Browser::open(Settings { webdriver_url: "127.0.0.1:4444".into(), ..Settings::default() })
+            .await
+            .err()
+            .expect("no address");
+    assert!(
+        error.message.contains("no address of a driver such as http://127.0.0.1:4444"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]

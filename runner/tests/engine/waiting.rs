@@ -27,7 +27,10 @@ async fn slow_site(home: &str, next: &str) -> (Bench, Arc<Notify>) {
 #[tokio::test]
 async fn what_comes_late_is_seen_however_it_comes() {
     for (how, page) in [
-        ("added", "<script>setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<p id=late>here</p>'), 50)</script>"),
+        (
+            "added",
+            "<script>setTimeout(() => document.body.insertAdjacentHTML('beforeend', '<p id=late>here</p>'), 50)</script>",
+        ),
         (
             "shown by a class",
             "<style>.off #late { display: none }</style><main class=off><p id=late>here</p></main><script>setTimeout(() => { document.querySelector('main').className = '' }, 50)</script>",
@@ -36,22 +39,34 @@ async fn what_comes_late_is_seen_however_it_comes() {
             "shown by a style sheet",
             "<style id=sheet>#late { display: none }</style><p id=late>here</p><script>setTimeout(() => { sheet.disabled = true }, 50)</script>",
         ),
-        ("faded in", "<style>#late { opacity: 0; animation: fade 60ms 50ms forwards } @keyframes fade { to { opacity: 1 } }</style><p id=late>here</p>"),
+        (
+            "faded in",
+            "<style>#late { opacity: 0; animation: fade 60ms 50ms forwards } @keyframes fade { to { opacity: 1 } }</style><p id=late>here</p>",
+        ),
         (
             "in a shadow tree",
             "<x-a id=host></x-a><script>host.attachShadow({mode: 'open'}); setTimeout(() => { host.shadowRoot.innerHTML = '<p id=late>here</p>' }, 50)</script>",
         ),
     ] {
         let mut bench = Bench::with(&[("/", page)]).await;
-        let walked = bench.walk(json!([{"type": "waitForElement", "selectors": [["pierce/#late"]]}])).await;
+        let walked =
+            bench.walk(json!([{"type": "waitForElement", "selectors": [["pierce/#late"]]}])).await;
         assert_eq!(walked.finished(), &json!({}), "{how}");
     }
 }
 
 #[tokio::test]
 async fn a_wait_goes_on_over_navigations_in_between() {
-    let hop = |to: &str| format!("<p>on the way</p><script>setTimeout(() => location.href = '{to}', 30)</script>");
-    let mut bench = Bench::with(&[("/", &hop("/2")), ("/2", &hop("/3")), ("/3", &hop("/4")), ("/4", "<p id=end>arrived</p>")]).await;
+    let hop = |to: &str| {
+        format!("<p>on the way</p><script>setTimeout(() => location.href = '{to}', 30)</script>")
+    };
+    let mut bench = Bench::with(&[
+        ("/", &hop("/2")),
+        ("/2", &hop("/3")),
+        ("/3", &hop("/4")),
+        ("/4", "<p id=end>arrived</p>"),
+    ])
+    .await;
     let walked = bench.walk(json!([{"type": "waitForElement", "name": "wait", "selectors": [["#end"]]}, text("end", "#end")])).await;
     assert_eq!(walked.finished()["end"], "arrived");
     assert!(walked.entry("wait").url.as_deref().is_some_and(|url| url.ends_with("/4")));
@@ -60,7 +75,8 @@ async fn a_wait_goes_on_over_navigations_in_between() {
 #[tokio::test]
 async fn after_a_click_that_leaves_the_page_the_next_step_acts_on_the_new_one() {
     // The button it presses next is on both pages.
-    let button = |page: &str| format!("<button id=b onclick=\"document.title = '{page}'\">Go</button>");
+    let button =
+        |page: &str| format!("<button id=b onclick=\"document.title = '{page}'\">Go</button>");
     for way in [
         "<a id=leave href=/next>next</a>",
         "<form action=/next><input type=submit id=leave></form>",
@@ -78,7 +94,8 @@ async fn after_a_click_that_leaves_the_page_the_next_step_acts_on_the_new_one() 
 
 #[tokio::test]
 async fn a_slow_page_takes_its_own_time_and_not_the_steps() {
-    let (mut bench, go) = slow_site("<a id=leave href=/next>next</a>", "<p id=end>arrived</p>").await;
+    let (mut bench, go) =
+        slow_site("<a id=leave href=/next>next</a>", "<p id=end>arrived</p>").await;
     let flow = bench.walk(json!([click("#leave"), {"type": "extract", "field": "end", "from": "Text", "selectors": [["#end"]], "timeout": 200}]));
     let (walked, ()) = tokio::join!(flow, async {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -115,7 +132,12 @@ async fn elements_are_counted_as_asked_for() {
         (json!({"selectors": [["#never"], ["li"]], "count": 0}), false),
     ] {
         let walked = bench.walk(json!([wait(more.clone())])).await;
-        assert_eq!(walked.end == fno_runner::engine::FlowEnd::Finished, holds, "{more}: {:?}", walked.end);
+        assert_eq!(
+            walked.end == fno_runner::engine::FlowEnd::Finished,
+            holds,
+            "{more}: {:?}",
+            walked.end
+        );
     }
 }
 
@@ -123,24 +145,34 @@ async fn elements_are_counted_as_asked_for() {
 async fn an_expression_is_waited_for_if_scripts_are_allowed() {
     let page = "<script>setTimeout(() => { window.ready = true; }, 60)</script>";
     let mut bench = Bench::with(&[("/", page)]).await;
-    let steps = json!([{"type": "waitForExpression", "expression": "window.ready // the page says so"}]);
+    let steps =
+        json!([{"type": "waitForExpression", "expression": "window.ready // the page says so"}]);
     assert_eq!(bench.walk(steps.clone()).await.failure().kind, FailureKind::Flow);
     bench.rules.allow_scripts = true;
     bench.walk(steps).await.finished();
-    let walked = bench.walk(json!([{"type": "waitForExpression", "expression": "window.never", "timeout": 100}])).await;
-    assert_eq!((walked.failure().kind, walked.failure().reason), (FailureKind::TimedOut, Reason::Timeout));
+    let walked = bench
+        .walk(json!([{"type": "waitForExpression", "expression": "window.never", "timeout": 100}]))
+        .await;
+    assert_eq!(
+        (walked.failure().kind, walked.failure().reason),
+        (FailureKind::TimedOut, Reason::Timeout)
+    );
 }
 
 #[tokio::test]
 async fn a_recorded_navigation_is_waited_for_up_to_its_path() {
-    let (mut bench, go) = slow_site("<a id=leave href='/next?run=2'>next</a>", "<p id=end>arrived</p>").await;
+    let (mut bench, go) =
+        slow_site("<a id=leave href='/next?run=2'>next</a>", "<p id=end>arrived</p>").await;
     let url = format!("{}/next?run=1#x", bench.site.url);
-    let step =
-        json!({"type": "click", "name": "leave", "selectors": [["#leave"]], "assertedEvents": [{"type": "navigation", "url": url, "title": "recorded"}]});
+    let step = json!({"type": "click", "name": "leave", "selectors": [["#leave"]], "assertedEvents": [{"type": "navigation", "url": url, "title": "recorded"}]});
     let (walked, ()) = tokio::join!(bench.walk(json!([step])), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         go.notify_one();
     });
     walked.finished();
-    assert!(walked.entry("leave").url.as_deref().is_some_and(|url| url.ends_with("/next?run=...")), "{:?}", walked.entry("leave"));
+    assert!(
+        walked.entry("leave").url.as_deref().is_some_and(|url| url.ends_with("/next?run=...")),
+        "{:?}",
+        walked.entry("leave")
+    );
 }

@@ -15,14 +15,29 @@ pub fn time() -> Timestamp {
 }
 
 pub fn manifest() -> Manifest {
-    let serde_json::Value::Object(fields) = json!({"status": "Active", "service": {"product": "Fibre 100/50"}}) else { unreachable!() };
+    let serde_json::Value::Object(fields) =
+        json!({"status": "Active", "service": {"product": "Fibre 100/50"}})
+    else {
+        unreachable!()
+    };
     Manifest {
         version: VERSION,
         namespace: "isp".to_owned(),
         provider: "octotel".to_owned(),
         batch: "octotel-1a2b3c4d".to_owned(),
-        job: Some(JobFacts { name: "j1".to_owned(), uid: "u-1".to_owned(), action: Action::Validation, circuit_number: "OCT-100200".to_owned(), attempt: 2 }),
-        verdict: Verdict { outcome: Some("Active".to_owned()), reason: Reason::Answered, message: None, step: None },
+        job: Some(JobFacts {
+            name: "j1".to_owned(),
+            uid: "u-1".to_owned(),
+            action: Action::Validation,
+            circuit_number: "OCT-100200".to_owned(),
+            attempt: 2,
+        }),
+        verdict: Verdict {
+            outcome: Some("Active".to_owned()),
+            reason: Reason::Answered,
+            message: None,
+            step: None,
+        },
         fields,
         started_at: time(),
         seconds: 1.25,
@@ -68,9 +83,13 @@ pub fn job(name: &str) -> FnoJob {
 }
 
 pub fn settings(url: &str) -> Settings {
-    Settings { url: url.to_owned(), s3: S3 { endpoint: None, region: None, credentials_dir: PathBuf::from("/nowhere") } }
+    Settings {
+        url: url.to_owned(),
+        s3: S3 { endpoint: None, region: None, credentials_dir: PathBuf::from("/nowhere") },
+    }
 }
 
 pub fn volume(folder: &tempfile::TempDir) -> Store {
-    Store::open(&settings(&format!("file://{}", folder.path().display()))).unwrap_or_else(|e| panic!("{e}"))
+    Store::open(&settings(&format!("file://{}", folder.path().display())))
+        .unwrap_or_else(|e| panic!("{e}"))
 }

@@ -7,7 +7,8 @@ use tempfile::tempdir;
 
 use crate::samples::{job, manifest, picture, settings, volume};
 
-const PLACE: Place<'_> = Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 2 };
+const PLACE: Place<'_> =
+    Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 2 };
 
 fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
@@ -16,8 +17,12 @@ fn sha256(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn a_folder_is_stored_whole_and_every_digest_is_that_of_the_file() {
     let (store, spool) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    let folder =
-        Folder::write(&spool.path().join("u-1"), manifest(), vec![picture("001-before.png", b"one"), picture("002-after.png", b"two")]).expect("written");
+    let folder = Folder::write(
+        &spool.path().join("u-1"),
+        manifest(),
+        vec![picture("001-before.png", b"one"), picture("002-after.png", b"two")],
+    )
+    .expect("written");
     let evidence = volume(&store).put_evidence(&PLACE, &folder).await.expect("stored");
 
     let place = store.path().join("isp/octotel/u-1/2");
@@ -44,8 +49,12 @@ async fn a_folder_is_stored_whole_and_every_digest_is_that_of_the_file() {
 #[tokio::test]
 async fn without_all_files_there_is_no_manifest() {
     let (store, spool) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    let folder =
-        Folder::write(&spool.path().join("u-1"), manifest(), vec![picture("001-before.png", b"one"), picture("002-after.png", b"two")]).expect("written");
+    let folder = Folder::write(
+        &spool.path().join("u-1"),
+        manifest(),
+        vec![picture("001-before.png", b"one"), picture("002-after.png", b"two")],
+    )
+    .expect("written");
     std::fs::remove_file(spool.path().join("u-1/002-after.png")).expect("removed");
     let error = volume(&store).put_evidence(&PLACE, &folder).await.expect_err("a file is missing");
     assert!(error.to_string().contains("002-after.png"), "{error}");
@@ -56,8 +65,12 @@ async fn without_all_files_there_is_no_manifest() {
 #[test]
 fn a_file_stays_in_its_folder_and_does_not_pose_as_ours() {
     let spool = tempdir().expect("a folder");
-    for name in ["../escape.png", "a/b.png", "", ".hidden", "manifest.json", "report.html", "grün.png"] {
-        let refused = Folder::write(&spool.path().join("u-1"), manifest(), vec![picture(name, b"x")]).expect_err(name);
+    for name in
+        ["../escape.png", "a/b.png", "", ".hidden", "manifest.json", "report.html", "grün.png"]
+    {
+        let refused =
+            Folder::write(&spool.path().join("u-1"), manifest(), vec![picture(name, b"x")])
+                .expect_err(name);
         assert!(refused.to_string().contains("no name"), "{refused}");
     }
 }
@@ -84,13 +97,18 @@ async fn the_log_lies_beside_the_evidence_of_its_batch() {
     let folder = tempdir().expect("a folder");
     let store = volume(&folder);
     let spool = tempdir().expect("a folder");
-    let session = Folder::write(&spool.path().join("b"), Manifest { job: None, ..manifest() }, Vec::new()).expect("written");
+    let session =
+        Folder::write(&spool.path().join("b"), Manifest { job: None, ..manifest() }, Vec::new())
+            .expect("written");
     let place = Place::Batch { namespace: "isp", provider: "octotel", batch: "b-1" };
     let evidence = store.put_evidence(&place, &session).await.expect("stored");
     let log = store.put_log("isp", "octotel", "b-1", b"{}\n".to_vec()).await.expect("stored");
     assert_eq!(log.uri, format!("{}/runner.log", evidence.uri));
     assert_eq!((log.sha256.as_str(), log.files), (sha256(b"{}\n").as_str(), 1));
-    assert_eq!(std::fs::read(folder.path().join("isp/octotel/batches/b-1/runner.log")).expect("the log"), b"{}\n");
+    assert_eq!(
+        std::fs::read(folder.path().join("isp/octotel/batches/b-1/runner.log")).expect("the log"),
+        b"{}\n"
+    );
 }
 
 #[tokio::test]
@@ -99,7 +117,10 @@ async fn a_volume_that_does_not_take_it_says_which_file() {
     let store = volume(&folder);
     std::fs::write(folder.path().join("isp"), b"a file where a folder must be").expect("written");
     let error = store.put_log("isp", "octotel", "b-1", Vec::new()).await.expect_err("no folder");
-    assert!(error.to_string().contains("/isp/octotel/batches/b-1/runner.log cannot be written"), "{error}");
+    assert!(
+        error.to_string().contains("/isp/octotel/batches/b-1/runner.log cannot be written"),
+        "{error}"
+    );
 }
 
 #[test]

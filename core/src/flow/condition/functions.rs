@@ -29,7 +29,9 @@ pub(super) const FUNCTIONS: [&str; 18] = [
 /// How many arguments a function or operator takes, the value it is called on included. None: there is no such function.
 pub(super) fn function_takes(name: &str) -> Option<RangeInclusive<usize>> {
     Some(match name {
-        "double" | "int" | "lowerAscii" | "size" | "string" | "trim" | "uint" | "upperAscii" => 1..=1,
+        "double" | "int" | "lowerAscii" | "size" | "string" | "trim" | "uint" | "upperAscii" => {
+            1..=1
+        }
         "contains" | "endsWith" | "matches" | "startsWith" => 2..=2,
         "max" | "min" => 1..=10,
         operators::LOGICAL_NOT | operators::NEGATE | operators::NOT_STRICTLY_FALSE => 1..=1,

@@ -46,7 +46,8 @@ impl Condition {
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         check_size(source)?;
         let Tree { expression, questions, names } = on_large_stack(|| {
-            let program = Program::compile(source).map_err(|errors| ConditionError::Syntax(describe(&errors)))?;
+            let program = Program::compile(source)
+                .map_err(|errors| ConditionError::Syntax(describe(&errors)))?;
             prepare(program.expression())
         })?;
         Ok(Self { source: source.to_owned(), tree: expression, questions, names })
@@ -82,18 +83,31 @@ impl Condition {
     ///
     /// # Errors
     /// As [`Condition::eval`].
-    pub fn eval_with(&self, scope: &Scope, more: &[(&str, &Value)], answers: &Answers) -> Result<bool, ConditionError> {
+    pub fn eval_with(
+        &self,
+        scope: &Scope,
+        more: &[(&str, &Value)],
+        answers: &Answers,
+    ) -> Result<bool, ConditionError> {
         let mut variables = scope.variables();
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));
         let mut context = Context::default();
-        context.add_function("lowerAscii", |This(text): This<std::sync::Arc<String>>| text.to_ascii_lowercase());
-        context.add_function("upperAscii", |This(text): This<std::sync::Arc<String>>| text.to_ascii_uppercase());
-        context.add_function("trim", |This(text): This<std::sync::Arc<String>>| text.trim().to_owned());
+        context.add_function("lowerAscii", |This(text): This<std::sync::Arc<String>>| {
+            text.to_ascii_lowercase()
+        });
+        context.add_function("upperAscii", |This(text): This<std::sync::Arc<String>>| {
+            text.to_ascii_uppercase()
+        });
+        context.add_function("trim", |This(text): This<std::sync::Arc<String>>| {
+            text.trim().to_owned()
+        });
         for (name, value) in &variables {
             context.add_variable_from_value(name.as_str(), to_cel(value));
         }
         for (i, question) in self.questions.iter().enumerate() {
-            let answer = answers.to(question).ok_or_else(|| ConditionError::Unanswered(question.to_string()))?;
+            let answer = answers
+                .to(question)
+                .ok_or_else(|| ConditionError::Unanswered(question.to_string()))?;
             context.add_variable_from_value(answer_name(i), answer);
         }
         on_large_stack(|| match cel::Value::resolve(&self.tree, &context) {
@@ -135,18 +149,25 @@ fn check_size(source: &str) -> Result<(), ConditionError> {
         }
         // Choices side by side count too: telling them apart takes a parser.
         if depth > MAX_NESTING || choices > MAX_NESTING {
-            return Err(ConditionError::TooLarge("at most 24 brackets within each other, and 24 times ?"));
+            return Err(ConditionError::TooLarge(
+                "at most 24 brackets within each other, and 24 times ?",
+            ));
         }
     }
     Ok(())
 }
 
 /// Runs it in a thread of its own, which also keeps a panic of the parser from the caller. Takes some 30 µs.
-fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, ConditionError> + Send) -> Result<T, ConditionError> {
+fn on_large_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, ConditionError> + Send,
+) -> Result<T, ConditionError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-        let thread = thread.map_err(|error| ConditionError::Value(format!("no thread to read it: {error}")))?;
-        thread.join().unwrap_or_else(|_| Err(ConditionError::Syntax("the parser gave up".to_owned())))
+        let thread = thread
+            .map_err(|error| ConditionError::Value(format!("no thread to read it: {error}")))?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(ConditionError::Syntax("the parser gave up".to_owned())))
     })
 }
 
@@ -155,7 +176,11 @@ fn describe(errors: &cel::ParseErrors) -> String {
         || "it cannot be read".to_owned(),
         |first| {
             // The parser counts lines from 1; 0 means it does not know.
-            let at = if first.pos.0 > 0 { format!(" (at character {})", first.pos.1 + 1) } else { String::new() };
+            let at = if first.pos.0 > 0 {
+                format!(" (at character {})", first.pos.1 + 1)
+            } else {
+                String::new()
+            };
             format!("{}{at}", shorten(&first.msg, 200))
         },
     )
@@ -166,10 +191,16 @@ fn to_cel(value: &Value) -> cel::Value {
         Value::Null => cel::Value::Null,
         Value::Bool(yes) => cel::Value::Bool(*yes),
         // All whole numbers are of one type, so that `count == 3` holds whatever wrote the 3.
-        Value::Number(n) => n.as_i64().map_or_else(|| cel::Value::Float(n.as_f64().unwrap_or(f64::NAN)), cel::Value::Int),
+        Value::Number(n) => n
+            .as_i64()
+            .map_or_else(|| cel::Value::Float(n.as_f64().unwrap_or(f64::NAN)), cel::Value::Int),
         Value::String(text) => text.as_str().into(),
         Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), to_cel(value))).collect::<HashMap<_, _>>().into(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), to_cel(value)))
+            .collect::<HashMap<_, _>>()
+            .into(),
     }
 }
 

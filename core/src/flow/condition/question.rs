@@ -53,9 +53,15 @@ impl Answers {
     /// What stands for the question in the tree that is worked out.
     pub(super) fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
         match question {
-            PageQuestion::Exists(chain) => self.exists.get(&chain.to_string()).map(|yes| cel::Value::Bool(*yes)),
-            PageQuestion::Text(chain) => self.texts.get(&chain.to_string()).map(|text| text.as_str().into()),
-            PageQuestion::Count(chain) => self.counts.get(&chain.to_string()).map(|n| cel::Value::Int(*n)),
+            PageQuestion::Exists(chain) => {
+                self.exists.get(&chain.to_string()).map(|yes| cel::Value::Bool(*yes))
+            }
+            PageQuestion::Text(chain) => {
+                self.texts.get(&chain.to_string()).map(|text| text.as_str().into())
+            }
+            PageQuestion::Count(chain) => {
+                self.counts.get(&chain.to_string()).map(|n| cel::Value::Int(*n))
+            }
         }
     }
 }

@@ -22,7 +22,8 @@ fn answers(condition: &Condition) -> Answers {
     for question in condition.questions() {
         match question {
             PageQuestion::Exists(chain) => answers.exists(chain, chain.to_string() == "#there"),
-            PageQuestion::Text(chain) => answers.text(chain, if chain.to_string() == ".error" { "Wrong password" } else { "" }),
+            PageQuestion::Text(chain) => answers
+                .text(chain, if chain.to_string() == ".error" { "Wrong password" } else { "" }),
             PageQuestion::Count(chain) => answers.count(chain, 2),
         }
     }
@@ -85,8 +86,14 @@ fn what_is_wrong_is_told() {
         ("fields.service.status", "gives the text \"Active\", not true or false"),
         ("fields.service", "gives a value of type map, not true or false"),
         ("1 + 1", "gives a value of type int"),
-        ("fields.servce.status == 'x'", "fields.servce is not defined; fields has rows, service, status"),
-        ("fields.service.state == 'x'", "fields.service.state is not defined; fields.service has days, status"),
+        (
+            "fields.servce.status == 'x'",
+            "fields.servce is not defined; fields has rows, service, status",
+        ),
+        (
+            "fields.service.state == 'x'",
+            "fields.service.state is not defined; fields.service has days, status",
+        ),
         ("row.id == 'x'", "row is not defined; there are"),
         ("job.name == 'x'", "job is not defined"),
         ("fields.rows.exists(r, r.nope == 1)", "nope is not defined"),
@@ -113,8 +120,14 @@ fn what_is_wrong_is_told() {
 
 #[test]
 fn what_is_too_large_is_refused_before_it_is_parsed() {
-    assert!(matches!(eval(&format!("{}true{}", "(".repeat(900), ")".repeat(900))), Err(ConditionError::TooLarge(_))));
-    assert!(matches!(eval(&format!("'{}' == ''", "x".repeat(2000))), Err(ConditionError::TooLarge(_))));
+    assert!(matches!(
+        eval(&format!("{}true{}", "(".repeat(900), ")".repeat(900))),
+        Err(ConditionError::TooLarge(_))
+    ));
+    assert!(matches!(
+        eval(&format!("'{}' == ''", "x".repeat(2000))),
+        Err(ConditionError::TooLarge(_))
+    ));
 }
 
 /// What 2000 characters can do to a parser that works itself down the stack, on a thread with the stack of a test.
@@ -131,21 +144,28 @@ fn long_chains_are_read_or_refused_without_an_overflow() {
         "a".to_owned() + &".f()".repeat(490),
         "true==".repeat(330) + "true",
     ] {
-        _ = Condition::parse(&source).map(|condition| condition.eval(&scope(), &Answers::default()));
+        _ = Condition::parse(&source)
+            .map(|condition| condition.eval(&scope(), &Answers::default()));
     }
 }
 
 #[test]
 fn questions_are_told_once_each() {
-    let condition = Condition::parse("exists('#a') || exists('#a') || text('css/#a') == 'exists(1)' || count('#f >>> text/ Two  words ') > 1");
-    let questions: Vec<_> = condition.iter().flat_map(|c| c.questions()).map(ToString::to_string).collect();
+    let condition = Condition::parse(
+        "exists('#a') || exists('#a') || text('css/#a') == 'exists(1)' || count('#f >>> text/ Two  words ') > 1",
+    );
+    let questions: Vec<_> =
+        condition.iter().flat_map(|c| c.questions()).map(ToString::to_string).collect();
     assert_eq!(questions, ["exists('#a')", "text('#a')", "count('#f >>> text/Two words')"]);
 }
 
 #[test]
 fn a_question_that_was_not_answered_is_an_error_even_if_it_would_not_matter() {
     let condition = Condition::parse("true || exists('#a')");
-    assert_eq!(condition.and_then(|c| c.eval(&scope(), &Answers::default())), Err(ConditionError::Unanswered("exists('#a')".to_owned())));
+    assert_eq!(
+        condition.and_then(|c| c.eval(&scope(), &Answers::default())),
+        Err(ConditionError::Unanswered("exists('#a')".to_owned()))
+    );
 }
 
 #[test]
@@ -153,13 +173,21 @@ fn more_names_may_be_given() {
     let condition = Condition::parse("row.id == params.circuitNumber");
     for (id, expected) in [("B-100", true), ("B-1001", false)] {
         let row = json!({"id": id});
-        assert_eq!(condition.as_ref().map(|c| c.eval_with(&scope(), &[("row", &row)], &Answers::default())).ok(), Some(Ok(expected)));
+        assert_eq!(
+            condition
+                .as_ref()
+                .map(|c| c.eval_with(&scope(), &[("row", &row)], &Answers::default()))
+                .ok(),
+            Some(Ok(expected))
+        );
     }
 }
 
 #[test]
 fn names_are_told_without_those_a_loop_binds() {
-    let condition = Condition::parse("has(fields.a.b) && fields.list.exists(x, x.id == params.id) && page.url.contains('fields.z') && fields['q'] == row.c");
+    let condition = Condition::parse(
+        "has(fields.a.b) && fields.list.exists(x, x.id == params.id) && page.url.contains('fields.z') && fields['q'] == row.c",
+    );
     let names: Vec<_> = condition.iter().flat_map(|c| c.names()).map(String::as_str).collect();
     assert_eq!(names, ["fields", "fields.a.b", "fields.list", "page.url", "params.id", "row.c"]);
 }

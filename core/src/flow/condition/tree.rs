@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use cel::{
-    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators},
+    common::ast::{
+        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators,
+    },
     parser::Expression,
 };
 
@@ -28,7 +30,13 @@ pub(super) struct Tree {
 /// * `has(a.b.c)` is false, not an error, if `a.b` is missing;
 /// * questions to the page become names.
 pub(super) fn prepare(expression: &Expression) -> Result<Tree, ConditionError> {
-    let mut walk = Walk { questions: Vec::new(), names: BTreeSet::new(), bound: Vec::new(), loops: 0, depth: 0 };
+    let mut walk = Walk {
+        questions: Vec::new(),
+        names: BTreeSet::new(),
+        bound: Vec::new(),
+        loops: 0,
+        depth: 0,
+    };
     let expression = walk.rewrite(expression)?;
     Ok(Tree { expression, questions: walk.questions, names: walk.names })
 }
@@ -68,33 +76,48 @@ impl Walk {
 
     fn inner(&mut self, node: &IdedExpr) -> Result<Expr, ConditionError> {
         Ok(match &node.expr {
-            Expr::Unspecified => return Err(ConditionError::Syntax("a part of it is empty".to_owned())),
-            Expr::Struct(_) => return Err(ConditionError::Syntax("messages cannot be made here".to_owned())),
+            Expr::Unspecified => {
+                return Err(ConditionError::Syntax("a part of it is empty".to_owned()));
+            }
+            Expr::Struct(_) => {
+                return Err(ConditionError::Syntax("messages cannot be made here".to_owned()));
+            }
             Expr::Literal(_) | Expr::Ident(_) => node.expr.clone(),
             Expr::Select(select) if select.test => self.test(select)?,
             Expr::Select(select) => index(self.rewrite(&select.operand)?, &select.field),
             Expr::Call(call) => self.call(call)?,
             Expr::List(list) => {
                 let mut list = list.clone();
-                list.elements = list.elements.iter().map(|element| self.rewrite(element)).collect::<Result<_, _>>()?;
+                list.elements = list
+                    .elements
+                    .iter()
+                    .map(|element| self.rewrite(element))
+                    .collect::<Result<_, _>>()?;
                 Expr::List(list)
             }
             Expr::Map(map) => {
                 let mut map = map.clone();
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else {
-                        return Err(ConditionError::Syntax("messages cannot be made here".to_owned()));
+                        return Err(ConditionError::Syntax(
+                            "messages cannot be made here".to_owned(),
+                        ));
                     };
                     entry.key = self.rewrite(&entry.key)?;
                     entry.value = self.rewrite(&entry.value)?;
                 }
                 Expr::Map(map)
             }
-            Expr::Comprehension(comprehension) => Expr::Comprehension(Box::new(self.comprehension(comprehension)?)),
+            Expr::Comprehension(comprehension) => {
+                Expr::Comprehension(Box::new(self.comprehension(comprehension)?))
+            }
         })
     }
 
-    fn comprehension(&mut self, old: &ComprehensionExpr) -> Result<ComprehensionExpr, ConditionError> {
+    fn comprehension(
+        &mut self,
+        old: &ComprehensionExpr,
+    ) -> Result<ComprehensionExpr, ConditionError> {
         let mut new = old.clone();
         new.iter_range = self.rewrite(&old.iter_range)?;
         new.accu_init = self.rewrite(&old.accu_init)?;
@@ -103,7 +126,8 @@ impl Walk {
             return Err(ConditionError::TooLarge("at most two loops within each other"));
         }
         let outside = self.bound.len();
-        self.bound.extend([&old.iter_var, &old.accu_var].into_iter().chain(&old.iter_var2).cloned());
+        self.bound
+            .extend([&old.iter_var, &old.accu_var].into_iter().chain(&old.iter_var2).cloned());
         new.loop_cond = self.rewrite(&old.loop_cond)?;
         new.loop_step = self.rewrite(&old.loop_step)?;
         new.result = self.rewrite(&old.result)?;
@@ -121,7 +145,11 @@ impl Walk {
         let given = call.args.len() + usize::from(call.target.is_some());
         match function_takes(name) {
             None => return Err(ConditionError::Function { name: name.to_owned() }),
-            Some(takes) if !takes.contains(&given) => return Err(ConditionError::Syntax(format!("{name}() has the wrong number of arguments"))),
+            Some(takes) if !takes.contains(&given) => {
+                return Err(ConditionError::Syntax(format!(
+                    "{name}() has the wrong number of arguments"
+                )));
+            }
             Some(_) => {}
         }
         let mut call = call.clone();
@@ -140,23 +168,32 @@ impl Walk {
             "text" => PageQuestion::Text(chain),
             _ => PageQuestion::Count(chain),
         };
-        let place = self.questions.iter().position(|asked| *asked == question).unwrap_or_else(|| {
-            self.questions.push(question);
-            self.questions.len() - 1
-        });
+        let place =
+            self.questions.iter().position(|asked| *asked == question).unwrap_or_else(|| {
+                self.questions.push(question);
+                self.questions.len() - 1
+            });
         Ok(answer_name(place))
     }
 
     /// `has(a.b.c)` as `has(a.b) && has(a.b.c)`.
     fn test(&mut self, select: &SelectExpr) -> Result<Expr, ConditionError> {
-        let test = |operand, field: &str| Expr::Select(SelectExpr { operand: Box::new(operand), field: field.to_owned(), test: true });
+        let test = |operand, field: &str| {
+            Expr::Select(SelectExpr {
+                operand: Box::new(operand),
+                field: field.to_owned(),
+                test: true,
+            })
+        };
         let Some(mut parts) = dotted(&select.operand) else {
             return Ok(test(self.rewrite(&select.operand)?, &select.field));
         };
         parts.push(select.field.clone());
         self.name(&parts);
         let tests = (1..parts.len()).map(|i| test(followed(&parts[..i]), &parts[i]));
-        Ok(tests.reduce(|all, next| operator(operators::LOGICAL_AND, [all, next])).unwrap_or_default())
+        Ok(tests
+            .reduce(|all, next| operator(operators::LOGICAL_AND, [all, next]))
+            .unwrap_or_default())
     }
 
     fn name(&mut self, parts: &[String]) {
@@ -190,5 +227,9 @@ fn index(operand: IdedExpr, field: &str) -> Expr {
 }
 
 fn operator(name: &str, args: [Expr; 2]) -> Expr {
-    Expr::Call(CallExpr { func_name: name.to_owned(), target: None, args: args.map(|expr| IdedExpr { id: 0, expr }).to_vec() })
+    Expr::Call(CallExpr {
+        func_name: name.to_owned(),
+        target: None,
+        args: args.map(|expr| IdedExpr { id: 0, expr }).to_vec(),
+    })
 }

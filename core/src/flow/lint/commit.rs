@@ -15,21 +15,36 @@ pub(super) struct Progress {
 
 /// What is wrong with the commit of a step, wherever it stands.
 pub(super) fn check(step: &Step, commit: &Commit, path: &str, report: &mut Report) {
-    if !matches!(step.type_, StepType::Click | StepType::DoubleClick | StepType::Press | StepType::Dialog) {
-        report.error(format!("{path}.commit"), "commit belongs on a click, doubleClick, press or dialog step");
+    if !matches!(
+        step.type_,
+        StepType::Click | StepType::DoubleClick | StepType::Press | StepType::Dialog
+    ) {
+        report.error(
+            format!("{path}.commit"),
+            "commit belongs on a click, doubleClick, press or dialog step",
+        );
     }
     if step.type_ == StepType::Dialog && step.action == Some(DialogAction::Dismiss) {
-        report.error(format!("{path}.action"), "a commit dialog is accepted: dismissing it cancels nothing");
+        report.error(
+            format!("{path}.action"),
+            "a commit dialog is accepted: dismissing it cancels nothing",
+        );
     }
     if step.retry.is_some() {
         report.error(format!("{path}.retry"), "a commit step is never retried: remove retry");
     }
     if step.optional == Some(true) {
-        report.error(format!("{path}.optional"), "a commit step is never optional: whether it worked is what counts");
+        report.error(
+            format!("{path}.optional"),
+            "a commit step is never optional: whether it worked is what counts",
+        );
     }
     let identify = format!("{path}.commit.identify");
     if commit.identify.selectors.is_empty() && step.type_ != StepType::Dialog {
-        report.error(format!("{identify}.selectors"), "identify needs the element that names the circuit; only a native dialog needs none");
+        report.error(
+            format!("{identify}.selectors"),
+            "identify needs the element that names the circuit; only a native dialog needs none",
+        );
     }
     match Template::parse(&commit.identify.contains) {
         Ok(template) if template.names().is_empty() => {
@@ -50,11 +65,17 @@ impl Progress {
     pub fn step(&mut self, step: &Step, in_subflow: bool, path: &str, report: &mut Report) {
         if step.commit.is_some() {
             if in_subflow {
-                report.error(format!("{path}.commit"), "commit must stand in the cancellation flow itself, not in a subflow");
+                report.error(
+                    format!("{path}.commit"),
+                    "commit must stand in the cancellation flow itself, not in a subflow",
+                );
             }
             self.commits += 1;
             if self.commits == 2 {
-                report.error(format!("{path}.commit"), "a cancellation flow has exactly one step with commit: this is the second");
+                report.error(
+                    format!("{path}.commit"),
+                    "a cancellation flow has exactly one step with commit: this is the second",
+                );
             }
             return;
         }
@@ -62,10 +83,15 @@ impl Progress {
             return;
         }
         if step.retry.is_some() {
-            report.error(format!("{path}.retry"), "steps after the commit step run once: remove retry");
+            report.error(
+                format!("{path}.retry"),
+                "steps after the commit step run once: remove retry",
+            );
         }
         match step.type_ {
-            StepType::Navigate if step.when.is_none() && step.optional != Some(true) => self.is_fresh = true,
+            StepType::Navigate if step.when.is_none() && step.optional != Some(true) => {
+                self.is_fresh = true
+            }
             StepType::Outcome if !self.is_fresh => {
                 report.error(path, "after the commit step an outcome must be read off a freshly loaded page: navigate first (a refusal shown at once belongs into commit.refusedWhen)");
             }
@@ -77,11 +103,15 @@ impl Progress {
     /// The flow's end.
     pub fn finish(&self, path: &str, report: &mut Report) {
         if self.commits == 0 {
-            report.error(path, "a cancellation flow has exactly one step with commit: there is none");
+            report
+                .error(path, "a cancellation flow has exactly one step with commit: there is none");
         } else if !self.is_fresh {
             report.error(path, "after the commit step the flow must load a page afresh (navigate) and prove the new state there");
         } else if !self.is_proved {
-            report.error(path, "after the commit step the flow must end with outcomes that prove the new state");
+            report.error(
+                path,
+                "after the commit step the flow must end with outcomes that prove the new state",
+            );
         }
     }
 }

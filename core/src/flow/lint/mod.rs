@@ -52,7 +52,11 @@ const MAX_CHARS: usize = 500;
 /// The errors as a short text for conditions and messages; none if there are only warnings.
 #[must_use]
 pub fn errors(findings: &[Finding]) -> Option<String> {
-    let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).map(ToString::to_string).collect();
+    let errors: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
     let mut text = shorten(errors.first()?, MAX_CHARS);
     for (told, error) in errors.iter().enumerate().skip(1) {
         let more = format!("; {error}");

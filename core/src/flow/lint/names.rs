@@ -27,7 +27,8 @@ pub(super) fn check(step: &Step, path: &str, known: &Known, report: &mut Report)
             report.error(format!("{path}.{}", alternative.at), complaint);
         }
     }
-    let over_rows = known.clone().with("row", Shape::texts(step.columns.keys().map(String::as_str)));
+    let over_rows =
+        known.clone().with("row", Shape::texts(step.columns.keys().map(String::as_str)));
     for expression in parts::expressions(step) {
         let known = if expression.over_rows { &over_rows } else { known };
         let condition = Condition::parse(expression.source).ok();
@@ -73,18 +74,26 @@ impl Known {
     }
 
     fn text(&self, template: &Template) -> Option<String> {
-        let mut names = template.names().iter().filter(|name| !matches!(name.split('.').next(), Some("secret" | "totp")));
+        let mut names = template
+            .names()
+            .iter()
+            .filter(|name| !matches!(name.split('.').next(), Some("secret" | "totp")));
         names.find_map(|name| self.complaint(name)).or_else(|| self.trial(template))
     }
 
     /// What is wrong with a name, as a sentence.
     fn complaint(&self, name: &str) -> Option<String> {
         match name.split('.').next() {
-            Some(root @ ("params" | "job")) if !self.kind.is_for_job() => {
-                Some(format!("{root} is not defined here: the {} flow runs for no job", self.kind.as_str()))
+            Some(root @ ("params" | "job")) if !self.kind.is_for_job() => Some(format!(
+                "{root} is not defined here: the {} flow runs for no job",
+                self.kind.as_str()
+            )),
+            Some("item") if self.shape.follow("item").is_err() => {
+                Some("item is only defined in a subflow that forEach runs".to_owned())
             }
-            Some("item") if self.shape.follow("item").is_err() => Some("item is only defined in a subflow that forEach runs".to_owned()),
-            Some(root @ ("secret" | "totp")) => Some(format!("{root} may only be used in the value of a change step")),
+            Some(root @ ("secret" | "totp")) => {
+                Some(format!("{root} may only be used in the value of a change step"))
+            }
             _ => self.shape.follow(name).err(),
         }
     }
@@ -93,7 +102,14 @@ impl Known {
     fn trial(&self, template: &Template) -> Option<String> {
         let mut variables = Map::new();
         for name in template.names() {
-            put(&mut variables, name, self.shape.follow(name).map(Shape::example).unwrap_or_else(|_| Shape::Text.example()));
+            put(
+                &mut variables,
+                name,
+                self.shape
+                    .follow(name)
+                    .map(Shape::example)
+                    .unwrap_or_else(|_| Shape::Text.example()),
+            );
         }
         match template.render_variables(&variables) {
             Err(error @ TemplateError::Value(_)) => Some(error.to_string()),

@@ -34,8 +34,14 @@ pub(super) fn texts(step: &Step) -> Vec<Text<'_>> {
         StepType::Outcome => Some(("message", &step.message)),
         _ => None,
     };
-    let own = own.and_then(|(at, source)| Some(Text { at, source: source.as_deref()?, is_value: step.type_ == StepType::Change }));
-    let commit = step.commit.as_ref().map(|commit| Text { at: "commit.identify.contains", source: &commit.identify.contains, is_value: false });
+    let own = own.and_then(|(at, source)| {
+        Some(Text { at, source: source.as_deref()?, is_value: step.type_ == StepType::Change })
+    });
+    let commit = step.commit.as_ref().map(|commit| Text {
+        at: "commit.identify.contains",
+        source: &commit.identify.contains,
+        is_value: false,
+    });
     own.into_iter().chain(commit).collect()
 }
 
@@ -56,9 +62,17 @@ pub(super) fn expressions(step: &Step) -> Vec<Expression<'_>> {
 
 /// The alternatives of `selectors` and `commit.identify.selectors`.
 pub(super) fn alternatives(step: &Step) -> Vec<Alternative<'_>> {
-    let own = step.selectors.iter().enumerate().map(|(i, chain)| Alternative { at: format!("selectors[{i}]"), chain });
+    let own = step
+        .selectors
+        .iter()
+        .enumerate()
+        .map(|(i, chain)| Alternative { at: format!("selectors[{i}]"), chain });
     let identify = step.commit.iter().flat_map(|commit| &commit.identify.selectors).enumerate();
-    own.chain(identify.map(|(i, chain)| Alternative { at: format!("commit.identify.selectors[{i}]"), chain })).collect()
+    own.chain(
+        identify
+            .map(|(i, chain)| Alternative { at: format!("commit.identify.selectors[{i}]"), chain }),
+    )
+    .collect()
 }
 
 /// Whether it chooses rows.
@@ -68,18 +82,30 @@ pub(super) fn reads_table(step: &Step) -> bool {
 
 /// Every other text of the step, with its place: those in which templates are not worked out.
 pub(super) fn plain_texts(step: &Step) -> Vec<(String, String)> {
-    let known: Vec<_> = texts(step).iter().map(|text| text.at).chain(expressions(step).iter().map(|expression| expression.at)).collect();
+    let known: Vec<_> = texts(step)
+        .iter()
+        .map(|text| text.at)
+        .chain(expressions(step).iter().map(|expression| expression.at))
+        .collect();
     let mut all = Vec::new();
     collect(String::new(), &serde_json::to_value(step).unwrap_or_default(), &mut all);
-    all.retain(|(at, _)| !known.contains(&at.as_str()) && !at.starts_with("selectors") && !at.starts_with("commit.identify.selectors"));
+    all.retain(|(at, _)| {
+        !known.contains(&at.as_str())
+            && !at.starts_with("selectors")
+            && !at.starts_with("commit.identify.selectors")
+    });
     all
 }
 
 fn collect(at: String, value: &Value, all: &mut Vec<(String, String)>) {
     match value {
         Value::String(text) => all.push((at, text.clone())),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| collect(format!("{at}[{i}]"), item, all)),
-        Value::Object(map) => map.iter().for_each(|(key, value)| collect(if at.is_empty() { key.clone() } else { format!("{at}.{key}") }, value, all)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| collect(format!("{at}[{i}]"), item, all))
+        }
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            collect(if at.is_empty() { key.clone() } else { format!("{at}.{key}") }, value, all)
+        }),
         _ => {}
     }
 }

@@ -53,14 +53,20 @@ impl Shape {
                     let known = parts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                     match (parent.as_str(), known.as_str()) {
                         ("", known) => format!("{path} is not defined here; there are {known}"),
-                        ("fields", "") => format!("{path} is not extracted by an earlier step; nothing is"),
-                        ("fields", known) => format!("{path} is not extracted by an earlier step; {known} are"),
+                        ("fields", "") => {
+                            format!("{path} is not extracted by an earlier step; nothing is")
+                        }
+                        ("fields", known) => {
+                            format!("{path} is not extracted by an earlier step; {known} are")
+                        }
                         (parent, known) => format!("{path} is not defined; {parent} has {known}"),
                     }
                 })?,
                 Self::Text => return Err(format!("{parent} is a text, so there is no {path}")),
                 Self::List(_) => {
-                    return Err(format!("{parent} is a list, so there is no {path}; go through it with forEach, or in a condition with {parent}.exists(x, …)"));
+                    return Err(format!(
+                        "{parent} is a list, so there is no {path}; go through it with forEach, or in a condition with {parent}.exists(x, …)"
+                    ));
                 }
             };
         }
@@ -72,7 +78,11 @@ impl Shape {
         match self {
             Self::Any | Self::Text => json!("2026-01-02"),
             Self::Open => json!({}),
-            Self::Parts(parts) => parts.iter().map(|(name, shape)| (name.clone(), shape.example())).collect::<Map<_, _>>().into(),
+            Self::Parts(parts) => parts
+                .iter()
+                .map(|(name, shape)| (name.clone(), shape.example()))
+                .collect::<Map<_, _>>()
+                .into(),
             Self::List(item) => json!([item.example()]),
         }
     }

@@ -20,7 +20,8 @@ fn findings(spec: &Value) -> Vec<Finding> {
 fn with(flow: &str, steps: &str) -> Value {
     let mut spec = good();
     let steps: Value = serde_yaml::from_str(steps).unwrap_or_else(|e| panic!("{steps}: {e}"));
-    let (parent, name) = flow.split_once('.').map_or((None, flow), |(parent, name)| (Some(parent), name));
+    let (parent, name) =
+        flow.split_once('.').map_or((None, flow), |(parent, name)| (Some(parent), name));
     let flows = &mut spec["flows"];
     let parent = if let Some(parent) = parent { &mut flows[parent] } else { flows };
     parent[name] = json!({"steps": steps});
@@ -32,7 +33,9 @@ fn with_validation(steps: &str) -> Value {
     let mut spec = with("validation", steps);
     spec["proof"] = json!("true");
     if !steps.contains("look-at-order") {
-        spec["flows"]["subflows"].as_object_mut().and_then(|subflows| subflows.remove("look-at-order"));
+        spec["flows"]["subflows"]
+            .as_object_mut()
+            .and_then(|subflows| subflows.remove("look-at-order"));
     }
     spec
 }
@@ -64,9 +67,17 @@ fn the_short_text_holds_the_errors_and_how_many_more() {
     let all = |severity, n| (0..n).map(|i| finding(severity, i)).collect::<Vec<_>>();
     assert_eq!(errors(&[]), None);
     assert_eq!(errors(&all(Severity::Warning, 3)), None);
-    assert_eq!(errors(&all(Severity::Error, 1)).as_deref(), Some("flows.login.steps[0]: is wrong in a way that takes some words to tell"));
+    assert_eq!(
+        errors(&all(Severity::Error, 1)).as_deref(),
+        Some("flows.login.steps[0]: is wrong in a way that takes some words to tell")
+    );
     let text = errors(&all(Severity::Error, 40)).unwrap_or_default();
-    assert!(text.ends_with("; and 33 more") && text.matches("flows.login").count() == 7 && text.len() <= 520, "{text}");
+    assert!(
+        text.ends_with("; and 33 more")
+            && text.matches("flows.login").count() == 7
+            && text.len() <= 520,
+        "{text}"
+    );
     let long = Finding { message: "x".repeat(2000), ..finding(Severity::Error, 0) };
     assert_eq!(errors(&[long]).map(|text| text.chars().count()), Some(500));
 }

@@ -13,7 +13,9 @@ use super::{
     shape::Shape,
     step,
 };
-use crate::flow::{condition::Condition, kind::FlowKind, outcome, step_name::step_name, template::Template};
+use crate::flow::{
+    condition::Condition, kind::FlowKind, outcome, step_name::step_name, template::Template,
+};
 
 /// Subflows within subflows at most.
 const MAX_DEPTH: usize = 3;
@@ -54,7 +56,14 @@ struct Place<'a> {
 impl<'a> Walk<'a> {
     /// Walks through everything.
     pub fn over(spec: &'a FnoProviderSpec) -> Report {
-        let mut walk = Self { spec, report: Report::default(), checked: HashSet::new(), used: BTreeSet::new(), walked: 0, entry: Entry::default() };
+        let mut walk = Self {
+            spec,
+            report: Report::default(),
+            checked: HashSet::new(),
+            used: BTreeSet::new(),
+            walked: 0,
+            entry: Entry::default(),
+        };
         let mut extracted = BTreeMap::new();
         for kind in FlowKind::ALL {
             if let Some(flow) = kind.of(&spec.flows) {
@@ -89,7 +98,8 @@ impl<'a> Walk<'a> {
         }
         if kind.is_for_job() && !ends {
             let sentence = "the last step must be an outcome without when, for all that the outcomes before it do not match";
-            self.report.error(format!("{path}.steps[{}]", flow.steps.len().saturating_sub(1)), sentence);
+            self.report
+                .error(format!("{path}.steps[{}]", flow.steps.len().saturating_sub(1)), sentence);
         }
         if kind == FlowKind::Cancellation {
             self.entry.commit.finish(&path, &mut self.report);
@@ -100,9 +110,16 @@ impl<'a> Walk<'a> {
         if !self.entry.uses_secret {
             self.report.error(path, "the login flow types no user name and no password: use {{ secret.username }} and {{ secret.password }} in change steps");
         }
-        match (self.entry.uses_totp, self.spec.accounts.iter().filter(|account| account.totp.is_some()).count()) {
-            (true, 0) => self.report.warning(path, "the login flow types {{ totp }}, but no account has totp"),
-            (false, 1..) => self.report.warning(path, "an account has totp, but the login flow never types {{ totp }}"),
+        match (
+            self.entry.uses_totp,
+            self.spec.accounts.iter().filter(|account| account.totp.is_some()).count(),
+        ) {
+            (true, 0) => self
+                .report
+                .warning(path, "the login flow types {{ totp }}, but no account has totp"),
+            (false, 1..) => self
+                .report
+                .warning(path, "an account has totp, but the login flow never types {{ totp }}"),
             _ => {}
         }
     }
@@ -117,12 +134,18 @@ impl<'a> Walk<'a> {
             let path = format!("{}.steps[{i}]", place.path);
             self.walked += 1;
             if self.walked > MAX_STEPS {
-                self.report.error("flows", "the flows run more than 2000 steps, subflows included: that is too many");
+                self.report.error(
+                    "flows",
+                    "the flows run more than 2000 steps, subflows included: that is too many",
+                );
                 return true;
             }
             // Only the first such step is told, but all are looked at, so that everything is known at once.
             if ends && !std::mem::replace(&mut unreachable, true) {
-                self.report.error(&path, "this step is never reached: the one before it always ends the flow");
+                self.report.error(
+                    &path,
+                    "this step is never reached: the one before it always ends the flow",
+                );
             }
             ends |= self.step(step, &path, place);
         }
@@ -133,7 +156,10 @@ impl<'a> Walk<'a> {
         let mut places = BTreeMap::new();
         for (i, step) in flow.steps.iter().enumerate() {
             if let Some(first) = places.insert(step_name(i, step), i) {
-                self.report.error(format!("{path}.steps[{i}].name"), format!("steps[{first}] is called {} too", step_name(i, step)));
+                self.report.error(
+                    format!("{path}.steps[{i}].name"),
+                    format!("steps[{first}] is called {} too", step_name(i, step)),
+                );
             }
         }
     }
@@ -147,11 +173,20 @@ impl<'a> Walk<'a> {
         }
         self.secrets(step, path);
         if let Some(kind) = self.entry.kind {
-            names::check(step, path, &Known::new(kind, &self.entry.fields, place.item.as_ref()), &mut self.report);
+            names::check(
+                step,
+                path,
+                &Known::new(kind, &self.entry.fields, place.item.as_ref()),
+                &mut self.report,
+            );
         }
         match self.entry.kind {
-            Some(FlowKind::Cancellation) => self.entry.commit.step(step, !place.stack.is_empty(), path, &mut self.report),
-            _ if step.commit.is_some() => self.report.error(format!("{path}.commit"), "commit belongs into the cancellation flow only"),
+            Some(FlowKind::Cancellation) => {
+                self.entry.commit.step(step, !place.stack.is_empty(), path, &mut self.report)
+            }
+            _ if step.commit.is_some() => self
+                .report
+                .error(format!("{path}.commit"), "commit belongs into the cancellation flow only"),
             _ => {}
         }
         match step.type_ {
@@ -175,11 +210,19 @@ impl<'a> Walk<'a> {
 
     fn outcome(&mut self, step: &Step, path: &str) -> bool {
         self.entry.asks = true;
-        let closed = self.entry.kind.and_then(|kind| outcome::closed_codes(kind).map(|codes| (kind, codes)));
+        let closed =
+            self.entry.kind.and_then(|kind| outcome::closed_codes(kind).map(|codes| (kind, codes)));
         if let (Some(code), Some((kind, codes))) = (&step.code, closed)
             && !codes.contains(&code.as_str())
         {
-            self.report.error(format!("{path}.code"), format!("{code} is no outcome of the {} flow: it has {}", kind.as_str(), codes.join(", ")));
+            self.report.error(
+                format!("{path}.code"),
+                format!(
+                    "{code} is no outcome of the {} flow: it has {}",
+                    kind.as_str(),
+                    codes.join(", ")
+                ),
+            );
         }
         step.when.is_none()
     }
@@ -188,18 +231,32 @@ impl<'a> Walk<'a> {
         let Some(name) = step.flow.as_deref() else { return false };
         let at = format!("{path}.flow");
         let Some((name, flow)) = self.spec.flows.subflows.get_key_value(name) else {
-            let known = self.spec.flows.subflows.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let there = if known.is_empty() { "there are none".to_owned() } else { format!("there are {known}") };
+            let known =
+                self.spec.flows.subflows.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let there = if known.is_empty() {
+                "there are none".to_owned()
+            } else {
+                format!("there are {known}")
+            };
             self.report.error(at, format!("there is no subflow {name}; {there}"));
             return false;
         };
         self.used.insert(name);
         if place.stack.contains(&name.as_str()) {
-            self.report.error(at, format!("subflow {name} runs itself: {} -> {name}", place.stack.join(" -> ")));
+            self.report.error(
+                at,
+                format!("subflow {name} runs itself: {} -> {name}", place.stack.join(" -> ")),
+            );
             return false;
         }
         if place.stack.len() == MAX_DEPTH {
-            self.report.error(at, format!("subflows may run each other three deep: {} -> {name} is one more", place.stack.join(" -> ")));
+            self.report.error(
+                at,
+                format!(
+                    "subflows may run each other three deep: {} -> {name} is one more",
+                    place.stack.join(" -> ")
+                ),
+            );
             return false;
         }
         let is_loop = step.type_ == StepType::ForEach;
@@ -221,18 +278,31 @@ impl<'a> Walk<'a> {
                 Some(Shape::Any)
             }
             (_, None) => {
-                self.report.error(format!("{path}.items"), format!("{items} is not extracted by an earlier step"));
+                self.report.error(
+                    format!("{path}.items"),
+                    format!("{items} is not extracted by an earlier step"),
+                );
                 Some(Shape::Any)
             }
         }
     }
 
     fn secrets(&mut self, step: &Step, path: &str) {
-        let Some(template) = step.value.as_deref().filter(|_| step.type_ == StepType::Change).and_then(|value| Template::parse(value).ok()) else { return };
+        let Some(template) = step
+            .value
+            .as_deref()
+            .filter(|_| step.type_ == StepType::Change)
+            .and_then(|value| Template::parse(value).ok())
+        else {
+            return;
+        };
         self.entry.uses_secret |= template.uses_secret();
         self.entry.uses_totp |= template.uses_totp();
         if template.uses_totp() && self.entry.kind.is_some_and(|kind| kind != FlowKind::Login) {
-            self.report.error(format!("{path}.value"), "totp may only be used in the login flow: a code is granted per login");
+            self.report.error(
+                format!("{path}.value"),
+                "totp may only be used in the login flow: a code is granted per login",
+            );
         }
     }
 
@@ -240,7 +310,10 @@ impl<'a> Walk<'a> {
     fn proof(&mut self, extracted: &BTreeMap<String, Shape>) {
         let Some(proof) = &self.spec.proof else {
             if self.spec.flows.cancellation.is_some() {
-                self.report.warning("proof", "without proof every unknown outcome of a cancellation waits for a person");
+                self.report.warning(
+                    "proof",
+                    "without proof every unknown outcome of a cancellation waits for a person",
+                );
             }
             return;
         };
@@ -250,8 +323,10 @@ impl<'a> Walk<'a> {
                 self.report.error("proof", "proof looks at what a validation extracted, not at the page: exists, text and count cannot be used in it");
             }
             Ok(condition) => {
-                let intent = Shape::texts(["at", "attempt", "evidenceSha256", "job", "podUid", "step"]);
-                let known = Known::new(FlowKind::Validation, extracted, None).with("intent", intent);
+                let intent =
+                    Shape::texts(["at", "attempt", "evidenceSha256", "job", "podUid", "step"]);
+                let known =
+                    Known::new(FlowKind::Validation, extracted, None).with("intent", intent);
                 if let Some(complaint) = known.condition(&condition) {
                     self.report.error("proof", complaint);
                 }

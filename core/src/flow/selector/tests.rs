@@ -14,15 +14,27 @@ fn every_notation_is_read_and_written() {
         (" input[name=\"q\"] ", Locator::Css("input[name=\"q\"]".to_owned()), "input[name=\"q\"]"),
         ("css/text", Locator::Css("text".to_owned()), "text"),
         ("css/text/x", Locator::Css("text/x".to_owned()), "css/text/x"),
-        ("xpath///*[@id=\"main\"]/li[2]", Locator::XPath("//*[@id=\"main\"]/li[2]".to_owned()), "xpath///*[@id=\"main\"]/li[2]"),
+        (
+            "xpath///*[@id=\"main\"]/li[2]",
+            Locator::XPath("//*[@id=\"main\"]/li[2]".to_owned()),
+            "xpath///*[@id=\"main\"]/li[2]",
+        ),
         ("xpath///a[.='\\']", Locator::XPath("//a[.='\\']".to_owned()), "xpath///a[.='\\']"),
         ("text/ Log \u{a0} in ", Locator::Text("Log in".to_owned()), "text/Log in"),
         ("pierce/#shadow > b", Locator::Pierce("#shadow > b".to_owned()), "pierce/#shadow > b"),
         ("aria/Log in", aria("Log in", ""), "aria/Log in"),
         ("aria/Log in[role=\"button\"]", aria("Log in", "button"), "aria/Log in[role=\"button\"]"),
         ("aria/[role='img']", aria("", "img"), "aria/[role=\"img\"]"),
-        ("aria/[name=\"say \\\"[a]\\\"\"]", aria("say \"[a]\"", ""), "aria/[name=\"say \\\"[a]\\\"\"]"),
-        ("aria/Log in[ role = \"button\" ]", aria("Log in", "button"), "aria/Log in[role=\"button\"]"),
+        (
+            "aria/[name=\"say \\\"[a]\\\"\"]",
+            aria("say \"[a]\"", ""),
+            "aria/[name=\"say \\\"[a]\\\"\"]",
+        ),
+        (
+            "aria/Log in[ role = \"button\" ]",
+            aria("Log in", "button"),
+            "aria/Log in[role=\"button\"]",
+        ),
         ("a[title='it\\'s']", Locator::Css("a[title='it\\'s']".to_owned()), "a[title='it\\'s']"),
     ] {
         let locator = Locator::parse(selector);
@@ -70,26 +82,51 @@ fn templates_in_selectors_are_worked_out() {
     for (selector, expected) in [
         ("#plain", "#plain"),
         ("text/{{ params.circuitNumber }}", "text/B-1 (old)"),
-        ("aria/Open {{ params.circuitNumber }}[role=\"link\"]", "aria/Open B-1 (old)[role=\"link\"]"),
+        (
+            "aria/Open {{ params.circuitNumber }}[role=\"link\"]",
+            "aria/Open B-1 (old)[role=\"link\"]",
+        ),
         ("tr[data-id=\"{{ params.circuitNumber }}\"] button", "tr[data-id=\"B-1 (old)\"] button"),
-        ("xpath///tr[td[normalize-space()='{{ params.circuitNumber | lower }}']]//a", "xpath///tr[td[normalize-space()='b-1 (old)']]//a"),
-        ("xpath///tr[td='{{ params.circuitNumber }}' and td='{{ params.circuitNumber }}']", "xpath///tr[td='B-1 (old)' and td='B-1 (old)']"),
+        (
+            "xpath///tr[td[normalize-space()='{{ params.circuitNumber | lower }}']]//a",
+            "xpath///tr[td[normalize-space()='b-1 (old)']]//a",
+        ),
+        (
+            "xpath///tr[td='{{ params.circuitNumber }}' and td='{{ params.circuitNumber }}']",
+            "xpath///tr[td='B-1 (old)' and td='B-1 (old)']",
+        ),
     ] {
-        assert_eq!(Chain::render(&[selector], &scope("B-1 (old)")).map(|c| c.to_string()).as_deref(), Ok(expected), "{selector}");
+        assert_eq!(
+            Chain::render(&[selector], &scope("B-1 (old)")).map(|c| c.to_string()).as_deref(),
+            Ok(expected),
+            "{selector}"
+        );
     }
 }
 
 #[test]
 fn a_value_can_not_change_what_a_selector_means() {
     for (selector, circuit, expected) in [
-        ("xpath///tr[td='{{ params.circuitNumber }}']", "x' or '1'='1", "params.circuitNumber may not be put into a selector: it holds '\\''"),
+        (
+            "xpath///tr[td='{{ params.circuitNumber }}']",
+            "x' or '1'='1",
+            "params.circuitNumber may not be put into a selector: it holds '\\''",
+        ),
         ("tr[id=\"{{ params.circuitNumber }}\"]", "x\"],tr[id=\"y", "it holds '\"'"),
         ("tr[id=\"{{ params.circuitNumber }}\"]", "x\\", "it holds '\\\\'"),
         ("aria/{{ params.circuitNumber }}", "x[role=\"link\"]", "it holds '\"'"),
         ("text/{{ params.circuitNumber }}", "", "is empty"),
         ("#line-{{ params.circuitNumber }}", "B.1", "put the text with {{ … }} into quotes"),
-        ("a[title='it\\'s'] #{{ params.circuitNumber }}", "B1", "put the text with {{ … }} into quotes"),
-        ("xpath///tr[td='\\'][{{ params.circuitNumber }}]", "1", "put the text with {{ … }} into quotes"),
+        (
+            "a[title='it\\'s'] #{{ params.circuitNumber }}",
+            "B1",
+            "put the text with {{ … }} into quotes",
+        ),
+        (
+            "xpath///tr[td='\\'][{{ params.circuitNumber }}]",
+            "1",
+            "put the text with {{ … }} into quotes",
+        ),
         ("text/{{ secret.password }}", "B1", "must not use secret or totp"),
         ("text/{{ params.other }}", "B1", "params.other is not defined"),
         ("text/{{ params.other", "B1", "not a template"),
@@ -101,8 +138,13 @@ fn a_value_can_not_change_what_a_selector_means() {
 
 #[test]
 fn templates_are_told_for_the_linter() {
-    let names = |parts: &[&str]| templates(parts).map(|t| t.iter().flat_map(|t| t.names().clone()).collect::<Vec<_>>());
-    assert_eq!(names(&["#a", "text/{{ params.a }}", "b[x='{{ fields.b }}']"]), Ok(vec!["params.a".to_owned(), "fields.b".to_owned()]));
+    let names = |parts: &[&str]| {
+        templates(parts).map(|t| t.iter().flat_map(|t| t.names().clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        names(&["#a", "text/{{ params.a }}", "b[x='{{ fields.b }}']"]),
+        Ok(vec!["params.a".to_owned(), "fields.b".to_owned()])
+    );
     assert_eq!(names(&["#a"]), Ok(vec![]));
     assert!(names(&["a[x='{{ fields.b }}'"]).is_err());
     assert!(names(&["#{{ fields.b }}"]).is_err());

@@ -58,8 +58,14 @@ fn what_is_not_allowed_is_refused_with_a_sentence() {
         ("{{ params.x | tojson }}", "there is no filter tojson; filters are date, default"),
         ("{{ params.x|lower|join(',') }}", "there is no filter join"),
         ("{{ params.x is defined }}", "tests (is …) may not be used"),
-        ("{{ params.circuitNo }}", "params.circuitNo is not defined; params has circuitNumber, date"),
-        ("{{ fields.servce.status }}", "fields.servce is not defined; fields has names, nothing, service"),
+        (
+            "{{ params.circuitNo }}",
+            "params.circuitNo is not defined; params has circuitNumber, date",
+        ),
+        (
+            "{{ fields.servce.status }}",
+            "fields.servce is not defined; fields has names, nothing, service",
+        ),
         ("{{ param.x }}", "param is not defined; there are fields, page, params, provider"),
         ("{{ job.name }}", "job is not defined"),
         ("{{ params.nope | upper }}", "params.nope is not defined"),
@@ -83,7 +89,10 @@ fn a_null_field_counts_as_undefined() {
 
 #[test]
 fn an_endless_text_runs_out_of_fuel() {
-    assert_eq!(render(&format!("{{{{ '{}' * 100000 }}}}", "x".repeat(100))), Err(TemplateError::Value("it takes too long".to_owned())));
+    assert_eq!(
+        render(&format!("{{{{ '{}' * 100000 }}}}", "x".repeat(100))),
+        Err(TemplateError::Value("it takes too long".to_owned()))
+    );
 }
 
 /// What 4000 characters can do to a parser that works itself down the stack, on a thread with the stack of a test.
@@ -110,13 +119,18 @@ fn large_texts_are_refused_before_they_are_parsed() {
 
 #[test]
 fn names_are_told() {
-    let template = Template::parse("{{ params.a ~ fields.b.c | default(params.d) }} {{ 'params.e' }}");
+    let template =
+        Template::parse("{{ params.a ~ fields.b.c | default(params.d) }} {{ 'params.e' }}");
     let names: Vec<_> = template.map(|t| t.names().iter().cloned().collect()).unwrap_or_default();
     assert_eq!(names, ["fields.b.c", "params.a", "params.d"]);
 }
 
 fn secrets(totp: Option<&str>) -> SecretValues {
-    SecretValues { username: "anna".into(), password: "hunter2 | {{ x }}".into(), totp: totp.map(Into::into) }
+    SecretValues {
+        username: "anna".into(),
+        password: "hunter2 | {{ x }}".into(),
+        totp: totp.map(Into::into),
+    }
 }
 
 fn render_secret(source: &str, totp: Option<&str>) -> Result<String, TemplateError> {
@@ -148,7 +162,11 @@ fn a_template_knows_its_secrets() {
         ("secret totp", false, false),
     ] {
         let template = Template::parse(source);
-        assert_eq!(template.map(|t| (t.uses_secret(), t.uses_totp(), t.is_secret())), Ok((secret, totp, secret || totp)), "{source}");
+        assert_eq!(
+            template.map(|t| (t.uses_secret(), t.uses_totp(), t.is_secret())),
+            Ok((secret, totp, secret || totp)),
+            "{source}"
+        );
     }
 }
 
@@ -170,8 +188,14 @@ fn errors_never_hold_a_secret() {
         "{{ params.a ~ totp }}",
     ] {
         let error = render_secret(source, Some("123456"));
-        let shown = format!("{error:?} {}", error.as_ref().err().map(ToString::to_string).unwrap_or_default());
-        assert!(error.is_err() && !shown.contains("hunter2") && !shown.contains("123456"), "{source}: {shown}");
+        let shown = format!(
+            "{error:?} {}",
+            error.as_ref().err().map(ToString::to_string).unwrap_or_default()
+        );
+        assert!(
+            error.is_err() && !shown.contains("hunter2") && !shown.contains("123456"),
+            "{source}: {shown}"
+        );
     }
     assert_eq!(
         render_secret("{{ secret.pasword }}", None).map_err(|e| e.to_string()),

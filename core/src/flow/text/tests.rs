@@ -5,7 +5,12 @@ use super::*;
 
 #[test]
 fn white_space_is_folded() {
-    for (text, expected) in [("", ""), ("  a \n\t b\u{a0}\u{a0}c ", "a b c"), ("B-\u{200b}12\u{ad}3\u{feff}", "B-123"), ("\u{3000}x", "x")] {
+    for (text, expected) in [
+        ("", ""),
+        ("  a \n\t b\u{a0}\u{a0}c ", "a b c"),
+        ("B-\u{200b}12\u{ad}3\u{feff}", "B-123"),
+        ("\u{3000}x", "x"),
+    ] {
         assert_eq!(fold(text), expected);
     }
 }
@@ -84,7 +89,11 @@ fn a_pattern_gives_its_group() {
         ("(a)(b)?", Some(2), "a", None),
         ("x", None, "a", None),
     ] {
-        assert_eq!(Pattern::parse(regex, group).map(|p| p.capture(text).map(str::to_owned)), Ok(expected.map(str::to_owned)), "{regex}");
+        assert_eq!(
+            Pattern::parse(regex, group).map(|p| p.capture(text).map(str::to_owned)),
+            Ok(expected.map(str::to_owned)),
+            "{regex}"
+        );
     }
 }
 
@@ -104,7 +113,11 @@ fn a_wrong_pattern_is_refused() {
 
 #[test]
 fn a_reading_goes_by_its_step() {
-    let step = |regex: Option<&str>, normalize| Step { regex: regex.map(str::to_owned), normalize, ..Step::of(StepType::Extract) };
+    let step = |regex: Option<&str>, normalize| Step {
+        regex: regex.map(str::to_owned),
+        normalize,
+        ..Step::of(StepType::Extract)
+    };
     for (step, raw, expected) in [
         (step(None, None), " Active\n now ", Ok(Some("Active now"))),
         (step(None, None), "  ", Ok(None)),

@@ -9,9 +9,14 @@ use crate::world::{Scene, account, batch, job, jobs, names, sizes};
 fn the_account_that_can_log_in_soonest_is_taken_then_the_one_longest_unused() {
     let mut scene = Scene::octotel(jobs(1));
     let step = (crate::world::START + 60) / 30;
-    let totp = |name: &str, last_step| fno_core::plan::AccountView { totp_period: Some(30), last_step: Some(last_step), ..account(name) };
+    let totp = |name: &str, last_step| fno_core::plan::AccountView {
+        totp_period: Some(30),
+        last_step: Some(last_step),
+        ..account(name)
+    };
     scene.providers[0].login_seconds = Some(10.0);
-    scene.providers[0].accounts = vec![totp("just-used", step), totp("used", step - 1), totp("rested", step - 9)];
+    scene.providers[0].accounts =
+        vec![totp("just-used", step), totp("used", step - 1), totp("rested", step - 9)];
     let taken = |scene: &Scene| scene.plan().create[0].spec.account.clone();
     assert_eq!(taken(&scene), "rested");
     scene.batches.push(batch("octotel-1", "rested", &["other"]));
@@ -34,7 +39,11 @@ fn an_account_on_trial_gets_one_batch() {
     scene.providers[0].accounts[0].gate = Gate::Trial;
     let plan = scene.plan();
     assert_eq!(sizes(&plan), [50]);
-    assert!(plan.waits.values().all(|b| b.reason == Reason::WaitingForSession && b.message.contains("on trial")));
+    assert!(
+        plan.waits
+            .values()
+            .all(|b| b.reason == Reason::WaitingForSession && b.message.contains("on trial"))
+    );
     scene.carry_out(&plan);
     let plan = scene.plan();
     assert!(plan.create.is_empty());
@@ -57,11 +66,17 @@ fn a_flow_on_trial_lets_one_harmless_job_through_as_a_canary() {
     let plan = scene.plan();
     assert_eq!(plan.create.len(), 1);
     assert_eq!(names(&plan, 0), ["look"]);
-    assert!(plan.waits.values().all(|b| b.reason == Reason::WaitingForSession && b.message.contains("goes first")), "{plan:?}");
+    assert!(
+        plan.waits
+            .values()
+            .all(|b| b.reason == Reason::WaitingForSession && b.message.contains("goes first")),
+        "{plan:?}"
+    );
 
     scene.carry_out(&plan);
     assert!(scene.plan().create.is_empty(), "until the canary is back");
 
-    let only_a_cancellation = Scene { jobs: vec![scene.jobs[0].clone()], batches: Vec::new(), ..scene };
+    let only_a_cancellation =
+        Scene { jobs: vec![scene.jobs[0].clone()], batches: Vec::new(), ..scene };
     assert_eq!(names(&only_a_cancellation.plan(), 0), ["cancel"]);
 }

@@ -26,10 +26,17 @@ fn a_full_queue_leaves_at_once() {
 
 #[test]
 fn a_queue_is_full_when_the_session_would_not_live_longer() {
-    let lifetime = |p: &mut fno_crds::FnoProviderSpec| p.session.max_lifetime = Duration::from_secs(120);
+    let lifetime =
+        |p: &mut fno_crds::FnoProviderSpec| p.session.max_lifetime = Duration::from_secs(120);
     // 90 % of 120 s without 10 s of login is 98 s: 19 jobs of 5 s.
-    assert_eq!(Scene::new(vec![with(provider("octotel"), lifetime)], jobs(18)).plan().create.len(), 0);
-    assert_eq!(sizes(&Scene::new(vec![with(provider("octotel"), lifetime)], jobs(19)).plan()), [19]);
+    assert_eq!(
+        Scene::new(vec![with(provider("octotel"), lifetime)], jobs(18)).plan().create.len(),
+        0
+    );
+    assert_eq!(
+        sizes(&Scene::new(vec![with(provider("octotel"), lifetime)], jobs(19)).plan()),
+        [19]
+    );
 }
 
 #[test]
@@ -41,7 +48,8 @@ fn flush_sends_a_lingering_queue() {
 
 #[test]
 fn without_linger_a_job_leaves_at_once() {
-    let scene = Scene { now: at(-1), ..Scene::new(vec![provider("octotel")], jobs(1)) }.with(|p| p.batching.linger = Duration::from_secs(0));
+    let scene = Scene { now: at(-1), ..Scene::new(vec![provider("octotel")], jobs(1)) }
+        .with(|p| p.batching.linger = Duration::from_secs(0));
     assert_eq!(sizes(&scene.plan()), [1]);
 }
 
@@ -51,7 +59,8 @@ fn a_deadline_that_presses_does_not_let_the_queue_linger() {
     let scene = |deadline| {
         let mut urgent = job("a");
         urgent.deadline = Some(at(deadline));
-        Scene::new(vec![provider("octotel")], vec![urgent]).with(|p| p.batching.linger = Duration::from_secs(60))
+        Scene::new(vec![provider("octotel")], vec![urgent])
+            .with(|p| p.batching.linger = Duration::from_secs(60))
     };
     assert_eq!(sizes(&scene(75).plan()), [1]);
     let calm = scene(85).plan();
@@ -63,7 +72,8 @@ fn a_deadline_that_presses_does_not_let_the_queue_linger() {
 fn linger_counts_from_when_the_job_could_first_have_gone() {
     let mut due_later = job("a");
     due_later.not_before = Some(at(100));
-    let mut scene = Scene { now: at(101), ..Scene::new(vec![provider("octotel")], vec![due_later]) };
+    let mut scene =
+        Scene { now: at(101), ..Scene::new(vec![provider("octotel")], vec![due_later]) };
     assert_eq!(scene.plan().wake_at, Some(at(105)));
     scene.now = at(105);
     assert_eq!(sizes(&scene.plan()), [1]);

@@ -15,11 +15,18 @@ fn jobs_that_wait_are_counted_by_provider_and_reason() {
     let plan = scene.plan();
     let pending = pending(&scene.world(), &plan);
     let of = |name: &str| pending.get(&key(name)).cloned().unwrap_or_default();
-    assert_eq!(of("octotel").by_reason, [("Suspended".to_owned(), 1), ("WaitingForSession".to_owned(), 77)].into(), "39 of 116 leave");
+    assert_eq!(
+        of("octotel").by_reason,
+        [("Suspended".to_owned(), 1), ("WaitingForSession".to_owned(), 77)].into(),
+        "39 of 116 leave"
+    );
     assert_eq!(of("octotel").count, 78);
     assert_eq!(of("nobody").by_reason, [("ProviderNotFound".to_owned(), 1)].into());
     assert_eq!(of("idle").count, 0);
-    assert!(pending.contains_key(&Key { namespace: "fibre".to_owned(), name: "idle".to_owned() }), "so that an old count is overwritten");
+    assert!(
+        pending.contains_key(&Key { namespace: "fibre".to_owned(), name: "idle".to_owned() }),
+        "so that an old count is overwritten"
+    );
 }
 
 #[test]

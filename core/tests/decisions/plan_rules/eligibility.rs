@@ -3,7 +3,9 @@
 use fno_core::plan::Gate;
 use fno_crds::{Action, Reason, provider::Approval};
 
-use crate::world::{Scene, account, at, batch, blocked, job, jobs, key, names, provider, sizes, waits_for};
+use crate::world::{
+    Scene, account, at, batch, blocked, job, jobs, key, names, provider, sizes, waits_for,
+};
 
 #[test]
 fn each_thing_that_holds_a_job_back_has_its_reason() {
@@ -17,9 +19,15 @@ fn each_thing_that_holds_a_job_back_has_its_reason() {
             s.jobs[0].action = Action::Cancellation;
             *s = s.clone().with(|p| p.approval = Approval::Cancellations);
         }),
-        ("a provider that does not exist", Reason::ProviderNotFound, |s| s.jobs[0].provider = "nobody".to_owned()),
-        ("a provider of that name elsewhere", Reason::ProviderNotFound, |s| s.providers[0].key.namespace = "other".to_owned()),
-        ("a provider that cannot be used", Reason::FlowInvalid, |s| s.providers[0].blocked = Some(blocked(Reason::FlowInvalid))),
+        ("a provider that does not exist", Reason::ProviderNotFound, |s| {
+            s.jobs[0].provider = "nobody".to_owned()
+        }),
+        ("a provider of that name elsewhere", Reason::ProviderNotFound, |s| {
+            s.providers[0].key.namespace = "other".to_owned()
+        }),
+        ("a provider that cannot be used", Reason::FlowInvalid, |s| {
+            s.providers[0].blocked = Some(blocked(Reason::FlowInvalid))
+        }),
         ("the kill switch", Reason::CancellationsHeld, |s| {
             s.jobs[0].action = Action::Cancellation;
             *s = s.clone().with(|p| p.suspend_cancellations = true);
@@ -28,12 +36,24 @@ fn each_thing_that_holds_a_job_back_has_its_reason() {
             s.jobs[0].action = Action::Cancellation;
             s.providers[0].cancellations_blocked = Some(blocked(Reason::DailyLimitReached));
         }),
-        ("a circuit another job has armed", Reason::CircuitClaimed, |s| s.jobs[0].circuit = Some(blocked(Reason::CircuitClaimed))),
-        ("an open flow breaker", Reason::PortalChanged, |s| s.providers[0].flow_gate = Gate::Shut(blocked(Reason::PortalChanged))),
-        ("an open breaker of the only account", Reason::BreakerOpen, |s| s.providers[0].accounts[0].gate = Gate::Shut(blocked(Reason::BreakerOpen))),
-        ("a provider without accounts", Reason::ProviderNotReady, |s| s.providers[0].accounts.clear()),
-        ("a batch that has invited the job already", Reason::Batched, |s| s.batches.push(batch("octotel-1", "ops", &["a"]))),
-        ("no free session", Reason::WaitingForSession, |s| s.batches.push(batch("octotel-1", "ops", &["other"]))),
+        ("a circuit another job has armed", Reason::CircuitClaimed, |s| {
+            s.jobs[0].circuit = Some(blocked(Reason::CircuitClaimed))
+        }),
+        ("an open flow breaker", Reason::PortalChanged, |s| {
+            s.providers[0].flow_gate = Gate::Shut(blocked(Reason::PortalChanged))
+        }),
+        ("an open breaker of the only account", Reason::BreakerOpen, |s| {
+            s.providers[0].accounts[0].gate = Gate::Shut(blocked(Reason::BreakerOpen))
+        }),
+        ("a provider without accounts", Reason::ProviderNotReady, |s| {
+            s.providers[0].accounts.clear()
+        }),
+        ("a batch that has invited the job already", Reason::Batched, |s| {
+            s.batches.push(batch("octotel-1", "ops", &["a"]))
+        }),
+        ("no free session", Reason::WaitingForSession, |s| {
+            s.batches.push(batch("octotel-1", "ops", &["other"]))
+        }),
         ("no free runner", Reason::WaitingForRunner, |s| s.max_runners = 0),
     ];
     for (what, reason, change) in cases {
@@ -41,7 +61,10 @@ fn each_thing_that_holds_a_job_back_has_its_reason() {
         change(&mut scene);
         let plan = scene.plan();
         assert_eq!(waits_for(&plan, "a"), Some(reason), "{what}");
-        assert!(plan.create.is_empty() && plan.fail.is_empty() && plan.withdraw.is_empty(), "{what}");
+        assert!(
+            plan.create.is_empty() && plan.fail.is_empty() && plan.withdraw.is_empty(),
+            "{what}"
+        );
         assert!(!plan.waits[&key("a")].message.is_empty(), "{what}");
     }
     assert_eq!(sizes(&Scene::octotel(vec![job("a")]).plan()), [1], "nothing holds it back");
@@ -70,7 +93,8 @@ fn a_deadline_that_passed_ends_the_job_even_while_it_is_suspended() {
 
 #[test]
 fn a_cancellation_without_a_flow_fails_unless_somebody_suspended_it() {
-    let mut scene = Scene::octotel(vec![job("a"), job("b"), job("c")]).with(|p| p.flows.cancellation = None);
+    let mut scene =
+        Scene::octotel(vec![job("a"), job("b"), job("c")]).with(|p| p.flows.cancellation = None);
     scene.jobs[0].action = Action::Cancellation;
     scene.jobs[1].action = Action::Cancellation;
     scene.jobs[1].suspend = true;

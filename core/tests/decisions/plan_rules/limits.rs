@@ -9,15 +9,22 @@ use crate::world::{Scene, account, batch, jobs, reasons};
 fn each_limit_is_named_in_what_the_waiting_jobs_say() {
     let message = |scene: &Scene, reason| {
         let plan = scene.plan();
-        let Some(Blocked { reason: seen, message }) = plan.waits.values().next_back().cloned() else { panic!("somebody waits: {plan:?}") };
+        let Some(Blocked { reason: seen, message }) = plan.waits.values().next_back().cloned()
+        else {
+            panic!("somebody waits: {plan:?}")
+        };
         assert_eq!(seen, reason);
         message
     };
     let session = Scene::octotel(jobs(120));
-    assert!(message(&session, Reason::WaitingForSession).contains("session.maxSessionsPerAccount (1)"));
+    assert!(
+        message(&session, Reason::WaitingForSession).contains("session.maxSessionsPerAccount (1)")
+    );
 
     let mut batches = Scene::octotel(jobs(300)).with(|p| p.session.max_sessions_per_account = 20);
-    assert!(message(&batches, Reason::WaitingForSession).contains("batching.maxConcurrentBatches (3)"));
+    assert!(
+        message(&batches, Reason::WaitingForSession).contains("batching.maxConcurrentBatches (3)")
+    );
     batches.max_runners = 2;
     assert!(message(&batches, Reason::WaitingForRunner).contains("All 2 runner Pods"));
 

@@ -9,7 +9,11 @@ fn the_name_follows_from_the_jobs_their_versions_and_the_account() {
     let first = name(&scene);
     assert_eq!(first, name(&scene.clone()), "the same world, the same name");
     let digits = first.name.strip_prefix("octotel-").expect("the provider's name in front");
-    assert!(digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()), "{digits}");
+    assert!(
+        digits.len() == 8
+            && digits.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
+        "{digits}"
+    );
 
     let mut changed = scene.clone();
     changed.jobs[1].resource_version = "2".to_owned();
@@ -28,7 +32,8 @@ fn a_name_in_use_is_not_used_again() {
     let mut scene = Scene::octotel(jobs(2));
     let first = scene.plan();
     scene.carry_out(&first);
-    (scene.batches[0].finished, scene.batches[0].holds_session, scene.batches[0].holds_runner) = (true, false, false);
+    (scene.batches[0].finished, scene.batches[0].holds_session, scene.batches[0].holds_runner) =
+        (true, false, false);
     let second = scene.plan();
     assert_eq!(second.create.len(), 1);
     assert_ne!(first.create[0].key, second.create[0].key);

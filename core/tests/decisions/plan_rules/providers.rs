@@ -5,7 +5,9 @@ use fno_crds::{Duration, Reason};
 use crate::world::{Scene, at, batch, job, jobs, provider, reasons, sizes, with};
 
 fn four_providers(per_provider: usize) -> Scene {
-    let providers: Vec<_> = ["evotel", "mfn", "octotel", "openserve"].map(|name| with(provider(name), |p| p.session.max_sessions_per_account = 20)).into();
+    let providers: Vec<_> = ["evotel", "mfn", "octotel", "openserve"]
+        .map(|name| with(provider(name), |p| p.session.max_sessions_per_account = 20))
+        .into();
     let jobs = providers
         .iter()
         .flat_map(|provider| {
@@ -25,7 +27,8 @@ fn runners_are_shared_evenly_and_every_provider_gets_one() {
     let mut scene = four_providers(150);
     scene.max_runners = 5;
     let plan = scene.plan();
-    let mut by_provider: Vec<&str> = plan.create.iter().map(|batch| batch.spec.provider.as_str()).collect();
+    let mut by_provider: Vec<&str> =
+        plan.create.iter().map(|batch| batch.spec.provider.as_str()).collect();
     by_provider.sort_unstable();
     assert_eq!(by_provider, ["evotel", "evotel", "mfn", "octotel", "openserve"]);
     assert_eq!(reasons(&plan).keys().collect::<Vec<_>>(), [&Reason::WaitingForRunner]);
@@ -34,10 +37,12 @@ fn runners_are_shared_evenly_and_every_provider_gets_one() {
 #[test]
 fn who_has_the_most_runners_gets_the_next_one_last() {
     let mut scene = four_providers(150);
-    scene.providers[2] = with(scene.providers[2].clone(), |p| p.batching.max_concurrent_batches = 10);
+    scene.providers[2] =
+        with(scene.providers[2].clone(), |p| p.batching.max_concurrent_batches = 10);
     scene.batches = (0..3).map(|i| batch(&format!("octotel-{i}"), "ops", &["other"])).collect();
     scene.max_runners = 6;
-    let mut providers: Vec<String> = scene.plan().create.iter().map(|batch| batch.spec.provider.clone()).collect();
+    let mut providers: Vec<String> =
+        scene.plan().create.iter().map(|batch| batch.spec.provider.clone()).collect();
     providers.sort_unstable();
     assert_eq!(providers, ["evotel", "mfn", "openserve"]);
 }
@@ -50,14 +55,22 @@ fn a_stream_of_urgent_jobs_delays_others_but_does_not_starve_them() {
     let at_wait = |scene: &mut Scene, waited: i64| {
         for job in &mut scene.jobs {
             let urgent = job.provider == "octotel";
-            (job.priority, job.eligible_since) =
-                if urgent { (100, scene.now) } else { (0, scene.now.checked_sub(jiff::SignedDuration::from_secs(waited)).expect("a time")) };
+            (job.priority, job.eligible_since) = if urgent {
+                (100, scene.now)
+            } else {
+                (0, scene.now.checked_sub(jiff::SignedDuration::from_secs(waited)).expect("a time"))
+            };
         }
         scene.clone().with(|p| p.batching.linger = Duration::from_secs(0)).plan()
     };
-    scene.providers[2] = with(scene.providers[2].clone(), |p| p.batching.linger = Duration::from_secs(0));
+    scene.providers[2] =
+        with(scene.providers[2].clone(), |p| p.batching.linger = Duration::from_secs(0));
     assert_eq!(at_wait(&mut scene, 500).create[0].spec.provider, "octotel");
-    assert_eq!(at_wait(&mut scene, 601).create[0].spec.provider, "mfn", "100 points of priority weigh ten minutes");
+    assert_eq!(
+        at_wait(&mut scene, 601).create[0].spec.provider,
+        "mfn",
+        "100 points of priority weigh ten minutes"
+    );
 }
 
 #[test]
@@ -67,8 +80,12 @@ fn namespaces_do_not_mix() {
     let mut guest = job("a");
     guest.key.namespace = "elsewhere".to_owned();
     guest.uid = "uid-guest".to_owned();
-    let scene = Scene { now: at(60), ..Scene::new(vec![provider("octotel"), elsewhere], vec![job("a"), guest]) };
+    let scene = Scene {
+        now: at(60),
+        ..Scene::new(vec![provider("octotel"), elsewhere], vec![job("a"), guest])
+    };
     let plan = scene.plan();
     assert_eq!(sizes(&plan), [1, 1]);
-    assert!(plan.create.iter().all(|batch| batch.spec.jobs[0].uid == if batch.key.namespace == "elsewhere" { "uid-guest" } else { "uid-a" }));
+    assert!(plan.create.iter().all(|batch| batch.spec.jobs[0].uid
+        == if batch.key.namespace == "elsewhere" { "uid-guest" } else { "uid-a" }));
 }

@@ -9,7 +9,15 @@ fn fifty_jobs_on_one_account_are_one_batch() {
     let plan = Scene::octotel(jobs(50)).plan();
     assert_eq!(sizes(&plan), [50]);
     let spec = &plan.create[0].spec;
-    assert_eq!((spec.provider.as_str(), spec.account.as_str(), spec.provider_generation, spec.flows_digest.as_str()), ("octotel", "ops", 7, "d1"));
+    assert_eq!(
+        (
+            spec.provider.as_str(),
+            spec.account.as_str(),
+            spec.provider_generation,
+            spec.flows_digest.as_str()
+        ),
+        ("octotel", "ops", 7, "d1")
+    );
     assert_eq!((spec.stop, spec.ttl_seconds_after_finished), (Stop::None, 86_400));
     assert_eq!(plan.wake_at, None);
 }
@@ -63,7 +71,9 @@ fn sessions_that_will_be_followed_by_others_are_equal_although_they_start_one_af
 
 #[test]
 fn no_batch_is_longer_than_a_session_lives_and_a_job_longer_than_that_goes_alone() {
-    let lifetime = |seconds| Scene::octotel(jobs(40)).with(|p| p.session.max_lifetime = Duration::from_secs(seconds));
+    let lifetime = |seconds| {
+        Scene::octotel(jobs(40)).with(|p| p.session.max_lifetime = Duration::from_secs(seconds))
+    };
     // 98 s of work per session: 40 jobs of 5 s are three batches.
     assert_eq!(sizes(&lifetime(120).plan()), [14]);
     assert_eq!(sizes(&lifetime(12).plan()), [1]);
@@ -71,17 +81,20 @@ fn no_batch_is_longer_than_a_session_lives_and_a_job_longer_than_that_goes_alone
 
 #[test]
 fn long_jobs_are_fewer_per_session_than_short_ones() {
-    let mut scene = Scene::octotel(jobs(20)).with(|p| p.session.max_lifetime = Duration::from_secs(120));
+    let mut scene =
+        Scene::octotel(jobs(20)).with(|p| p.session.max_lifetime = Duration::from_secs(120));
     scene.providers[0].job_seconds.insert(Action::Cancellation, 45.0);
     scene.jobs.iter_mut().take(4).for_each(|job| job.action = Action::Cancellation);
     let plan = scene.plan();
-    let long = |batch: usize| names(&plan, batch).iter().filter(|name| **name < "job-00004").count();
+    let long =
+        |batch: usize| names(&plan, batch).iter().filter(|name| **name < "job-00004").count();
     assert!(long(0) <= 2, "two of 45 s fill 98 s");
 }
 
 #[test]
 fn a_portal_nobody_has_measured_is_planned_with_assumed_times() {
-    let mut scene = Scene::octotel(jobs(100)).with(|p| p.session.max_lifetime = Duration::from_secs(120));
+    let mut scene =
+        Scene::octotel(jobs(100)).with(|p| p.session.max_lifetime = Duration::from_secs(120));
     scene.providers[0].job_seconds.clear();
     scene.providers[0].login_seconds = None;
     let plan = scene.plan();
@@ -97,7 +110,9 @@ fn max_jobs_1_is_one_login_per_job() {
 
 #[test]
 fn max_jobs_beyond_the_schemas_limit_is_cut() {
-    let plan = Scene::octotel(jobs(300)).with(|p| (p.batching.max_jobs, p.session.max_lifetime) = (1000, Duration::from_mins(600))).plan();
+    let plan = Scene::octotel(jobs(300))
+        .with(|p| (p.batching.max_jobs, p.session.max_lifetime) = (1000, Duration::from_mins(600)))
+        .plan();
     assert_eq!(sizes(&plan), [150], "two batches of at most 200");
 }
 
@@ -105,7 +120,11 @@ fn max_jobs_beyond_the_schemas_limit_is_cut() {
 fn objectives_decide_how_many_sessions_are_opened() {
     let scene = |objective| {
         let mut scene = Scene::octotel(jobs(50)).with(|p| {
-            (p.batching.objective, p.batching.max_concurrent_batches, p.session.max_sessions_per_account) = (objective, 10, 10);
+            (
+                p.batching.objective,
+                p.batching.max_concurrent_batches,
+                p.session.max_sessions_per_account,
+            ) = (objective, 10, 10);
         });
         scene.providers[0].accounts[0].totp_period = Some(30);
         scene
@@ -117,7 +136,9 @@ fn objectives_decide_how_many_sessions_are_opened() {
 
 #[test]
 fn min_logins_opens_no_session_beside_one_at_work() {
-    let mut scene = Scene::octotel(jobs(10)).with(|p| (p.batching.objective, p.session.max_sessions_per_account) = (Objective::MinLogins, 3));
+    let mut scene = Scene::octotel(jobs(10)).with(|p| {
+        (p.batching.objective, p.session.max_sessions_per_account) = (Objective::MinLogins, 3)
+    });
     scene.batches.push(batch("octotel-1", "ops", &["other"]));
     let plan = scene.plan();
     assert_eq!(reasons(&plan), [(Reason::WaitingForSession, 10)].into());

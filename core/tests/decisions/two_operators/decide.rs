@@ -35,15 +35,27 @@ impl World {
     /// What the operator's cache makes it want to do; `pick` chooses among several things.
     pub fn decide(&self, operator: usize, pick: usize) -> Option<Intent> {
         let Operator { cache, doubtful, .. } = &self.operators[operator];
-        let mut wishes: Vec<Intent> = cache.batches.iter().filter_map(|(name, batch)| self.wish(cache, name, batch, *doubtful)).collect();
+        let mut wishes: Vec<Intent> = cache
+            .batches
+            .iter()
+            .filter_map(|(name, batch)| self.wish(cache, name, batch, *doubtful))
+            .collect();
         wishes.extend(plan_from(cache, self.now).create.into_iter().map(Intent::Create));
         (!wishes.is_empty()).then(|| wishes.swap_remove(pick % wishes.len()))
     }
 
-    fn wish(&self, cache: &Api, name: &str, batch: &Batch, doubtful: Option<i64>) -> Option<Intent> {
+    fn wish(
+        &self,
+        cache: &Api,
+        name: &str,
+        batch: &Batch,
+        doubtful: Option<i64>,
+    ) -> Option<Intent> {
         match batch.phase {
             BatchPhase::Created => Some(self.claim_or_launch(name, batch)),
-            BatchPhase::Assigned if !cache.secrets.contains_key(&(name.to_owned(), batch.login)) => {
+            BatchPhase::Assigned
+                if !cache.secrets.contains_key(&(name.to_owned(), batch.login)) =>
+            {
                 let verdict = mint(&Request {
                     now: self.now,
                     phase: batch.phase,
@@ -54,18 +66,26 @@ impl World {
                     min_remaining: 10,
                     last_step: cache.last_step.1,
                     doubtful,
-                    reserved: batch.reserved.filter(|(login, _)| *login == batch.login).map(|(_, step)| step),
+                    reserved: batch
+                        .reserved
+                        .filter(|(login, _)| *login == batch.login)
+                        .map(|(_, step)| step),
                     clock_offset: None,
                     valkey: Valkey::Unknown,
                 });
                 let (batch, login, version) = (name.to_owned(), batch.login, cache.last_step.0);
                 match verdict {
-                    Verdict::Mint { step } => Some(Intent::BurnStep { batch, login, step, version }),
+                    Verdict::Mint { step } => {
+                        Some(Intent::BurnStep { batch, login, step, version })
+                    }
                     Verdict::Deliver { step } => Some(Intent::Deliver { batch, login, step }),
                     Verdict::NotYet { .. } | Verdict::Never { .. } => None,
                 }
             }
-            BatchPhase::Assigned | BatchPhase::InProgress | BatchPhase::Completed | BatchPhase::Failed => None,
+            BatchPhase::Assigned
+            | BatchPhase::InProgress
+            | BatchPhase::Completed
+            | BatchPhase::Failed => None,
         }
     }
 
@@ -102,18 +122,29 @@ impl World {
 /// What an operator goes on with after a write that succeeded.
 pub fn follow_up(intent: &Intent, guards: Guards) -> Option<Intent> {
     match intent.clone() {
-        Intent::BurnStep { batch, login, step, .. } if guards.valkey => Some(Intent::TakeInValkey { batch, login, step }),
-        Intent::BurnStep { batch, login, step, .. } | Intent::TakeInValkey { batch, login, step } => Some(Intent::Reserve { batch, login, step }),
-        Intent::Create(_) | Intent::Claim { .. } | Intent::Launch { .. } | Intent::Reserve { .. } | Intent::Deliver { .. } => None,
+        Intent::BurnStep { batch, login, step, .. } if guards.valkey => {
+            Some(Intent::TakeInValkey { batch, login, step })
+        }
+        Intent::BurnStep { batch, login, step, .. }
+        | Intent::TakeInValkey { batch, login, step } => {
+            Some(Intent::Reserve { batch, login, step })
+        }
+        Intent::Create(_)
+        | Intent::Claim { .. }
+        | Intent::Launch { .. }
+        | Intent::Reserve { .. }
+        | Intent::Deliver { .. } => None,
     }
 }
 
 /// The plan an operator makes of what it sees. Two jobs per batch, two sessions on the one account.
 fn plan_from(seen: &Api, now: Timestamp) -> Plan {
-    let jobs = (0..JOBS).filter(|&job| seen.jobs[job].phase == JobPhase::Pending).map(|job| fno_core::plan::JobView {
-        uid: format!("uid-{job}"),
-        resource_version: seen.jobs[job].version.to_string(),
-        ..world::job(&job.to_string())
+    let jobs = (0..JOBS).filter(|&job| seen.jobs[job].phase == JobPhase::Pending).map(|job| {
+        fno_core::plan::JobView {
+            uid: format!("uid-{job}"),
+            resource_version: seen.jobs[job].version.to_string(),
+            ..world::job(&job.to_string())
+        }
     });
     let batches = seen.batches.iter().map(|(name, batch)| {
         let holds = !batch.phase.is_finished();
@@ -126,14 +157,20 @@ fn plan_from(seen: &Api, now: Timestamp) -> Plan {
             ..world::batch(name, "ops", &[])
         }
     });
-    let scene = Scene { now, batches: batches.collect(), ..Scene::new(vec![provider(seen.last_step.1)], jobs.collect()) };
+    let scene = Scene {
+        now,
+        batches: batches.collect(),
+        ..Scene::new(vec![provider(seen.last_step.1)], jobs.collect())
+    };
     scene.plan()
 }
 
 fn provider(last_step: Option<i64>) -> ProviderView {
     let mut provider = world::provider("octotel");
     let spec = Arc::make_mut(&mut provider.spec);
-    (spec.batching.max_jobs, spec.batching.linger, spec.session.max_sessions_per_account) = (2, Duration::from_secs(0), 2);
-    provider.accounts = vec![AccountView { totp_period: Some(PERIOD), last_step, ..world::account("ops") }];
+    (spec.batching.max_jobs, spec.batching.linger, spec.session.max_sessions_per_account) =
+        (2, Duration::from_secs(0), 2);
+    provider.accounts =
+        vec![AccountView { totp_period: Some(PERIOD), last_step, ..world::account("ops") }];
     provider
 }

@@ -38,7 +38,8 @@ struct Guards {
     claim_compared: bool,
 }
 
-const ALL: Guards = Guards { last_step_compared: true, valkey: true, doubt_burns: true, claim_compared: true };
+const ALL: Guards =
+    Guards { last_step_compared: true, valkey: true, doubt_burns: true, claim_compared: true };
 
 /// What is lost on the way. The two guards of a step cover for one another, so only one of them is lost at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,16 +68,25 @@ proptest! {
 fn without_faults_every_job_is_done_with_one_code_per_batch() {
     let mut world = World::new(ALL, Disaster::ValkeyFlushed);
     world.settle().expect("no harm");
-    let used = world.api.batches.values().filter(|batch| batch.phase == BatchPhase::Completed).count();
+    let used =
+        world.api.batches.values().filter(|batch| batch.phase == BatchPhase::Completed).count();
     assert_eq!((used, world.codes.len()), (3, 3), "five jobs, two per batch");
 }
 
 /// The harm that random schedules find when a guard is missing. The schedules are always the same ones.
 fn harm_without(guards: Guards, disaster: Disaster) -> Option<String> {
-    let config = Config { cases: 20_000, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: 20_000,
+        max_shrink_iters: 0,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
 
-    match runner.run(&any_schedule(), |schedule| play(guards, disaster, &schedule).map(|_| ()).map_err(TestCaseError::fail)) {
+    match runner.run(&any_schedule(), |schedule| {
+        play(guards, disaster, &schedule).map(|_| ()).map_err(TestCaseError::fail)
+    }) {
         Ok(()) => None,
         Err(TestError::Fail(reason, _)) => Some(reason.to_string()),
         Err(abort) => panic!("{abort}"),
@@ -85,24 +95,28 @@ fn harm_without(guards: Guards, disaster: Disaster) -> Option<String> {
 
 #[test]
 fn without_compare_and_set_of_the_last_step_a_step_gives_two_codes() {
-    let harm = harm_without(Guards { last_step_compared: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    let harm = harm_without(Guards { last_step_compared: false, ..ALL }, Disaster::ValkeyFlushed)
+        .expect("the model finds it");
     assert!(harm.contains("gave a code to"), "{harm}");
 }
 
 #[test]
 fn without_valkey_a_step_gives_two_codes_after_a_restore() {
-    let harm = harm_without(Guards { valkey: false, ..ALL }, Disaster::ProviderRestoredFromBackup).expect("the model finds it");
+    let harm = harm_without(Guards { valkey: false, ..ALL }, Disaster::ProviderRestoredFromBackup)
+        .expect("the model finds it");
     assert!(harm.contains("gave a code to"), "{harm}");
 }
 
 #[test]
 fn when_a_lost_answer_is_taken_for_a_success_a_step_gives_two_codes() {
-    let harm = harm_without(Guards { doubt_burns: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    let harm = harm_without(Guards { doubt_burns: false, ..ALL }, Disaster::ValkeyFlushed)
+        .expect("the model finds it");
     assert!(harm.contains("gave a code to"), "{harm}");
 }
 
 #[test]
 fn without_compare_and_set_of_the_claim_a_job_is_at_work_twice() {
-    let harm = harm_without(Guards { claim_compared: false, ..ALL }, Disaster::ValkeyFlushed).expect("the model finds it");
+    let harm = harm_without(Guards { claim_compared: false, ..ALL }, Disaster::ValkeyFlushed)
+        .expect("the model finds it");
     assert!(harm.contains("is at work in"), "{harm}");
 }

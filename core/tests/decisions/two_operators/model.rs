@@ -42,7 +42,13 @@ pub type Harm = String;
 impl World {
     pub fn new(guards: Guards, disaster: Disaster) -> Self {
         let job = Job { version: 1, phase: JobPhase::Pending, batch: None };
-        let api = Api { version: 1, jobs: vec![job; JOBS], batches: BTreeMap::new(), last_step: (1, None), secrets: BTreeMap::new() };
+        let api = Api {
+            version: 1,
+            jobs: vec![job; JOBS],
+            batches: BTreeMap::new(),
+            last_step: (1, None),
+            secrets: BTreeMap::new(),
+        };
         let seen = Rc::new(api.clone());
         let operator = || Operator { cache: Rc::clone(&seen), intent: None, doubtful: None };
         let operators = [operator(), operator()];
@@ -62,15 +68,23 @@ impl World {
 
     pub fn act(&mut self, action: &Action) -> Result<(), Harm> {
         match *action {
-            Action::Work { operator, pick, fault } => match self.operators[operator].intent.take() {
-                None => self.operators[operator].intent = self.decide(operator, pick),
-                Some(intent) => self.write(operator, intent, fault)?,
-            },
+            Action::Work { operator, pick, fault } => {
+                match self.operators[operator].intent.take() {
+                    None => self.operators[operator].intent = self.decide(operator, pick),
+                    Some(intent) => self.write(operator, intent, fault)?,
+                }
+            }
             Action::Observe { operator, behind } => self.observe(operator, behind),
             Action::Run { batch, answered } => self.run(batch, answered)?,
             Action::Fail { batch } => {
                 let version = self.api.next_version();
-                if let Some(batch) = self.api.batches.values_mut().nth(batch).filter(|batch| !batch.phase.is_finished()) {
+                if let Some(batch) = self
+                    .api
+                    .batches
+                    .values_mut()
+                    .nth(batch)
+                    .filter(|batch| !batch.phase.is_finished())
+                {
                     (batch.phase, batch.version) = (BatchPhase::Failed, version);
                 }
             }
@@ -86,7 +100,8 @@ impl World {
             }
             Action::Strike => self.strike(),
             Action::Tick { seconds } => {
-                self.now = self.now.checked_add(jiff::SignedDuration::from_secs(seconds)).expect("a time");
+                self.now =
+                    self.now.checked_add(jiff::SignedDuration::from_secs(seconds)).expect("a time");
                 let ttl = i64::try_from(step::key_ttl(PERIOD, 1)).expect("small");
                 self.valkey.retain(|_, taken| self.now.duration_since(*taken).as_secs() < ttl);
             }
@@ -117,15 +132,22 @@ impl World {
         let Some((name, batch)) = self.api.batches.iter_mut().nth(batch) else { return Ok(()) };
         match batch.phase {
             BatchPhase::Assigned => match self.api.secrets.get(&(name.clone(), batch.login)) {
-                Some(step) if self.now >= step::ends(*step, PERIOD) => (batch.version, batch.login) = (version, batch.login + 1),
-                Some(step) if *step <= self.portal_accepted => return Err(format!("the portal refuses the code of step {step} for {name}")),
+                Some(step) if self.now >= step::ends(*step, PERIOD) => {
+                    (batch.version, batch.login) = (version, batch.login + 1)
+                }
+                Some(step) if *step <= self.portal_accepted => {
+                    return Err(format!("the portal refuses the code of step {step} for {name}"));
+                }
                 Some(step) => {
                     self.portal_accepted = *step;
                     (batch.version, batch.phase) = (version, BatchPhase::InProgress);
                 }
                 None => {}
             },
-            BatchPhase::InProgress => (batch.version, batch.phase, batch.answered) = (version, BatchPhase::Completed, answered),
+            BatchPhase::InProgress => {
+                (batch.version, batch.phase, batch.answered) =
+                    (version, BatchPhase::Completed, answered)
+            }
             BatchPhase::Created | BatchPhase::Completed | BatchPhase::Failed => {}
         }
         Ok(())
@@ -135,7 +157,14 @@ impl World {
         let version = self.api.next_version();
         let Api { jobs, batches, .. } = &mut self.api;
         let stored = &mut jobs[job];
-        let Some(batch) = stored.batch.as_ref().filter(|_| stored.phase == JobPhase::Batched).and_then(|name| batches.get(name)) else { return };
+        let Some(batch) = stored
+            .batch
+            .as_ref()
+            .filter(|_| stored.phase == JobPhase::Batched)
+            .and_then(|name| batches.get(name))
+        else {
+            return;
+        };
         if batch.phase.is_finished() {
             let answered = batch.answered && batch.claimed.contains(&job);
             *stored = if answered {
@@ -152,7 +181,10 @@ impl World {
                 .api
                 .batches
                 .iter()
-                .filter(|(_, batch)| matches!(batch.phase, BatchPhase::Assigned | BatchPhase::InProgress) && batch.claimed.contains(&job))
+                .filter(|(_, batch)| {
+                    matches!(batch.phase, BatchPhase::Assigned | BatchPhase::InProgress)
+                        && batch.claimed.contains(&job)
+                })
                 .map(|(name, _)| name)
                 .collect();
             if at_work.len() > 1 {

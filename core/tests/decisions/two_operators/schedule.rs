@@ -57,7 +57,9 @@ const EVERYTHING: Mix = [16, 6, 4, 1, 3, 1, 1, 2];
 /// Batches come and go without ever logging in: who gets the jobs?
 const CLAIMS: Mix = [16, 3, 0, 3, 6, 0, 0, 0];
 
-fn any_action([work, observe, run, fail, hand_back, outsider, strike, tick]: Mix) -> impl Strategy<Value = Action> {
+fn any_action(
+    [work, observe, run, fail, hand_back, outsider, strike, tick]: Mix,
+) -> impl Strategy<Value = Action> {
     prop_oneof![
         work => (0..2_usize, 0..4_usize, any_fault()).prop_map(|(operator, pick, fault)| Action::Work { operator, pick, fault }),
         observe => (0..2_usize, prop_oneof![3 => Just(0_usize), 1 => 0..8_usize]).prop_map(|(operator, behind)| Action::Observe { operator, behind }),

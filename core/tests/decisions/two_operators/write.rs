@@ -13,7 +13,11 @@ impl World {
     pub fn write(&mut self, operator: usize, intent: Intent, fault: Fault) -> Result<(), Harm> {
         let burning = match &intent {
             Intent::BurnStep { step, .. } | Intent::TakeInValkey { step, .. } => Some(*step),
-            Intent::Create(_) | Intent::Claim { .. } | Intent::Launch { .. } | Intent::Reserve { .. } | Intent::Deliver { .. } => None,
+            Intent::Create(_)
+            | Intent::Claim { .. }
+            | Intent::Launch { .. }
+            | Intent::Reserve { .. }
+            | Intent::Deliver { .. } => None,
         };
         let next = follow_up(&intent, self.guards);
         let applied = fault != Fault::NotApplied && self.apply(intent)?;
@@ -22,7 +26,9 @@ impl World {
             Fault::None if applied => operator.intent = next,
             // A conflict: somebody was quicker. Its next look at the cache decides anew.
             Fault::None => {}
-            Fault::NotApplied | Fault::AnswerLost if self.guards.doubt_burns => operator.doubtful = operator.doubtful.max(burning),
+            Fault::NotApplied | Fault::AnswerLost if self.guards.doubt_burns => {
+                operator.doubtful = operator.doubtful.max(burning)
+            }
             Fault::NotApplied | Fault::AnswerLost => operator.intent = next,
             Fault::CrashAfter => (operator.intent, operator.doubtful) = (None, None),
         }
@@ -35,8 +41,21 @@ impl World {
         let guards = self.guards;
         Ok(match intent {
             Intent::Create(new) => {
-                let invited = new.spec.jobs.iter().map(|job| job.uid["uid-".len()..].parse().expect("an index")).collect();
-                let batch = Batch { version, phase: BatchPhase::Created, invited, claimed: Vec::new(), login: 1, reserved: None, answered: false };
+                let invited = new
+                    .spec
+                    .jobs
+                    .iter()
+                    .map(|job| job.uid["uid-".len()..].parse().expect("an index"))
+                    .collect();
+                let batch = Batch {
+                    version,
+                    phase: BatchPhase::Created,
+                    invited,
+                    claimed: Vec::new(),
+                    login: 1,
+                    reserved: None,
+                    answered: false,
+                };
                 let free = !self.api.batches.contains_key(&new.key.name);
                 self.api.batches.entry(new.key.name).or_insert(batch);
                 free
@@ -54,7 +73,8 @@ impl World {
                 let unchanged = batch.version == read;
                 if unchanged {
                     // Without a job there is nothing to run.
-                    let phase = if claimed.is_empty() { BatchPhase::Failed } else { BatchPhase::Assigned };
+                    let phase =
+                        if claimed.is_empty() { BatchPhase::Failed } else { BatchPhase::Assigned };
                     (batch.version, batch.phase, batch.claimed) = (version, phase, claimed);
                 }
                 unchanged
@@ -74,7 +94,9 @@ impl World {
             // Compared by content: the same login, not reserved with a later step.
             Intent::Reserve { batch, login, step } => {
                 let batch = self.api.batches.get_mut(&batch).expect("batches stay");
-                let fits = batch.phase == BatchPhase::Assigned && batch.login == login && batch.reserved.is_none_or(|(n, s)| n < login || s < step);
+                let fits = batch.phase == BatchPhase::Assigned
+                    && batch.login == login
+                    && batch.reserved.is_none_or(|(n, s)| n < login || s < step);
                 if fits {
                     (batch.version, batch.reserved) = (version, Some((login, step)));
                 }
@@ -87,10 +109,14 @@ impl World {
                     self.api.secrets.insert(owner.clone(), step);
                     let first = self.codes.entry(step).or_insert_with(|| owner.clone());
                     if *first != owner {
-                        return Err(format!("step {step} gave a code to {first:?} and to {owner:?}"));
+                        return Err(format!(
+                            "step {step} gave a code to {first:?} and to {owner:?}"
+                        ));
                     }
                     if self.outsiders.contains(&step) {
-                        return Err(format!("step {step} gave a code to {owner:?} although somebody else had used it"));
+                        return Err(format!(
+                            "step {step} gave a code to {owner:?} although somebody else had used it"
+                        ));
                     }
                 }
                 free

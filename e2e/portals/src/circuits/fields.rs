@@ -67,12 +67,23 @@ fn openserve(circuit: &Circuit, now: Timestamp) -> Fields {
     let state = circuit.state(now);
     // Order, access and partner status of one line may disagree: the order's cease decides first, then access and partner.
     let (order_type, order_status, access, partner) = match state {
-        LineState::PendingCancellation => {
-            ("Cease Active Service", *dice.pick(30, &["Accepted", "Pending"]), "Active", *dice.pick(31, &["Active", "Suspended"]))
-        }
-        LineState::Cancelled => ("Cease Active Service", "Implemented", *dice.pick(30, &["Cancelled", "Active"]), "Cancelled"),
+        LineState::PendingCancellation => (
+            "Cease Active Service",
+            *dice.pick(30, &["Accepted", "Pending"]),
+            "Active",
+            *dice.pick(31, &["Active", "Suspended"]),
+        ),
+        LineState::Cancelled => (
+            "Cease Active Service",
+            "Implemented",
+            *dice.pick(30, &["Cancelled", "Active"]),
+            "Cancelled",
+        ),
         LineState::Suspended => {
-            let (access, partner) = *dice.pick(30, &[("Suspended", "Active"), ("Active", "Suspended"), ("Suspended", "Suspended")]);
+            let (access, partner) = *dice.pick(
+                30,
+                &[("Suspended", "Active"), ("Active", "Suspended"), ("Suspended", "Suspended")],
+            );
             ("New Installation", "Implemented", access, partner)
         }
         _ => {
@@ -90,14 +101,24 @@ fn openserve(circuit: &Circuit, now: Timestamp) -> Fields {
         }
     };
     let cease = circuit.shown_cancellation(now).filter(|_| order_type == "Cease Active Service");
-    let number = cease.map_or_else(|| format!("OSN{:09}", 20_000_000 + dice.roll(32, 9_000_000)), |c| c.reference.clone());
+    let number = cease.map_or_else(
+        || format!("OSN{:09}", 20_000_000 + dice.roll(32, 9_000_000)),
+        |c| c.reference.clone(),
+    );
     let external = cease.and_then(|c| c.external_reference.clone());
     let mut fields = Fields::from([
         ("orderNumber", number),
         ("orderType", order_type.to_owned()),
         ("orderStatus", order_status.to_owned()),
         ("serviceNumber", circuit.number.clone()),
-        ("product", dice.pick(33, &["FTTH Broadband Connect", "FTTH Home Web Connect", "Business Broadband Connect"]).to_string()),
+        (
+            "product",
+            dice.pick(
+                33,
+                &["FTTH Broadband Connect", "FTTH Home Web Connect", "Business Broadband Connect"],
+            )
+            .to_string(),
+        ),
         ("speed", format!("{down} Mbps / {up} Mbps")),
         ("externalReference", external.unwrap_or_else(|| format!("SOL-{}", 700_000 + circuit.id))),
         ("created", show_date(circuit.portal, circuit.started)),
@@ -108,7 +129,10 @@ fn openserve(circuit: &Circuit, now: Timestamp) -> Fields {
     ]);
     if order_status == "Implemented" {
         let days = i64::try_from(dice.roll(34, 20)).unwrap_or(0) + 3;
-        fields.insert("implemented", show_date(circuit.portal, circuit.started.saturating_add(days.days())));
+        fields.insert(
+            "implemented",
+            show_date(circuit.portal, circuit.started.saturating_add(days.days())),
+        );
     }
     fields
 }
@@ -133,9 +157,14 @@ fn mfn(circuit: &Circuit, now: Timestamp) -> Fields {
         ("expiry", show_date(circuit.portal, circuit.started.saturating_add(2.years()))),
         ("deviceType", dice.pick(45, &DEVICES).to_string()),
         ("bandwidth", format!("{down}Mbps down / {up}Mbps up")),
-        ("status", if state == LineState::Cancelled { "Deactivated" } else { state.label() }.to_owned()),
+        (
+            "status",
+            if state == LineState::Cancelled { "Deactivated" } else { state.label() }.to_owned(),
+        ),
     ]);
-    if let Some(cancellation) = circuit.shown_cancellation(now).filter(|_| state == LineState::Cancelled) {
+    if let Some(cancellation) =
+        circuit.shown_cancellation(now).filter(|_| state == LineState::Cancelled)
+    {
         fields.insert("deactivated", show_date(circuit.portal, cancellation.requested_date));
     }
     fields
@@ -183,5 +212,9 @@ fn evotel(circuit: &Circuit, now: Timestamp) -> Fields {
 
 fn lightlink(circuit: &Circuit, now: Timestamp) -> Fields {
     let status = circuit.state(now).label().to_owned();
-    Fields::from([("line", circuit.number.clone()), ("status", status), ("address", circuit.address.clone())])
+    Fields::from([
+        ("line", circuit.number.clone()),
+        ("status", status),
+        ("address", circuit.address.clone()),
+    ])
 }

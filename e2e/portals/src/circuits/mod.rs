@@ -91,8 +91,13 @@ pub(crate) struct Circuit {
 
 impl Circuit {
     pub(crate) fn state(&self, now: Timestamp) -> LineState {
-        let pending = self.cancellation.as_ref().is_some_and(|c| c.accepted && now >= c.visible_from);
-        if pending && self.base != LineState::Cancelled { LineState::PendingCancellation } else { self.base }
+        let pending =
+            self.cancellation.as_ref().is_some_and(|c| c.accepted && now >= c.visible_from);
+        if pending && self.base != LineState::Cancelled {
+            LineState::PendingCancellation
+        } else {
+            self.base
+        }
     }
 
     /// The cancellation once it shows.
@@ -112,7 +117,10 @@ impl Circuit {
     /// What a portal's search box looks through.
     fn is_found_by(&self, needle: &str) -> bool {
         let contains = |text: &str| text.to_ascii_lowercase().contains(needle);
-        contains(&self.number) || contains(&self.customer) || contains(&self.address) || self.previous.as_deref().is_some_and(contains)
+        contains(&self.number)
+            || contains(&self.customer)
+            || contains(&self.address)
+            || self.previous.as_deref().is_some_and(contains)
     }
 }
 
@@ -126,7 +134,8 @@ pub(crate) struct Catalogue {
 impl Catalogue {
     pub(crate) fn new(portal: Portal, seed: u64, count: usize, today: Date) -> Self {
         let circuits = seed::circuits(portal, seed, count, today);
-        let by_number = circuits.iter().enumerate().map(|(at, circuit)| (circuit.number.clone(), at)).collect();
+        let by_number =
+            circuits.iter().enumerate().map(|(at, circuit)| (circuit.number.clone(), at)).collect();
         let by_id = circuits.iter().enumerate().map(|(at, circuit)| (circuit.id, at)).collect();
         Self { circuits, by_number, by_id }
     }
@@ -151,7 +160,8 @@ impl Catalogue {
     /// always the first row.
     pub(crate) fn search(&self, query: &str) -> Vec<&Circuit> {
         let needle = query.trim().to_ascii_lowercase();
-        let mut found: Vec<_> = self.circuits.iter().filter(|circuit| circuit.is_found_by(&needle)).collect();
+        let mut found: Vec<_> =
+            self.circuits.iter().filter(|circuit| circuit.is_found_by(&needle)).collect();
         found.sort_by(|a, b| b.started.cmp(&a.started).then(a.id.cmp(&b.id)));
         found
     }

@@ -1,9 +1,10 @@
 //! Invented people and places.
 
 pub(super) const FIRST: [&str; 32] = [
-    "Thabo", "Lerato", "Sipho", "Naledi", "Pieter", "Annelie", "Johan", "Fatima", "Yusuf", "Ayesha", "Nomsa", "Kagiso", "Zanele", "Bongani", "Michelle",
-    "Craig", "Priya", "Rajesh", "Lindiwe", "Themba", "Chantal", "Werner", "Riaan", "Palesa", "Mandla", "Tracey", "Imraan", "Busisiwe", "Gareth", "Shireen",
-    "Tebogo", "Elmarie",
+    "Thabo", "Lerato", "Sipho", "Naledi", "Pieter", "Annelie", "Johan", "Fatima", "Yusuf",
+    "Ayesha", "Nomsa", "Kagiso", "Zanele", "Bongani", "Michelle", "Craig", "Priya", "Rajesh",
+    "Lindiwe", "Themba", "Chantal", "Werner", "Riaan", "Palesa", "Mandla", "Tracey", "Imraan",
+    "Busisiwe", "Gareth", "Shireen", "Tebogo", "Elmarie",
 ];
 
 pub(super) const LAST: [&str; 32] = [
@@ -106,6 +107,8 @@ pub(super) const COMPLEXES: [&str; 10] = [
 ];
 
 /// Down/up in Mbps.
-pub(super) const SPEEDS: [(u32, u32); 8] = [(25, 25), (50, 25), (50, 50), (100, 50), (100, 100), (200, 200), (500, 250), (1000, 500)];
+pub(super) const SPEEDS: [(u32, u32); 8] =
+    [(25, 25), (50, 25), (50, 50), (100, 50), (100, 100), (200, 200), (500, 250), (1000, 500)];
 
-pub(super) const DEVICES: [&str; 5] = ["Huawei EG8145V5", "Nokia G-140W-C", "Calix 803G", "ZTE F670L", "Genexis Pure ED500"];
+pub(super) const DEVICES: [&str; 5] =
+    ["Huawei EG8145V5", "Nokia G-140W-C", "Calix 803G", "ZTE F670L", "Genexis Pure ED500"];

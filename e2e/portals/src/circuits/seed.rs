@@ -60,7 +60,15 @@ pub(super) fn circuits(portal: Portal, seed: u64, count: usize, today: Date) -> 
                 Portal::Evotel => (serial(position), Some(number.clone())),
                 _ => (format!("{number}{}", (base + 4 * n + 1) % 10), None),
             };
-            circuits.push(circuit(portal, seed, position, longer, previous, circuits.last(), today));
+            circuits.push(circuit(
+                portal,
+                seed,
+                position,
+                longer,
+                previous,
+                circuits.last(),
+                today,
+            ));
             circuits[parent].near_misses += 1;
         }
         base += 1;
@@ -73,7 +81,9 @@ pub(super) fn number(portal: Portal, base: usize, position: usize) -> String {
     match portal {
         Portal::Octotel => format!("OCT-{}", 100_200 + 7 * base),
         Portal::Openserve => format!("B53{:07}", 3043 + 11 * base),
-        Portal::Mfn => format!("FTTX-{}-{}", ["CT", "JHB", "PTA", "DBN"][base % 4], 12_345 + 13 * base),
+        Portal::Mfn => {
+            format!("FTTX-{}-{}", ["CT", "JHB", "PTA", "DBN"][base % 4], 12_345 + 13 * base)
+        }
         Portal::Evotel => serial(position),
         Portal::Lightlink => format!("LL-{}", 200_300 + 9 * base),
     }
@@ -86,13 +96,25 @@ pub(super) fn serial(position: usize) -> String {
     format!("48575443{:08X}", position.wrapping_add(1).wrapping_mul(0x9e37_79b1))
 }
 
-fn circuit(portal: Portal, seed: u64, position: usize, number: String, previous: Option<String>, neighbour: Option<&Circuit>, today: Date) -> Circuit {
+fn circuit(
+    portal: Portal,
+    seed: u64,
+    position: usize,
+    number: String,
+    previous: Option<String>,
+    neighbour: Option<&Circuit>,
+    today: Date,
+) -> Circuit {
     let dice = Dice(Dice(seed).bits((portal.index() as u64) << 32 | position as u64));
     let base = state(portal, position, dice);
     let mut customer = format!("{} {}", dice.pick(CUSTOMER, &FIRST), dice.pick(SURNAME, &LAST));
     let mut place = usize::try_from(dice.roll(SUBURB, SUBURBS.len() as u64)).unwrap_or(0);
     let (suburb, city, code) = SUBURBS[place];
-    let mut address = format!("{} {}, {suburb}, {city}, {code}", dice.roll(HOUSE, 180) + 1, dice.pick(STREET, &STREETS));
+    let mut address = format!(
+        "{} {}, {suburb}, {city}, {code}",
+        dice.roll(HOUSE, 180) + 1,
+        dice.pick(STREET, &STREETS)
+    );
     // The same address, another line: a second device or the tenant before.
     if let Some(neighbour) = neighbour.filter(|_| position % 5 == 4) {
         address.clone_from(&neighbour.address);
@@ -134,9 +156,19 @@ fn circuit(portal: Portal, seed: u64, position: usize, number: String, previous:
 }
 
 fn state(portal: Portal, position: usize, dice: Dice) -> LineState {
-    use LineState::{Active, Cancelled, IspProvisioningPending, PendingCancellation, Suspended, VerificationPending};
+    use LineState::{
+        Active, Cancelled, IspProvisioningPending, PendingCancellation, Suspended,
+        VerificationPending,
+    };
     let first = match portal {
-        Portal::Evotel => [Active, Suspended, PendingCancellation, Cancelled, VerificationPending, IspProvisioningPending],
+        Portal::Evotel => [
+            Active,
+            Suspended,
+            PendingCancellation,
+            Cancelled,
+            VerificationPending,
+            IspProvisioningPending,
+        ],
         // This portal shows two states only.
         Portal::Lightlink => [Active, Cancelled, Active, Cancelled, Active, Active],
         _ => [Active, Suspended, PendingCancellation, Cancelled, Active, Active],
@@ -161,7 +193,10 @@ fn old_cancellation(circuit: &Circuit, today: Date) -> Option<Cancellation> {
     let days = i64::try_from(circuit.dice.roll(CANCELLED_DAYS, 20)).unwrap_or(0);
     let requested_date = match circuit.base {
         LineState::PendingCancellation => today.saturating_add((days + 5).days()),
-        LineState::Cancelled => circuit.started.saturating_add((days * 10 + 60).days()).min(today.saturating_sub(1.day())),
+        LineState::Cancelled => circuit
+            .started
+            .saturating_add((days * 10 + 60).days())
+            .min(today.saturating_sub(1.day())),
         _ => return None,
     };
     Some(Cancellation {

@@ -116,7 +116,10 @@ pub(crate) fn truth(circuit: &Circuit, now: Timestamp) -> CircuitTruth {
         status: state.label().to_owned(),
         expected_outcome: state.into(),
         near_misses: circuit.near_misses,
-        fields: fields(circuit, now).into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
+        fields: fields(circuit, now)
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), text))
+            .collect(),
         cancellation: circuit.cancellation.as_ref().map(|c| CancellationTruth {
             reference: c.reference.clone(),
             external_reference: c.external_reference.clone(),
@@ -142,7 +145,12 @@ pub(crate) fn absent(portal: Portal, catalogue: &Catalogue, limit: usize) -> Vec
     });
     let mut prefixes: Vec<&str> = match portal {
         Portal::Evotel => Vec::new(),
-        _ => catalogue.all().iter().take(20 * limit).map(|circuit| &circuit.number[..circuit.number.len() - 1]).collect(),
+        _ => catalogue
+            .all()
+            .iter()
+            .take(20 * limit)
+            .map(|circuit| &circuit.number[..circuit.number.len() - 1])
+            .collect(),
     };
     prefixes.retain(|number| catalogue.by_number(number).is_none());
     prefixes.dedup();
@@ -153,7 +161,11 @@ pub(crate) fn absent(portal: Portal, catalogue: &Catalogue, limit: usize) -> Vec
         numbers.extend(prefixes.next());
     }
     numbers.truncate(limit);
-    let entry =
-        |number: String| AbsentCircuit { portal, near_misses: catalogue.search(&number).len(), circuit_number: number, expected_outcome: Outcome::NotFound };
+    let entry = |number: String| AbsentCircuit {
+        portal,
+        near_misses: catalogue.search(&number).len(),
+        circuit_number: number,
+        expected_outcome: Outcome::NotFound,
+    };
     numbers.into_iter().filter(|number| catalogue.by_number(number).is_none()).map(entry).collect()
 }

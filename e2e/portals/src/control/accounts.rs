@@ -80,21 +80,36 @@ fn account_state(account: &Account, world: &World) -> AccountState {
     }
 }
 
-pub(super) async fn list(State(portals): App, Ask(ask): Ask<OfPortal>) -> Answer<Vec<AccountState>> {
+pub(super) async fn list(
+    State(portals): App,
+    Ask(ask): Ask<OfPortal>,
+) -> Answer<Vec<AccountState>> {
     let world = portals.state();
     let wanted = |account: &&Account| {
-        ask.portal.is_none_or(|portal| account.spec().portal == portal) && ask.account.as_ref().is_none_or(|name| &account.spec().username == name)
+        ask.portal.is_none_or(|portal| account.spec().portal == portal)
+            && ask.account.as_ref().is_none_or(|name| &account.spec().username == name)
     };
-    Ok(Json(world.accounts.values().filter(wanted).map(|account| account_state(account, &world)).collect()))
+    Ok(Json(
+        world
+            .accounts
+            .values()
+            .filter(wanted)
+            .map(|account| account_state(account, &world))
+            .collect(),
+    ))
 }
 
 /// A new account, or a new password, seed and rules for an old one. What was locked is unlocked by it and the used steps
 /// are forgotten; live sessions stay.
-pub(super) async fn create(State(portals): App, Body(spec): Body<AccountSpec>) -> Result<(StatusCode, Json<AccountState>), Problem> {
+pub(super) async fn create(
+    State(portals): App,
+    Body(spec): Body<AccountSpec>,
+) -> Result<(StatusCode, Json<AccountState>), Problem> {
     let key = (spec.portal, spec.username.clone());
     let account = Account::new(spec)?;
     let mut world = portals.state();
-    let status = if world.accounts.contains_key(&key) { StatusCode::OK } else { StatusCode::CREATED };
+    let status =
+        if world.accounts.contains_key(&key) { StatusCode::OK } else { StatusCode::CREATED };
     let state = account_state(&account, &world);
     world.accounts.insert(key, account);
     Ok((status, Json(state)))
@@ -113,12 +128,19 @@ fn unknown(who: &Who) -> Problem {
 
 /// Ends every session of an account and returns how many there were.
 fn end_sessions(world: &mut World, portal: Portal, name: &str, now: Timestamp) -> usize {
-    let mut tokens: Vec<_> = world.sessions.of_account(portal, name).map(|(token, s)| (s.opened, token.clone())).collect();
+    let mut tokens: Vec<_> = world
+        .sessions
+        .of_account(portal, name)
+        .map(|(token, s)| (s.opened, token.clone()))
+        .collect();
     tokens.sort_unstable();
     tokens.iter().filter(|(_, token)| world.end(token, EndCause::Forced, now)).count()
 }
 
-pub(super) async fn remove(State(portals): App, Body(who): Body<Who>) -> Result<StatusCode, Problem> {
+pub(super) async fn remove(
+    State(portals): App,
+    Body(who): Body<Who>,
+) -> Result<StatusCode, Problem> {
     let now = portals.now();
     let mut world = portals.state();
     let removed = world.accounts.remove(&(who.portal, who.username.clone()));
@@ -129,18 +151,29 @@ pub(super) async fn remove(State(portals): App, Body(who): Body<Who>) -> Result<
 pub(super) async fn unlock(State(portals): App, Body(who): Body<Who>) -> Answer<AccountState> {
     let mut world = portals.state();
     world.account_mut(who.portal, &who.username).ok_or_else(|| unknown(&who))?.unlock();
-    let account = world.accounts.get(&(who.portal, who.username.clone())).ok_or_else(|| unknown(&who))?;
+    let account =
+        world.accounts.get(&(who.portal, who.username.clone())).ok_or_else(|| unknown(&who))?;
     Ok(Json(account_state(account, &world)))
 }
 
-pub(super) async fn sessions(State(portals): App, Ask(ask): Ask<OfPortal>) -> Answer<Vec<SessionState>> {
+pub(super) async fn sessions(
+    State(portals): App,
+    Ask(ask): Ask<OfPortal>,
+) -> Answer<Vec<SessionState>> {
     let world = portals.state();
     let mut found: Vec<SessionState> = world
         .sessions
         .iter()
         .filter(|(_, s)| ask.portal.is_none_or(|portal| s.portal == portal))
         .filter(|(_, s)| ask.account.as_ref().is_none_or(|account| &s.account == account))
-        .map(|(_, s)| SessionState { session: s.id.clone(), portal: s.portal, account: s.account.clone(), opened: s.opened, seen: s.seen, lookups: s.lookups })
+        .map(|(_, s)| SessionState {
+            session: s.id.clone(),
+            portal: s.portal,
+            account: s.account.clone(),
+            opened: s.opened,
+            seen: s.seen,
+            lookups: s.lookups,
+        })
         .collect();
     found.sort_unstable_by(|a, b| (a.opened, &a.session).cmp(&(b.opened, &b.session)));
     Ok(Json(found))
@@ -178,9 +211,16 @@ pub(super) async fn use_step(State(portals): App, Body(asked): Body<UseStep>) ->
     let portal_time = shifted(now, world.settings(asked.portal).clock_offset_seconds);
     let who = Who { portal: asked.portal, username: asked.username };
     let account = world.account_mut(who.portal, &who.username).ok_or_else(|| unknown(&who))?;
-    let no_code = || Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("account {:?} has no totpSeed", who.username));
+    let no_code = || {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("account {:?} has no totpSeed", who.username),
+        )
+    };
     let otp = account.otp_mut().ok_or_else(no_code)?;
-    let step = asked.step.unwrap_or_else(|| otp.step_at(u64::try_from(portal_time.as_second()).unwrap_or(0)));
+    let step = asked
+        .step
+        .unwrap_or_else(|| otp.step_at(u64::try_from(portal_time.as_second()).unwrap_or(0)));
     otp.spend(step);
     world.record(now, who.portal, Some(&who.username), None, Event::StepUsed { step });
     Ok(Json(Used { step }))

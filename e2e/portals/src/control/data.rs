@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Answer, Ask, Body, Problem};
-use crate::circuits::{AbsentCircuit, CircuitTruth, Outcome, Page, absent as absent_circuits, truth};
+use crate::circuits::{
+    AbsentCircuit, CircuitTruth, Outcome, Page, absent as absent_circuits, truth,
+};
 use crate::journal::Entry;
 use crate::portal::Portal;
 use crate::settings::PortalSettings;
@@ -53,24 +55,38 @@ const fn hundred() -> usize {
     100
 }
 
-pub(super) async fn circuits(State(portals): App, Ask(ask): Ask<Choose>) -> Answer<Page<CircuitTruth>> {
+pub(super) async fn circuits(
+    State(portals): App,
+    Ask(ask): Ask<Choose>,
+) -> Answer<Page<CircuitTruth>> {
     let now = portals.now();
     let state = portals.state();
     let all = state.catalogue(ask.portal).all();
     let wanted = |circuit: &&crate::circuits::Circuit| {
         let state = circuit.state(now);
-        ask.status.as_ref().is_none_or(|status| state.label().eq_ignore_ascii_case(status)) && ask.outcome.is_none_or(|outcome| Outcome::from(state) == outcome)
+        ask.status.as_ref().is_none_or(|status| state.label().eq_ignore_ascii_case(status))
+            && ask.outcome.is_none_or(|outcome| Outcome::from(state) == outcome)
     };
     let total = all.iter().filter(wanted).count();
-    let items = all.iter().filter(wanted).skip(ask.offset).take(ask.limit).map(|circuit| truth(circuit, now)).collect();
+    let items = all
+        .iter()
+        .filter(wanted)
+        .skip(ask.offset)
+        .take(ask.limit)
+        .map(|circuit| truth(circuit, now))
+        .collect();
     Ok(Json(Page { items, total }))
 }
 
-pub(super) async fn circuit(State(portals): App, Path((portal, number)): Path<(Portal, String)>) -> Answer<CircuitTruth> {
+pub(super) async fn circuit(
+    State(portals): App,
+    Path((portal, number)): Path<(Portal, String)>,
+) -> Answer<CircuitTruth> {
     let now = portals.now();
     let state = portals.state();
     let circuit = state.catalogue(portal).by_number(&number);
-    let missing = || Problem::new(StatusCode::NOT_FOUND, format!("{portal} has no circuit {number:?}"));
+    let missing =
+        || Problem::new(StatusCode::NOT_FOUND, format!("{portal} has no circuit {number:?}"));
     circuit.map(|circuit| Json(truth(circuit, now))).ok_or_else(missing)
 }
 
@@ -82,9 +98,15 @@ pub(super) struct ChooseAbsent {
     limit: usize,
 }
 
-pub(super) async fn absent(State(portals): App, Ask(ask): Ask<ChooseAbsent>) -> Answer<Vec<AbsentCircuit>> {
+pub(super) async fn absent(
+    State(portals): App,
+    Ask(ask): Ask<ChooseAbsent>,
+) -> Answer<Vec<AbsentCircuit>> {
     if ask.limit > 1000 {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("limit is {}; allowed: up to 1000", ask.limit)));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("limit is {}; allowed: up to 1000", ask.limit),
+        ));
     }
     Ok(Json(absent_circuits(ask.portal, portals.state().catalogue(ask.portal), ask.limit)))
 }
@@ -95,18 +117,28 @@ pub(super) struct OfPortal {
     portal: Option<Portal>,
 }
 
-pub(super) async fn settings(State(portals): App, Ask(ask): Ask<OfPortal>) -> Answer<BTreeMap<Portal, PortalSettings>> {
+pub(super) async fn settings(
+    State(portals): App,
+    Ask(ask): Ask<OfPortal>,
+) -> Answer<BTreeMap<Portal, PortalSettings>> {
     let state = portals.state();
-    let wanted = Portal::ALL.into_iter().filter(|portal| ask.portal.is_none_or(|asked| asked == *portal));
+    let wanted =
+        Portal::ALL.into_iter().filter(|portal| ask.portal.is_none_or(|asked| asked == *portal));
     Ok(Json(wanted.map(|portal| (portal, state.settings(portal).clone())).collect()))
 }
 
 /// `{"portal": "octotel", "latencyMs": 0}`: only what is named changes; without `portal` for all of them.
-pub(super) async fn change_settings(State(portals): App, Body(mut changes): Body<Map<String, Value>>) -> Answer<BTreeMap<Portal, PortalSettings>> {
+pub(super) async fn change_settings(
+    State(portals): App,
+    Body(mut changes): Body<Map<String, Value>>,
+) -> Answer<BTreeMap<Portal, PortalSettings>> {
     let portal = changes.remove("portal").map(serde_json::from_value::<Portal>).transpose();
-    let portal = portal.map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("portal: {error}")))?;
+    let portal = portal.map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("portal: {error}"))
+    })?;
     let mut state = portals.state();
-    let wanted: Vec<Portal> = Portal::ALL.into_iter().filter(|one| portal.is_none_or(|asked| asked == *one)).collect();
+    let wanted: Vec<Portal> =
+        Portal::ALL.into_iter().filter(|one| portal.is_none_or(|asked| asked == *one)).collect();
     // All or none: everything is checked before anything changes.
     let changed = wanted.iter().map(|one| Ok((*one, state.settings(*one).with(&changes)?)));
     let changed: BTreeMap<_, _> = changed.collect::<anyhow::Result<_>>()?;
@@ -124,7 +156,10 @@ pub(super) struct Reset {
     journal: bool,
 }
 
-pub(super) async fn reset(State(portals): App, Body(reset): Body<Reset>) -> Result<StatusCode, Problem> {
+pub(super) async fn reset(
+    State(portals): App,
+    Body(reset): Body<Reset>,
+) -> Result<StatusCode, Problem> {
     portals.reset(reset.journal)?;
     Ok(StatusCode::NO_CONTENT)
 }

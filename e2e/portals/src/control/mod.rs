@@ -95,8 +95,12 @@ pub fn router(portals: Arc<Portals>) -> Router {
         .with_state(portals)
 }
 
-async fn origins(axum::extract::State(portals): axum::extract::State<Arc<Portals>>) -> Json<BTreeMap<Portal, Origins>> {
+async fn origins(
+    axum::extract::State(portals): axum::extract::State<Arc<Portals>>,
+) -> Json<BTreeMap<Portal, Origins>> {
     let url = |origin: Origin| portals.url(origin).to_owned();
-    let of = |portal: Portal| (portal, Origins { base_url: url(portal.home()), login_url: url(portal.login()) });
+    let of = |portal: Portal| {
+        (portal, Origins { base_url: url(portal.home()), login_url: url(portal.login()) })
+    };
     Json(Portal::ALL.map(of).into())
 }

@@ -13,7 +13,11 @@ use crate::portal::Portal;
 use crate::settings::Availability;
 use crate::world::Portals;
 
-pub(crate) async fn front_door(State((portals, portal)): State<(Arc<Portals>, Portal)>, request: Request, next: Next) -> Response {
+pub(crate) async fn front_door(
+    State((portals, portal)): State<(Arc<Portals>, Portal)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let settings = portals.settings(portal);
     let asset = request.uri().path().starts_with("/assets/");
     if !asset {
@@ -21,10 +25,20 @@ pub(crate) async fn front_door(State((portals, portal)): State<(Arc<Portals>, Po
     }
     let mut response = match settings.availability {
         Availability::Up => next.run(request).await,
-        Availability::Maintenance => page_with_status(StatusCode::SERVICE_UNAVAILABLE, "maintenance.html", json!({"portal": portal.name()})),
+        Availability::Maintenance => page_with_status(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "maintenance.html",
+            json!({"portal": portal.name()}),
+        ),
         Availability::ServerError => {
-            let status = StatusCode::from_u16(settings.error_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, [(header::CONTENT_TYPE, "text/html")], format!("<html><body><h1>{status}</h1><hr>nginx</body></html>")).into_response()
+            let status = StatusCode::from_u16(settings.error_status)
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (
+                status,
+                [(header::CONTENT_TYPE, "text/html")],
+                format!("<html><body><h1>{status}</h1><hr>nginx</body></html>"),
+            )
+                .into_response()
         }
         Availability::Down => hang_up(),
     };

@@ -67,7 +67,12 @@ pub(crate) fn signed_in(portal: Portal, jar: CookieJar, token: String, next: &st
 }
 
 /// Ends the session and goes on.
-pub(crate) fn signed_out(portals: &Portals, portal: Portal, jar: CookieJar, next: &str) -> Response {
+pub(crate) fn signed_out(
+    portals: &Portals,
+    portal: Portal,
+    jar: CookieJar,
+    next: &str,
+) -> Response {
     if let Some(cookie) = jar.get(session_cookie(portal)) {
         portals.log_out(cookie.value());
     }

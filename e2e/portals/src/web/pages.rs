@@ -57,7 +57,11 @@ pub(crate) fn page(name: &str, context: serde_json::Value) -> Response {
     page_with_status(StatusCode::OK, name, context)
 }
 
-pub(crate) fn page_with_status(status: StatusCode, name: &str, context: serde_json::Value) -> Response {
+pub(crate) fn page_with_status(
+    status: StatusCode,
+    name: &str,
+    context: serde_json::Value,
+) -> Response {
     match PAGES.get_template(name).and_then(|template| template.render(Serde(&context))) {
         Ok(text) => (status, Html(text)).into_response(),
         Err(error) => {

@@ -66,14 +66,22 @@ pub async fn start(config: Config, clock: Clock, echo: bool) -> Result<Running> 
     }
     let control = listen(&config, CONTROL_OFFSET).await?;
     let control_address = control.local_addr()?;
-    let origins: BTreeMap<_, _> = origins.into_iter().map(|(origin, url)| (origin, url.trim_end_matches('/').to_owned())).collect();
+    let origins: BTreeMap<_, _> = origins
+        .into_iter()
+        .map(|(origin, url)| (origin, url.trim_end_matches('/').to_owned()))
+        .collect();
     let portals = Arc::new(Portals::new(config, origins, clock, echo)?);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     for (origin, listener) in listeners {
         let router = sites::router(origin, Arc::clone(&portals));
         tasks.spawn(accept(listener, router, stop.clone(), tasks.clone()));
     }
-    tasks.spawn(accept(control, control::router(Arc::clone(&portals)), stop.clone(), tasks.clone()));
+    tasks.spawn(accept(
+        control,
+        control::router(Arc::clone(&portals)),
+        stop.clone(),
+        tasks.clone(),
+    ));
     tasks.spawn(sweep(Arc::clone(&portals), stop.clone()));
     Ok(Running { portals, control: control_address, stop, tasks })
 }
@@ -92,7 +100,12 @@ async fn sweep(portals: Arc<Portals>, stop: CancellationToken) {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, stop: CancellationToken, tasks: TaskTracker) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
@@ -112,13 +125,22 @@ async fn serve(stream: TcpStream, router: Router) {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let router = router.clone();
         async move {
-            let answer: Result<Response<Body>, Infallible> = router.oneshot(request.map(Body::new)).await;
+            let answer: Result<Response<Body>, Infallible> =
+                router.oneshot(request.map(Body::new)).await;
             let Ok(response) = answer;
             // An error of the service makes hyper drop the connection without a byte of an answer.
             let hang_up = response.extensions().get::<HangUp>().is_some();
-            if hang_up { Err(io::Error::from(io::ErrorKind::ConnectionAborted)) } else { Ok(response) }
+            if hang_up {
+                Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+            } else {
+                Ok(response)
+            }
         }
     });
     // Ends with an error whenever a browser goes away or we hang up: nothing to report.
-    let _ended = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(KEEP_ALIVE).serve_connection(TokioIo::new(stream), service).await;
+    let _ended = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(KEEP_ALIVE)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }

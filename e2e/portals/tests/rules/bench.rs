@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use fno_demo_portals::journal::{Entry, Event};
-use fno_demo_portals::{AccountSpec, Clock, Config, Origin, Portal, Portals, control_router, site_router};
+use fno_demo_portals::{
+    AccountSpec, Clock, Config, Origin, Portal, Portals, control_router, site_router,
+};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,7 +41,8 @@ pub fn accounts() -> Vec<AccountSpec> {
 }
 
 pub fn quick(config: Config) -> Config {
-    let calm = json!({"latencyMs": 0, "latencyJitterMs": 0, "renderDelayMs": 0, "interstitialEvery": 0});
+    let calm =
+        json!({"latencyMs": 0, "latencyJitterMs": 0, "renderDelayMs": 0, "interstitialEvery": 0});
     let calm = calm.as_object().expect("an object").clone();
     let portals = Portal::ALL.map(|portal| (portal, calm.clone())).into();
     Config { portals, accounts: Some(accounts()), circuits_per_portal: 400, ..config }
@@ -53,7 +56,8 @@ impl Bench {
     pub fn with(config: Config) -> Self {
         let start: Timestamp = "2026-03-02T08:00:00Z".parse().expect("a time");
         let clock = Clock::manual(start);
-        let portals = Portals::new(config, origins(), clock.clone(), false).expect("a good configuration");
+        let portals =
+            Portals::new(config, origins(), clock.clone(), false).expect("a good configuration");
         Self { portals: Arc::new(portals), clock }
     }
 
@@ -68,18 +72,28 @@ impl Bench {
         answer
     }
 
-    pub async fn try_control(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    pub async fn try_control(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/json");
         let request = request.body(body).expect("a request");
-        let response = control_router(Arc::clone(&self.portals)).oneshot(request).await.expect("infallible");
+        let response =
+            control_router(Arc::clone(&self.portals)).oneshot(request).await.expect("infallible");
         let status = response.status();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
     pub async fn journal(&self) -> Vec<Entry> {
-        serde_json::from_value(self.control(Method::GET, "/journal", Value::Null).await).expect("entries")
+        serde_json::from_value(self.control(Method::GET, "/journal", Value::Null).await)
+            .expect("entries")
     }
 
     pub async fn events(&self) -> Vec<Event> {
@@ -97,7 +111,10 @@ impl Bench {
     }
 
     pub async fn circuit(&self, portal: Portal, number: &str) -> fno_demo_portals::CircuitTruth {
-        serde_json::from_value(self.control(Method::GET, &format!("/circuits/{portal}/{number}"), Value::Null).await).expect("a circuit")
+        serde_json::from_value(
+            self.control(Method::GET, &format!("/circuits/{portal}/{number}"), Value::Null).await,
+        )
+        .expect("a circuit")
     }
 
     /// The code of the step that is `steps` away from now.
@@ -127,12 +144,16 @@ pub struct Reply {
 
 impl Reply {
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.url, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.url, self.body))
     }
 
     /// The text between two marks, with character references resolved.
     pub fn between(&self, before: &str, after: &str) -> String {
-        let (_, rest) = self.body.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {}: {}", self.url, self.body));
+        let (_, rest) = self
+            .body
+            .split_once(before)
+            .unwrap_or_else(|| panic!("no {before:?} in {}: {}", self.url, self.body));
         let (text, _) = rest.split_once(after).expect("an end");
         plain_text(text)
     }
@@ -148,11 +169,18 @@ impl Browser {
     }
 
     pub async fn post_form(&mut self, url: &str, fields: &[(&str, &str)]) -> Reply {
-        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let pairs: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         self.send(Method::POST, url, "application/x-www-form-urlencoded", pairs.join("&")).await
     }
 
-    async fn send(&mut self, mut method: Method, url: &str, content: &str, mut body: String) -> Reply {
+    async fn send(
+        &mut self,
+        mut method: Method,
+        url: &str,
+        content: &str,
+        mut body: String,
+    ) -> Reply {
         let mut url = url.to_owned();
         for _ in 0..10 {
             let origin = Origin::ALL.into_iter().find(|origin| {
@@ -162,7 +190,13 @@ impl Browser {
             let origin = origin.unwrap_or_else(|| panic!("{url} is on no origin"));
             let path = &url[self.portals.url(origin).len()..];
             let path = if path.is_empty() { "/" } else { path };
-            let cookies: Vec<String> = self.cookies.entry(origin).or_default().iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> = self
+                .cookies
+                .entry(origin)
+                .or_default()
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             let request = Request::builder()
                 .method(method.clone())
                 .uri(path)
@@ -170,17 +204,29 @@ impl Browser {
                 .header(header::CONTENT_TYPE, content)
                 .body(Body::from(body.clone()))
                 .expect("a request");
-            let response = site_router(origin, Arc::clone(&self.portals)).oneshot(request).await.expect("infallible");
+            let response = site_router(origin, Arc::clone(&self.portals))
+                .oneshot(request)
+                .await
+                .expect("infallible");
             let (status, headers) = (response.status(), response.headers().clone());
             self.keep(origin, &headers);
             if status.is_redirection() {
                 let location = headers[header::LOCATION].to_str().expect("text").to_owned();
-                url = if location.starts_with('/') { format!("{}{location}", self.portals.url(origin)) } else { location };
+                url = if location.starts_with('/') {
+                    format!("{}{location}", self.portals.url(origin))
+                } else {
+                    location
+                };
                 (method, body) = (Method::GET, String::new());
                 continue;
             }
             let bytes = response.into_body().collect().await.expect("a body").to_bytes();
-            return Reply { status, url, headers, body: String::from_utf8(bytes.to_vec()).expect("text") };
+            return Reply {
+                status,
+                url,
+                headers,
+                body: String::from_utf8(bytes.to_vec()).expect("text"),
+            };
         }
         panic!("redirected in circles: {url}");
     }
@@ -204,20 +250,39 @@ impl Browser {
         match portal {
             Portal::Octotel => {
                 self.get("http://octotel/login").await;
-                self.post_form("http://octotel-login/login", &[("username", user), ("password", password)]).await
+                self.post_form(
+                    "http://octotel-login/login",
+                    &[("username", user), ("password", password)],
+                )
+                .await
             }
             Portal::Openserve => {
                 self.get("http://openserve/auth/login?next=/dashboard").await;
-                self.post_form("http://openserve-login/oauth/authorize", &[("loginfmt", user), ("passwd", password)]).await
+                self.post_form(
+                    "http://openserve-login/oauth/authorize",
+                    &[("loginfmt", user), ("passwd", password)],
+                )
+                .await
             }
-            Portal::Mfn => self.post_form("http://metrofibre/login", &[("user", user), ("pass", password)]).await,
+            Portal::Mfn => {
+                self.post_form("http://metrofibre/login", &[("user", user), ("pass", password)])
+                    .await
+            }
             Portal::Evotel => {
                 let page = self.get("http://evotel/Account/Login").await;
-                let token = page.between("name=\"__RequestVerificationToken\" type=\"hidden\" value=\"", "\"");
-                let fields = [("UserName", user), ("Password", password), ("__RequestVerificationToken", &token)];
+                let token = page
+                    .between("name=\"__RequestVerificationToken\" type=\"hidden\" value=\"", "\"");
+                let fields = [
+                    ("UserName", user),
+                    ("Password", password),
+                    ("__RequestVerificationToken", &token),
+                ];
                 self.post_form("http://evotel/Account/Login", &fields).await
             }
-            Portal::Lightlink => self.post_form("http://lightlink/login", &[("user", user), ("password", password)]).await,
+            Portal::Lightlink => {
+                self.post_form("http://lightlink/login", &[("user", user), ("password", password)])
+                    .await
+            }
         }
     }
 
@@ -231,7 +296,12 @@ impl Browser {
         if portal == Portal::Octotel {
             page = self.code(&bench.code(0)).await;
         }
-        assert!(page.status.is_success() && self.signed_in(portal).await, "not logged in to {portal}: {} {}", page.url, page.body);
+        assert!(
+            page.status.is_success() && self.signed_in(portal).await,
+            "not logged in to {portal}: {} {}",
+            page.url,
+            page.body
+        );
     }
 
     pub async fn signed_in(&mut self, portal: Portal) -> bool {
@@ -239,18 +309,33 @@ impl Browser {
             Portal::Octotel => self.get("http://octotel/api/me").await.status.is_success(),
             Portal::Openserve => self.get("http://openserve/api/session").await.status.is_success(),
             Portal::Mfn => self.get("http://metrofibre/lines").await.url.ends_with("/lines"),
-            Portal::Evotel => self.get("http://evotel/Home/Index").await.url.ends_with("/Home/Index"),
+            Portal::Evotel => {
+                self.get("http://evotel/Home/Index").await.url.ends_with("/Home/Index")
+            }
             Portal::Lightlink => self.get("http://lightlink/").await.body.contains("Find a line"),
         }
     }
 }
 
 pub fn encoded(text: &str) -> String {
-    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
+        })
+        .collect()
 }
 
 /// Text of a page with its character references resolved.
 pub fn plain_text(text: &str) -> String {
-    let references = [("&#x27;", "'"), ("&#x2f;", "/"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
-    references.iter().fold(text.to_owned(), |text, (reference, plain)| text.replace(reference, plain))
+    let references = [
+        ("&#x27;", "'"),
+        ("&#x2f;", "/"),
+        ("&quot;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ];
+    references
+        .iter()
+        .fold(text.to_owned(), |text, (reference, plain)| text.replace(reference, plain))
 }

@@ -15,16 +15,32 @@ type Fields = BTreeMap<String, String>;
 async fn search(browser: &mut Browser, portal: Portal, number: &str) -> (Vec<String>, Option<u64>) {
     let query = encoded(number);
     let texts = |rows: &Value, name: &str| -> Vec<(String, Option<u64>)> {
-        let text = |row: &Value| (row[name].as_str().or_else(|| row["cells"][0].as_str()).expect("text").to_owned(), row["id"].as_u64());
+        let text = |row: &Value| {
+            (
+                row[name].as_str().or_else(|| row["cells"][0].as_str()).expect("text").to_owned(),
+                row["id"].as_u64(),
+            )
+        };
         rows.as_array().expect("rows").iter().map(text).collect()
     };
     let rows = match portal {
-        Portal::Octotel => texts(&browser.get(&format!("http://octotel/api/services?status=All&q={query}")).await.json()["rows"], "lineReference"),
-        Portal::Openserve => texts(&browser.get(&format!("http://openserve/api/services?q={query}")).await.json()["rows"], "serviceNumber"),
+        Portal::Octotel => texts(
+            &browser.get(&format!("http://octotel/api/services?status=All&q={query}")).await.json()
+                ["rows"],
+            "lineReference",
+        ),
+        Portal::Openserve => texts(
+            &browser.get(&format!("http://openserve/api/services?q={query}")).await.json()["rows"],
+            "serviceNumber",
+        ),
         Portal::Mfn => {
             let mut rows = Vec::new();
             for list in ["active", "deactivated"] {
-                let page = browser.get(&format!("http://metrofibre/data/lines?list={list}&search={query}&page=1&size=25")).await;
+                let page = browser
+                    .get(&format!(
+                        "http://metrofibre/data/lines?list={list}&search={query}&page=1&size=25"
+                    ))
+                    .await;
                 rows.extend(texts(&page.json()["rows"], "circuit"));
             }
             rows
@@ -39,7 +55,11 @@ async fn search(browser: &mut Browser, portal: Portal, number: &str) -> (Vec<Str
                 })
                 .collect()
         }
-        Portal::Lightlink => lightlink(browser, number).await.into_iter().map(|mut row| (row.remove("line").expect("a number"), None)).collect(),
+        Portal::Lightlink => lightlink(browser, number)
+            .await
+            .into_iter()
+            .map(|mut row| (row.remove("line").expect("a number"), None))
+            .collect(),
     };
     let id = rows.iter().find(|(found, _)| found == number).and_then(|(_, id)| *id);
     (rows.into_iter().map(|(found, _)| found).collect(), id)
@@ -50,7 +70,11 @@ async fn lightlink(browser: &mut Browser, text: &str) -> Vec<Fields> {
     let page = browser.get(&format!("http://lightlink/lines?line={}", encoded(text))).await;
     let plain = page.body.contains("<th>Line</th><th>Status</th><th>Address</th>");
     assert_ne!(plain, page.body.contains("<p>No line found</p>"), "{}", page.body);
-    let rows = page.body.split("<tr><td>").skip(1).map(|row| row.split("</td></tr>").next().expect("an end"));
+    let rows = page
+        .body
+        .split("<tr><td>")
+        .skip(1)
+        .map(|row| row.split("</td></tr>").next().expect("an end"));
     let row = |row: &str| -> Fields {
         let texts = row.split("</td><td>").map(plain_text);
         ["line", "status", "address"].map(str::to_owned).into_iter().zip(texts).collect()
@@ -60,13 +84,25 @@ async fn lightlink(browser: &mut Browser, text: &str) -> Vec<Fields> {
 
 /// What the details page of a line shows, under the names of the truth.
 async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields {
-    let id = if portal == Portal::Lightlink { None } else { search(browser, portal, number).await.1 };
-    let json = |value: &Value| -> Fields { serde_json::from_value(value["fields"].clone()).expect("fields") };
+    let id =
+        if portal == Portal::Lightlink { None } else { search(browser, portal, number).await.1 };
+    let json = |value: &Value| -> Fields {
+        serde_json::from_value(value["fields"].clone()).expect("fields")
+    };
     match portal {
-        Portal::Octotel => json(&browser.get(&format!("http://octotel/api/services/{}", id.expect("an id"))).await.json()),
-        Portal::Openserve => json(&browser.get(&format!("http://openserve/api/services/{number}")).await.json()),
+        Portal::Octotel => json(
+            &browser
+                .get(&format!("http://octotel/api/services/{}", id.expect("an id")))
+                .await
+                .json(),
+        ),
+        Portal::Openserve => {
+            json(&browser.get(&format!("http://openserve/api/services/{number}")).await.json())
+        }
         Portal::Mfn => {
-            let page = browser.get(&format!("http://metrofibre/lines/{}/details", id.expect("an id"))).await;
+            let page = browser
+                .get(&format!("http://metrofibre/lines/{}/details", id.expect("an id")))
+                .await;
             let labels = [
                 ("circuitNumber", "Circuit number"),
                 ("status", "Status"),
@@ -84,11 +120,19 @@ async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields 
                 ("installationPrice", "Installation price"),
                 ("deactivated", "Deactivation date"),
             ];
-            let shown = labels.into_iter().filter(|(_, label)| page.body.contains(&format!("<th>{label}</th>")));
-            shown.map(|(name, label)| (name.to_owned(), page.between(&format!("<th>{label}</th><td>"), "<"))).collect()
+            let shown = labels
+                .into_iter()
+                .filter(|(_, label)| page.body.contains(&format!("<th>{label}</th>")));
+            shown
+                .map(|(name, label)| {
+                    (name.to_owned(), page.between(&format!("<th>{label}</th><td>"), "<"))
+                })
+                .collect()
         }
         Portal::Evotel => {
-            let page = browser.get(&format!("http://evotel/Circuits/Details/{}", id.expect("an id"))).await;
+            let page = browser
+                .get(&format!("http://evotel/Circuits/Details/{}", id.expect("an id")))
+                .await;
             let ids = [
                 ("serial", "Serial"),
                 ("client", "Client"),
@@ -108,11 +152,17 @@ async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields 
                 ("workOrderStatus", "WorkOrder_Status"),
                 ("workOrderTime", "WorkOrder_Time"),
             ];
-            let shown = ids.into_iter().filter(|(_, id)| page.body.contains(&format!("id=\"{id}\"")));
-            let fields = shown.map(|(name, id)| (name.to_owned(), page.between(&format!("id=\"{id}\">"), "<")));
+            let shown =
+                ids.into_iter().filter(|(_, id)| page.body.contains(&format!("id=\"{id}\"")));
+            let fields = shown
+                .map(|(name, id)| (name.to_owned(), page.between(&format!("id=\"{id}\">"), "<")));
             fields.filter(|(_, text)| !text.is_empty()).collect()
         }
-        Portal::Lightlink => lightlink(browser, number).await.into_iter().find(|row| row["line"] == number).expect("the line's row"),
+        Portal::Lightlink => lightlink(browser, number)
+            .await
+            .into_iter()
+            .find(|row| row["line"] == number)
+            .expect("the line's row"),
     }
 }
 
@@ -128,17 +178,29 @@ fn outcome(portal: Portal, fields: &Fields) -> Outcome {
             other => panic!("status {other:?} is not in the README"),
         },
         Portal::Openserve => match () {
-            () if is("orderType", "Cease Active Service") && (is("orderStatus", "Accepted") || is("orderStatus", "Pending")) => Outcome::CancellationPending,
-            () if is("orderType", "Cease Active Service") && is("orderStatus", "Implemented") => Outcome::AlreadyCancelled,
-            () if is("accessStatus", "Suspended") || is("partnerStatus", "Suspended") => Outcome::Suspended,
+            () if is("orderType", "Cease Active Service")
+                && (is("orderStatus", "Accepted") || is("orderStatus", "Pending")) =>
+            {
+                Outcome::CancellationPending
+            }
+            () if is("orderType", "Cease Active Service") && is("orderStatus", "Implemented") => {
+                Outcome::AlreadyCancelled
+            }
+            () if is("accessStatus", "Suspended") || is("partnerStatus", "Suspended") => {
+                Outcome::Suspended
+            }
             () if is("accessStatus", "Active") && is("partnerStatus", "Active") => Outcome::Active,
             () => panic!("{fields:?} is not in the README"),
         },
         Portal::Evotel => match () {
             () if is("serviceStatus", "Cancelled") => Outcome::AlreadyCancelled,
-            () if is("workOrderType", "Disconnection") && is("workOrderStatus", "Scheduled") => Outcome::CancellationPending,
+            () if is("workOrderType", "Disconnection") && is("workOrderStatus", "Scheduled") => {
+                Outcome::CancellationPending
+            }
             () if is("ontVerification", "Pending") => Outcome::VerificationPending,
-            () if is("serviceStatus", "Pending ISP Provisioning") => Outcome::IspProvisioningPending,
+            () if is("serviceStatus", "Pending ISP Provisioning") => {
+                Outcome::IspProvisioningPending
+            }
             () if is("serviceStatus", "Suspended") => Outcome::Suspended,
             () if is("serviceStatus", "Active") => Outcome::Active,
             () => panic!("{fields:?} is not in the README"),
@@ -165,7 +227,12 @@ async fn the_details_page_shows_the_truth_and_leads_to_the_expected_outcome() {
         for truth in bench.circuits(&format!("portal={portal}&limit=400")).await.iter().step_by(3) {
             let shown = details(&mut browser, portal, &truth.circuit_number).await;
             assert_eq!(shown, truth.fields, "{portal} {}", truth.circuit_number);
-            assert_eq!(outcome(portal, &shown), truth.expected_outcome, "{portal} {}", truth.circuit_number);
+            assert_eq!(
+                outcome(portal, &shown),
+                truth.expected_outcome,
+                "{portal} {}",
+                truth.circuit_number
+            );
             seen.insert(truth.expected_outcome);
         }
         assert_eq!(seen.len(), outcomes_of(portal), "{portal}: {seen:?}");
@@ -182,7 +249,12 @@ async fn a_search_finds_near_misses_beside_the_wanted_line() {
         for truth in bench.circuits(&format!("portal={portal}&limit=60")).await {
             let (found, _) = search(&mut browser, portal, &truth.circuit_number).await;
             assert!(found.contains(&truth.circuit_number), "{found:?}");
-            assert_eq!(found.len(), 1 + truth.near_misses as usize, "{}: {found:?}", truth.circuit_number);
+            assert_eq!(
+                found.len(),
+                1 + truth.near_misses as usize,
+                "{}: {found:?}",
+                truth.circuit_number
+            );
             first_is_another += usize::from(found[0] != truth.circuit_number);
         }
         assert!(first_is_another > 0, "{portal}: the first row is always the right one");
@@ -193,7 +265,8 @@ async fn a_search_finds_near_misses_beside_the_wanted_line() {
 async fn every_fifth_line_shares_its_address_with_another() {
     let bench = Bench::new();
     let circuits = bench.circuits("portal=octotel&limit=400").await;
-    let addresses: BTreeSet<&String> = circuits.iter().map(|circuit| &circuit.fields["address"]).collect();
+    let addresses: BTreeSet<&String> =
+        circuits.iter().map(|circuit| &circuit.fields["address"]).collect();
     assert!(addresses.len() <= circuits.len() * 4 / 5, "{} addresses", addresses.len());
 }
 
@@ -203,13 +276,22 @@ async fn absent_numbers_are_found_nowhere() {
         let bench = Bench::new();
         let mut browser = bench.browser();
         browser.log_in(&bench, portal).await;
-        let absent = bench.control(Method::GET, &format!("/circuits/absent?portal={portal}&limit=40"), Value::Null).await;
+        let absent = bench
+            .control(
+                Method::GET,
+                &format!("/circuits/absent?portal={portal}&limit=40"),
+                Value::Null,
+            )
+            .await;
         let absent: Vec<AbsentCircuit> = serde_json::from_value(absent).expect("circuits");
         assert_eq!(absent.len(), 40);
         assert_eq!(absent.iter().any(|circuit| circuit.near_misses > 0), portal != Portal::Evotel);
         for circuit in absent {
             let (found, _) = search(&mut browser, portal, &circuit.circuit_number).await;
-            assert!(found.len() == circuit.near_misses && !found.contains(&circuit.circuit_number), "{found:?}");
+            assert!(
+                found.len() == circuit.near_misses && !found.contains(&circuit.circuit_number),
+                "{found:?}"
+            );
         }
     }
 }
@@ -220,9 +302,18 @@ async fn a_lookup_is_recorded_once_and_a_deep_link_to_nothing_is_a_search() {
         let bench = Bench::new();
         let mut browser = bench.browser();
         browser.log_in(&bench, portal).await;
-        let number = bench.circuits(&format!("portal={portal}&limit=1&offset=9")).await.remove(0).circuit_number;
+        let number = bench
+            .circuits(&format!("portal={portal}&limit=1&offset=9"))
+            .await
+            .remove(0)
+            .circuit_number;
         details(&mut browser, portal, &number).await;
-        let lookups: Vec<Event> = bench.events().await.into_iter().filter(|event| matches!(event, Event::Lookup { .. })).collect();
+        let lookups: Vec<Event> = bench
+            .events()
+            .await
+            .into_iter()
+            .filter(|event| matches!(event, Event::Lookup { .. }))
+            .collect();
         assert_eq!(lookups, [Event::Lookup { circuit: number }], "{portal}");
     }
     let bench = Bench::new();
@@ -230,7 +321,10 @@ async fn a_lookup_is_recorded_once_and_a_deep_link_to_nothing_is_a_search() {
     browser.log_in(&bench, Portal::Openserve).await;
     let page = browser.get("http://openserve/api/services/B53000304").await;
     assert_eq!(page.status, 404);
-    assert_eq!(bench.events().await.last(), Some(&Event::Search { query: "B53000304".to_owned(), hits: 0 }));
+    assert_eq!(
+        bench.events().await.last(),
+        Some(&Event::Search { query: "B53000304".to_owned(), hits: 0 })
+    );
 }
 
 #[tokio::test]
@@ -241,16 +335,40 @@ async fn lightlink_counts_the_row_of_the_very_line_as_its_lookup() {
     browser.log_in(&bench, Portal::Lightlink).await;
     let near = lightlink(&mut browser, "LL-20030").await;
     let numbers: BTreeSet<&str> = near.iter().map(|row| row["line"].as_str()).collect();
-    assert!(numbers.is_superset(&BTreeSet::from(["LL-200300", "LL-2003001", "LL-2003005", "LL-200309"])), "{numbers:?}");
-    assert!(lightlink(&mut browser, "200300").await.is_empty(), "numbers are compared from their beginning");
+    assert!(
+        numbers.is_superset(&BTreeSet::from([
+            "LL-200300",
+            "LL-2003001",
+            "LL-2003005",
+            "LL-200309"
+        ])),
+        "{numbers:?}"
+    );
+    assert!(
+        lightlink(&mut browser, "200300").await.is_empty(),
+        "numbers are compared from their beginning"
+    );
     assert_eq!(lightlink(&mut browser, "ll-").await.len(), 50);
-    assert!(lightlink(&mut browser, &near[0]["address"]).await.is_empty(), "addresses are not searched");
+    assert!(
+        lightlink(&mut browser, &near[0]["address"]).await.is_empty(),
+        "addresses are not searched"
+    );
     assert_eq!(lightlink(&mut browser, " ll-200300 ").await.len(), 3);
     let (ended, events) = (Event::SessionEnd { cause: EndCause::Forced }, bench.events().await);
     let search = |query: &str, hits| Event::Search { query: query.to_owned(), hits };
-    assert_eq!(events[events.len() - 3..], [search("LL-200300", 3), Event::Lookup { circuit: "LL-200300".to_owned() }, ended]);
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Lookup { .. })).count(), 1, "{events:?}");
-    assert_eq!(browser.get("http://lightlink/lines?line=LL-200300").await.url, "http://lightlink/login");
+    assert_eq!(
+        events[events.len() - 3..],
+        [search("LL-200300", 3), Event::Lookup { circuit: "LL-200300".to_owned() }, ended]
+    );
+    assert_eq!(
+        events.iter().filter(|event| matches!(event, Event::Lookup { .. })).count(),
+        1,
+        "{events:?}"
+    );
+    assert_eq!(
+        browser.get("http://lightlink/lines?line=LL-200300").await.url,
+        "http://lightlink/login"
+    );
 }
 
 #[tokio::test]
@@ -287,26 +405,49 @@ async fn nothing_is_shown_without_a_session() {
 
 #[tokio::test]
 async fn the_documented_lines_are_there_whatever_the_seed() {
-    let (_, readme) = include_str!("../../README.md").split_once("Lines with fixed numbers").expect("the table");
+    let (_, readme) =
+        include_str!("../../README.md").split_once("Lines with fixed numbers").expect("the table");
     for seed in [1, 77] {
         let bench = Bench::with(Config { seed, ..quick(Config::default()) });
         let states = ["Active", "Suspended", "Pending Cancellation", "Cancelled"];
         for portal in Portal::ALL {
-            let line = readme.lines().find(|line| line.starts_with(&format!("| {portal} | `"))).expect("a row of the table");
-            let cells: Vec<Vec<&str>> = line.split('|').skip(2).map(|cell| cell.split('`').skip(1).step_by(2).collect()).collect();
+            let line = readme
+                .lines()
+                .find(|line| line.starts_with(&format!("| {portal} | `")))
+                .expect("a row of the table");
+            let cells: Vec<Vec<&str>> = line
+                .split('|')
+                .skip(2)
+                .map(|cell| cell.split('`').skip(1).step_by(2).collect())
+                .collect();
             for (cell, state) in cells.iter().zip(states) {
                 for number in cell {
                     assert_eq!(bench.circuit(portal, number).await.status, state, "{number}");
                 }
             }
-            assert!(!cells[0].is_empty() && !cells[3].is_empty() && cells[4].len() == 1 + usize::from(portal != Portal::Evotel), "{line}");
+            assert!(
+                !cells[0].is_empty()
+                    && !cells[3].is_empty()
+                    && cells[4].len() == 1 + usize::from(portal != Portal::Evotel),
+                "{line}"
+            );
             for number in &cells[4] {
                 let path = format!("/circuits/{portal}/{number}");
-                assert_eq!(bench.try_control(Method::GET, &path, Value::Null).await.0, 404, "{number}");
+                assert_eq!(
+                    bench.try_control(Method::GET, &path, Value::Null).await.0,
+                    404,
+                    "{number}"
+                );
             }
         }
-        assert_eq!(bench.circuit(Portal::Evotel, "4857544317156075").await.status, "Verification Pending");
-        assert_eq!(bench.circuit(Portal::Evotel, "48575443B54CDA26").await.status, "ISP Provisioning Pending");
+        assert_eq!(
+            bench.circuit(Portal::Evotel, "4857544317156075").await.status,
+            "Verification Pending"
+        );
+        assert_eq!(
+            bench.circuit(Portal::Evotel, "48575443B54CDA26").await.status,
+            "ISP Provisioning Pending"
+        );
     }
 }
 
@@ -319,7 +460,9 @@ async fn the_same_seed_gives_the_same_lines_and_another_seed_others() {
     let (one, again, other) = (all(5).await, all(5).await, all(6).await);
     assert_eq!(one, again);
     assert_ne!(one, other);
-    let numbers = |circuits: &[CircuitTruth]| -> BTreeSet<String> { circuits.iter().map(|c| c.circuit_number.clone()).collect() };
+    let numbers = |circuits: &[CircuitTruth]| -> BTreeSet<String> {
+        circuits.iter().map(|c| c.circuit_number.clone()).collect()
+    };
     assert_eq!(numbers(&one), numbers(&other), "numbers do not depend on it");
     assert_eq!(numbers(&one).len(), 400, "no number twice");
 }
@@ -329,9 +472,11 @@ async fn thousands_of_lines_have_thousands_of_numbers() {
     let bench = Bench::with(Config { circuits_per_portal: 9000, ..quick(Config::default()) });
     for portal in Portal::ALL {
         let circuits = bench.circuits(&format!("portal={portal}&limit=9000")).await;
-        let numbers: BTreeSet<&String> = circuits.iter().map(|circuit| &circuit.circuit_number).collect();
+        let numbers: BTreeSet<&String> =
+            circuits.iter().map(|circuit| &circuit.circuit_number).collect();
         assert_eq!(numbers.len(), 9000, "{portal}");
-        let outcomes: BTreeSet<Outcome> = circuits.iter().map(|circuit| circuit.expected_outcome).collect();
+        let outcomes: BTreeSet<Outcome> =
+            circuits.iter().map(|circuit| circuit.expected_outcome).collect();
         assert_eq!(outcomes.len(), outcomes_of(portal));
     }
 }
@@ -341,10 +486,16 @@ async fn lists_are_paged_and_filtered() {
     let bench = Bench::new();
     let mut browser = bench.browser();
     browser.log_in(&bench, Portal::Octotel).await;
-    let total = bench.control(Method::GET, "/circuits?portal=octotel&status=suspended&limit=0", Value::Null).await["total"].clone();
+    let total = bench
+        .control(Method::GET, "/circuits?portal=octotel&status=suspended&limit=0", Value::Null)
+        .await["total"]
+        .clone();
     let mut lines = BTreeSet::new();
     for page in 1.. {
-        let list = browser.get(&format!("http://octotel/api/services?status=Suspended&page={page}")).await.json();
+        let list = browser
+            .get(&format!("http://octotel/api/services?status=Suspended&page={page}"))
+            .await
+            .json();
         assert_eq!(list["total"], total);
         let rows = list["rows"].as_array().expect("rows");
         assert!(rows.len() <= 10 && rows.iter().all(|row| row["status"] == "Suspended"));
@@ -354,5 +505,8 @@ async fn lists_are_paged_and_filtered() {
         }
     }
     assert_eq!(total, lines.len());
-    assert!(!bench.events().await.iter().any(|event| matches!(event, Event::Search { .. })), "a list without a text is no search");
+    assert!(
+        !bench.events().await.iter().any(|event| matches!(event, Event::Search { .. })),
+        "a list without a text is no search"
+    );
 }

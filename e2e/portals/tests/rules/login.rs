@@ -76,7 +76,10 @@ async fn a_code_is_good_once() {
     let page = second.code(&code).await;
     assert!(page.body.contains("The code is incorrect or has expired."));
     assert!(!second.signed_in(Portal::Octotel).await);
-    assert_eq!(bench.events().await.last(), Some(&login(Phase::Code, Some(bench.step()), Verdict::Replayed)));
+    assert_eq!(
+        bench.events().await.last(),
+        Some(&login(Phase::Code, Some(bench.step()), Verdict::Replayed))
+    );
     bench.clock.advance(30);
     let page = second.code(&bench.code(0)).await;
     assert_eq!(page.url, "http://octotel/services", "the page takes another code");
@@ -92,7 +95,10 @@ async fn a_step_before_the_last_accepted_one_is_a_replay() {
     let mut second = bench.browser();
     second.password(Portal::Octotel, USER, PASSWORD).await;
     second.code(&bench.code(0)).await;
-    assert_eq!(bench.events().await.last(), Some(&login(Phase::Code, Some(bench.step()), Verdict::Replayed)));
+    assert_eq!(
+        bench.events().await.last(),
+        Some(&login(Phase::Code, Some(bench.step()), Verdict::Replayed))
+    );
 }
 
 #[tokio::test]
@@ -103,14 +109,19 @@ async fn a_code_outside_the_window_is_wrong_and_the_journal_tells_its_step() {
     for steps in [-2, 2] {
         browser.code(&bench.code(steps)).await;
         let step = bench.step().checked_add_signed(steps);
-        assert_eq!(bench.events().await.last(), Some(&login(Phase::Code, step, Verdict::WrongCode)));
+        assert_eq!(
+            bench.events().await.last(),
+            Some(&login(Phase::Code, step, Verdict::WrongCode))
+        );
     }
 }
 
 #[tokio::test]
 async fn a_step_that_somebody_else_used_is_refused() {
     let bench = Bench::new();
-    let used = bench.control(Method::POST, "/steps/use", json!({"portal": "octotel", "username": USER})).await;
+    let used = bench
+        .control(Method::POST, "/steps/use", json!({"portal": "octotel", "username": USER}))
+        .await;
     assert_eq!(used, json!({"step": bench.step()}));
     let mut browser = bench.browser();
     browser.password(Portal::Octotel, USER, PASSWORD).await;
@@ -127,7 +138,10 @@ async fn three_refusals_in_a_row_lock_the_account_until_it_is_unlocked() {
     browser.password(Portal::Octotel, USER, "wrong").await;
     browser.password(Portal::Octotel, USER, PASSWORD).await;
     browser.code("000000").await;
-    assert!(!bench.events().await.contains(&Event::AccountLocked { failures: 2 }), "a right password does not break the row, nor lock");
+    assert!(
+        !bench.events().await.contains(&Event::AccountLocked { failures: 2 }),
+        "a right password does not break the row, nor lock"
+    );
     browser.code("000001").await;
     assert_eq!(bench.events().await.last(), Some(&Event::AccountLocked { failures: 3 }));
     for _ in 0..2 {
@@ -168,7 +182,10 @@ async fn a_complete_login_breaks_the_row_of_refusals() {
             bench.clock.advance(30);
             bench.browser().log_in(&bench, portal).await;
         }
-        assert!(!bench.events().await.iter().any(|event| matches!(event, Event::AccountLocked { .. })), "{portal}");
+        assert!(
+            !bench.events().await.iter().any(|event| matches!(event, Event::AccountLocked { .. })),
+            "{portal}"
+        );
     }
 }
 
@@ -199,7 +216,11 @@ async fn accounts_have_rules_of_their_own() {
     assert!(page.body.contains("8-digit code"));
     browser.code(&bench.code(0)).await;
     let events = bench.events().await;
-    assert_eq!(events[1], login(Phase::Code, None, Verdict::WrongCode), "six digits are no code of eight");
+    assert_eq!(
+        events[1],
+        login(Phase::Code, None, Verdict::WrongCode),
+        "six digits are no code of eight"
+    );
     assert_eq!(events[2], Event::AccountLocked { failures: 1 });
 }
 
@@ -230,7 +251,8 @@ async fn evotel_takes_no_form_without_its_token() {
     let bench = Bench::new();
     let mut browser = bench.browser();
     browser.get("http://evotel/Account/Login").await;
-    let fields = [("UserName", USER), ("Password", PASSWORD), ("__RequestVerificationToken", "stale")];
+    let fields =
+        [("UserName", USER), ("Password", PASSWORD), ("__RequestVerificationToken", "stale")];
     let page = browser.post_form("http://evotel/Account/Login", &fields).await;
     assert_eq!(page.status, 400);
     assert!(page.body.contains("anti-forgery"));
@@ -247,14 +269,38 @@ async fn lightlink_is_what_the_projects_readme_says_of_a_new_portal() {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     let refused = browser.password(Portal::Lightlink, USER, "wrong").await;
-    assert_eq!(refused.between("<p class=\"error\" role=\"alert\">", "<"), "User or password is wrong.");
+    assert_eq!(
+        refused.between("<p class=\"error\" role=\"alert\">", "<"),
+        "User or password is wrong."
+    );
     // A flow tells pages apart by what stands on them: nothing may stand on two.
-    assert!(!page.body.contains("class=\"error\"") && !page.body.contains("Find a line") && !refused.body.contains("Find a line"));
+    assert!(
+        !page.body.contains("class=\"error\"")
+            && !page.body.contains("Find a line")
+            && !refused.body.contains("Find a line")
+    );
     let home = browser.password(Portal::Lightlink, USER, PASSWORD).await;
-    assert_eq!((home.url.as_str(), home.between("<h1>", "<").as_str()), ("http://lightlink/", "Find a line"));
-    assert!(home.body.contains("id=\"line\"") && !home.body.contains("class=\"lines\"") && !home.body.contains("class=\"error\""), "{}", home.body);
+    assert_eq!(
+        (home.url.as_str(), home.between("<h1>", "<").as_str()),
+        ("http://lightlink/", "Find a line")
+    );
+    assert!(
+        home.body.contains("id=\"line\"")
+            && !home.body.contains("class=\"lines\"")
+            && !home.body.contains("class=\"error\""),
+        "{}",
+        home.body
+    );
     let found = browser.get("http://lightlink/lines?line=LL-200300").await;
-    assert!(found.body.contains("<table class=\"lines\">") && !found.body.contains("No line found"), "{}", found.body);
+    assert!(
+        found.body.contains("<table class=\"lines\">") && !found.body.contains("No line found"),
+        "{}",
+        found.body
+    );
     let none = browser.get("http://lightlink/lines?line=LL-900017").await;
-    assert!(none.body.contains("<p>No line found</p>") && !none.body.contains("class=\"lines\""), "{}", none.body);
+    assert!(
+        none.body.contains("<p>No line found</p>") && !none.body.contains("class=\"lines\""),
+        "{}",
+        none.body
+    );
 }

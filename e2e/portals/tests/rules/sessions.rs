@@ -23,7 +23,11 @@ async fn a_session_ends_when_it_is_idle_and_lives_while_it_is_used() {
         bench.clock.advance(599);
         assert!(browser.signed_in(portal).await, "{portal}: used in time");
         bench.clock.advance(600);
-        assert_eq!(ends(&bench).await, [(format!("{portal}-1"), EndCause::Idle)], "{portal}: in the journal without a further request");
+        assert_eq!(
+            ends(&bench).await,
+            [(format!("{portal}-1"), EndCause::Idle)],
+            "{portal}: in the journal without a further request"
+        );
         assert!(!browser.signed_in(portal).await, "{portal}");
     }
 }
@@ -84,7 +88,10 @@ async fn a_portal_may_refuse_the_newer_login_instead() {
     assert!(page.body.contains("already logged in"));
     assert!(older.signed_in(Portal::Mfn).await && !newer.signed_in(Portal::Mfn).await);
     let last = bench.events().await.pop();
-    assert!(matches!(last, Some(Event::Login { verdict: Verdict::TooManySessions, .. })), "{last:?}");
+    assert!(
+        matches!(last, Some(Event::Login { verdict: Verdict::TooManySessions, .. })),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
@@ -100,8 +107,14 @@ async fn a_logout_ends_the_session() {
             Portal::Lightlink => browser.get("http://lightlink/logout").await,
             Portal::Evotel => {
                 let page = browser.get("http://evotel/Home/Index").await;
-                let token = page.between("name=\"__RequestVerificationToken\" type=\"hidden\" value=\"", "\"");
-                browser.post_form("http://evotel/Account/LogOff", &[("__RequestVerificationToken", &token)]).await
+                let token = page
+                    .between("name=\"__RequestVerificationToken\" type=\"hidden\" value=\"", "\"");
+                browser
+                    .post_form(
+                        "http://evotel/Account/LogOff",
+                        &[("__RequestVerificationToken", &token)],
+                    )
+                    .await
             }
         };
         assert!(!browser.signed_in(portal).await, "{portal}");
@@ -115,7 +128,9 @@ async fn an_administrator_ends_all_sessions_of_an_account() {
     let (mut one, mut two) = (bench.browser(), bench.browser());
     one.log_in(&bench, Portal::Evotel).await;
     two.log_in(&bench, Portal::Evotel).await;
-    let ended = bench.control(Method::POST, "/sessions/expire", json!({"portal": "evotel", "username": USER})).await;
+    let ended = bench
+        .control(Method::POST, "/sessions/expire", json!({"portal": "evotel", "username": USER}))
+        .await;
     assert_eq!(ended, json!({"ended": 2}));
     assert!(!one.signed_in(Portal::Evotel).await && !two.signed_in(Portal::Evotel).await);
     assert!(ends(&bench).await.iter().all(|(_, cause)| *cause == EndCause::Forced));
@@ -129,13 +144,23 @@ async fn a_session_can_be_set_to_end_after_a_number_of_lookups() {
     browser.log_in(&bench, Portal::Openserve).await;
     for number in ["B530003043", "B530003054"] {
         let service = browser.get(&format!("http://openserve/api/services/{number}")).await;
-        assert_eq!(service.json()["fields"]["serviceNumber"], number, "the last look-up is still answered");
+        assert_eq!(
+            service.json()["fields"]["serviceNumber"],
+            number,
+            "the last look-up is still answered"
+        );
     }
     let service = browser.get("http://openserve/api/services/B530003065").await;
     assert_eq!(service.status, 401);
     let events = bench.events().await;
     let tail = &events[events.len() - 2..];
-    assert_eq!(tail, [Event::Lookup { circuit: "B530003054".to_owned() }, Event::SessionEnd { cause: EndCause::Forced }]);
+    assert_eq!(
+        tail,
+        [
+            Event::Lookup { circuit: "B530003054".to_owned() },
+            Event::SessionEnd { cause: EndCause::Forced }
+        ]
+    );
 }
 
 #[tokio::test]

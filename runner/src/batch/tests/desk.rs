@@ -45,7 +45,11 @@ impl Desk {
 
     /// What the outside sees of the login at hand.
     fn note(&self, what: &str, login: i32) {
-        let seen = self.reporter.look().run.login.map_or_else(|| "nothing".to_owned(), |login| format!("{} {}", login.n, login.state));
+        let seen =
+            self.reporter.look().run.login.map_or_else(
+                || "nothing".to_owned(),
+                |login| format!("{} {}", login.n, login.state),
+            );
         self.log.lock().expect("no panic").push(format!("{what} {login}: {seen}"));
     }
 }
@@ -63,7 +67,9 @@ impl Control for Desk {
         self.note("leave", login);
         sleep(Duration::from_secs_f64(self.leave_takes)).await;
         match self.refuse_leave {
-            Some((refused, reason)) if refused == login => Err(Refused { reason, message: "No leave.".to_owned() }),
+            Some((refused, reason)) if refused == login => {
+                Err(Refused { reason, message: "No leave.".to_owned() })
+            }
             _ => Ok(()),
         }
     }

@@ -13,7 +13,11 @@ async fn a_session_that_ends_in_the_middle_costs_one_login_and_no_try() {
         world.site.expires_before = vec![10];
         world.site.silent_expiry = silent;
         let done = world.run().await;
-        assert_eq!((done.ended.reason, done.count("login"), done.run.logins), (Reason::Completed, 2, Some(2)), "silent: {silent}");
+        assert_eq!(
+            (done.ended.reason, done.count("login"), done.run.logins),
+            (Reason::Completed, 2, Some(2)),
+            "silent: {silent}"
+        );
         assert_eq!(done.reasons(), [ANSWERED; 20]);
         let mut expected: Vec<_> = (0..20).map(|n| format!("C-{n}")).collect();
         expected.insert(10, "C-10".to_owned());
@@ -40,7 +44,10 @@ async fn a_job_that_loses_the_session_time_and_again_uses_up_a_try_and_the_other
     world.site.odd = vec![("C-1".to_owned(), failure(Reason::SessionLost, "list"))];
     let done = world.run().await;
     assert_eq!(done.reasons(), [ANSWERED, (JobPhase::Failed, Reason::StepFailed), ANSWERED]);
-    assert_eq!((done.ended.reason, done.lookups()), (Reason::Completed, ["C-0", "C-1", "C-1", "C-2"].map(str::to_owned).to_vec()));
+    assert_eq!(
+        (done.ended.reason, done.lookups()),
+        (Reason::Completed, ["C-0", "C-1", "C-1", "C-2"].map(str::to_owned).to_vec())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +55,10 @@ async fn a_crashed_browser_is_replaced_once_and_the_job_done_again() {
     let mut world = World::with_jobs(6);
     world.site.crashes_at = vec![2];
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.count("open"), done.count("login")), (Reason::Completed, 2, 2));
+    assert_eq!(
+        (done.ended.reason, done.count("open"), done.count("login")),
+        (Reason::Completed, 2, 2)
+    );
     assert_eq!(done.reasons(), [ANSWERED; 6]);
 }
 
@@ -58,7 +68,10 @@ async fn a_second_crash_ends_the_batch_and_counts_for_the_job_that_met_it() {
     world.site.crashes_at = vec![2, 4];
     let done = world.run().await;
     assert_eq!((done.ended.reason, done.count("open")), (Reason::BrowserCrashed, 2));
-    assert_eq!(done.reasons(), [ANSWERED, ANSWERED, ANSWERED, (JobPhase::Failed, Reason::BrowserCrashed)]);
+    assert_eq!(
+        done.reasons(),
+        [ANSWERED, ANSWERED, ANSWERED, (JobPhase::Failed, Reason::BrowserCrashed)]
+    );
     assert_eq!(done.count("logout"), 0, "there is no browser to log out with");
 }
 
@@ -67,7 +80,10 @@ async fn a_crash_during_the_login_is_mended_too() {
     let mut world = World::with_jobs(2);
     world.site.login_fails = Some(Reason::BrowserCrashed);
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.count("open"), done.count("login"), done.run.logins), (Reason::Completed, 2, 2, Some(1)));
+    assert_eq!(
+        (done.ended.reason, done.count("open"), done.count("login"), done.run.logins),
+        (Reason::Completed, 2, 2, Some(1))
+    );
     assert!(done.log.contains(&"counted 1: 1 Failed".to_owned()), "{:?}", done.log);
 }
 
@@ -77,7 +93,9 @@ async fn without_a_browser_nothing_is_begun() {
     world.site.no_browser = 1;
     let done = world.run().await;
     assert_eq!((done.ended.reason, done.run.results.len()), (Reason::BrowserCrashed, 0));
-    assert!(done.ended.message.as_deref().is_some_and(|message| message.contains("nobody listens")));
+    assert!(
+        done.ended.message.as_deref().is_some_and(|message| message.contains("nobody listens"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,9 +114,16 @@ async fn a_portal_that_is_away_ends_the_batch_and_costs_no_try() {
     world.site.down_from = Some(3);
     let done = world.run().await;
     assert_eq!(done.ended.reason, Reason::PortalUnavailable);
-    assert_eq!(done.reasons(), [ANSWERED, ANSWERED, ANSWERED, (JobPhase::Pending, Reason::PortalUnavailable)]);
+    assert_eq!(
+        done.reasons(),
+        [ANSWERED, ANSWERED, ANSWERED, (JobPhase::Pending, Reason::PortalUnavailable)]
+    );
     let end = done.run.end.as_ref().expect("an end");
-    assert!(end.evidence.as_deref().is_some_and(|uri| uri.ends_with("/u-03/1")), "{:?}", end.evidence);
+    assert!(
+        end.evidence.as_deref().is_some_and(|uri| uri.ends_with("/u-03/1")),
+        "{:?}",
+        end.evidence
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +146,10 @@ async fn the_same_step_failing_on_three_circuits_in_a_row_ends_the_batch_with_st
     let end = done.run.end.as_ref().expect("an end");
     assert_eq!((end.step.as_deref(), end.logged_out), (Some("panel"), true));
     let evidence = end.evidence.as_ref().expect("a picture");
-    assert!(evidence.ends_with("/u-05/1") && done.stored(evidence, "001-failure.png"), "{evidence}");
+    assert!(
+        evidence.ends_with("/u-05/1") && done.stored(evidence, "001-failure.png"),
+        "{evidence}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +159,10 @@ async fn a_job_whose_step_fails_uses_up_a_try_and_the_session_is_looked_at() {
     let done = world.run().await;
     assert_eq!(done.reasons(), [(JobPhase::Failed, Reason::Timeout), ANSWERED]);
     let failed = done.sorted_results()[0];
-    assert_eq!((failed.step.as_deref(), failed.message.as_deref()), (Some("panel"), Some("Step panel failed.")));
+    assert_eq!(
+        (failed.step.as_deref(), failed.message.as_deref()),
+        (Some("panel"), Some("Step panel failed."))
+    );
     assert_eq!((done.count("probe"), done.count("login")), (1, 1));
 }
 
@@ -142,7 +173,15 @@ async fn an_old_session_is_probed_before_it_is_trusted() {
     world.site.lookup_takes = 50.0;
     let done = world.run().await;
     assert_eq!(done.reasons(), [ANSWERED; 3]);
-    assert_eq!(done.last(5), ["lookup C-1", "probe", "lookup C-2", "logout", "quit"][..].iter().copied().chain(["delivered"]).skip(1).collect::<Vec<_>>());
+    assert_eq!(
+        done.last(5),
+        ["lookup C-1", "probe", "lookup C-2", "logout", "quit"][..]
+            .iter()
+            .copied()
+            .chain(["delivered"])
+            .skip(1)
+            .collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,6 +210,13 @@ async fn a_store_that_comes_back_gets_everything() {
     let done = world.run().await;
     assert_eq!(done.reasons(), [ANSWERED; 5]);
     for result in &done.run.results {
-        assert!(result.evidence.as_ref().is_some_and(|evidence| done.stored(&evidence.uri, "manifest.json")), "{}", result.job);
+        assert!(
+            result
+                .evidence
+                .as_ref()
+                .is_some_and(|evidence| done.stored(&evidence.uri, "manifest.json")),
+            "{}",
+            result.job
+        );
     }
 }

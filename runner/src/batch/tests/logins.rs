@@ -7,7 +7,10 @@ use super::world::World;
 #[tokio::test(start_paused = true)]
 async fn leave_comes_before_anything_is_typed_and_the_code_when_it_is_asked_for() {
     let done = World::with_jobs(1).run().await;
-    assert_eq!(done.log[..5], ["open", "leave 1: 1 AskingLogin", "login", "code 1: 1 AwaitingCode", "lookup C-0"]);
+    assert_eq!(
+        done.log[..5],
+        ["open", "leave 1: 1 AskingLogin", "login", "code 1: 1 AwaitingCode", "lookup C-0"]
+    );
     let login = done.run.login.expect("a login");
     assert_eq!((login.n, login.state, login.reason), (1, LoginState::LoggedIn, None));
     assert_eq!(done.run.clock_offset, Some(0.5));
@@ -21,7 +24,15 @@ async fn a_refused_code_is_followed_by_one_more_login_once_it_is_counted() {
     assert_eq!(done.ended.reason, Reason::Completed);
     assert_eq!(
         done.log[1..8],
-        ["leave 1: 1 AskingLogin", "login", "code 1: 1 AwaitingCode", "counted 1: 1 Rejected", "leave 2: 2 AskingLogin", "login", "code 2: 2 AwaitingCode"]
+        [
+            "leave 1: 1 AskingLogin",
+            "login",
+            "code 1: 1 AwaitingCode",
+            "counted 1: 1 Rejected",
+            "leave 2: 2 AskingLogin",
+            "login",
+            "code 2: 2 AwaitingCode"
+        ]
     );
     assert_eq!((done.run.logins, done.run.login.map(|login| login.n)), (Some(1), Some(2)));
 }
@@ -31,13 +42,22 @@ async fn two_refused_codes_end_the_batch_with_the_portals_words_and_its_picture(
     let mut world = World::with_jobs(2);
     world.desk.codes = vec!["000000".to_owned(), "000001".to_owned()].into();
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.ended.message.as_deref()), (Reason::LoginRejected, Some("The code is wrong.")));
+    assert_eq!(
+        (done.ended.reason, done.ended.message.as_deref()),
+        (Reason::LoginRejected, Some("The code is wrong."))
+    );
     assert_eq!((done.count("login"), done.lookups().len(), done.run.results.len()), (2, 0, 0));
     let login = done.run.login.as_ref().expect("a login");
-    assert_eq!((login.n, login.state, login.message.as_deref()), (2, LoginState::Rejected, Some("The code is wrong.")));
+    assert_eq!(
+        (login.n, login.state, login.message.as_deref()),
+        (2, LoginState::Rejected, Some("The code is wrong."))
+    );
     let end = done.run.end.as_ref().expect("an end");
     let evidence = end.evidence.as_ref().expect("a picture");
-    assert!(evidence.ends_with("/isp/octotel/batches/b-1") && done.stored(evidence, "002-login-2.png"), "{evidence}");
+    assert!(
+        evidence.ends_with("/isp/octotel/batches/b-1") && done.stored(evidence, "002-login-2.png"),
+        "{evidence}"
+    );
     assert!(!end.logged_out);
 }
 
@@ -56,7 +76,10 @@ async fn a_locked_account_is_left_alone() {
     world.desk.codes = vec!["000000".to_owned()].into();
     world.site.locks = true;
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.ended.message.as_deref()), (Reason::LoginRejected, Some("Your account has been locked.")));
+    assert_eq!(
+        (done.ended.reason, done.ended.message.as_deref()),
+        (Reason::LoginRejected, Some("Your account has been locked."))
+    );
     assert_eq!(done.count("login"), 1);
 }
 
@@ -65,7 +88,10 @@ async fn without_leave_nothing_is_typed_and_the_reason_is_the_operators() {
     let mut world = World::with_jobs(2);
     world.desk.refuse_leave = Some((1, Reason::BreakerOpen));
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.ended.message.as_deref(), done.count("login")), (Reason::BreakerOpen, Some("No leave."), 0));
+    assert_eq!(
+        (done.ended.reason, done.ended.message.as_deref(), done.count("login")),
+        (Reason::BreakerOpen, Some("No leave."), 0)
+    );
     assert_eq!(done.last(2), ["quit", "delivered"]);
 }
 
@@ -80,7 +106,10 @@ async fn a_second_login_without_leave_ends_the_batch_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_fails_before_a_credential_is_judged_says_so() {
-    for (reason, expected) in [(Reason::StepFailed, Reason::LoginFailed), (Reason::PortalUnavailable, Reason::PortalUnavailable)] {
+    for (reason, expected) in [
+        (Reason::StepFailed, Reason::LoginFailed),
+        (Reason::PortalUnavailable, Reason::PortalUnavailable),
+    ] {
         let mut world = World::with_jobs(2);
         world.site.login_fails = Some(reason);
         let done = world.run().await;
@@ -98,6 +127,10 @@ async fn a_flow_that_asks_for_a_code_of_an_account_without_codes_fails_at_once()
     world.work.totp = false;
     let done = world.run().await;
     assert_eq!(done.ended.reason, Reason::LoginFailed);
-    assert!(done.ended.message.as_deref().is_some_and(|message| message.contains("has no totp")), "{:?}", done.ended);
+    assert!(
+        done.ended.message.as_deref().is_some_and(|message| message.contains("has no totp")),
+        "{:?}",
+        done.ended
+    );
     assert!(done.log.iter().all(|line| !line.starts_with("code")), "{:?}", done.log);
 }

@@ -18,16 +18,26 @@ async fn fifty_jobs_take_one_login_and_each_circuit_is_looked_up_once() {
     assert_eq!(done.lookups(), (0..50).map(|n| format!("C-{n}")).collect::<Vec<_>>());
     assert_eq!(done.run.results.len(), 50);
     for (n, result) in done.sorted_results().into_iter().enumerate() {
-        assert_eq!((result.phase, result.outcome.as_deref(), result.reason), (JobPhase::Succeeded, Some("Active"), Reason::Answered), "{n}");
+        assert_eq!(
+            (result.phase, result.outcome.as_deref(), result.reason),
+            (JobPhase::Succeeded, Some("Active"), Reason::Answered),
+            "{n}"
+        );
         assert_eq!(result.fields["circuit"], format!("C-{n}"));
         let evidence = result.evidence.as_ref().expect("evidence");
         assert!(evidence.uri.ends_with(&format!("/isp/octotel/u-{n:02}/1")), "{}", evidence.uri);
         assert!(done.stored(&evidence.uri, "manifest.json"), "{}", evidence.uri);
     }
     let end = done.run.end.as_ref().expect("an end");
-    assert_eq!((end.reason, end.logged_out, done.run.logins, done.run.job.as_ref()), (Reason::Completed, true, Some(1), None));
+    assert_eq!(
+        (end.reason, end.logged_out, done.run.logins, done.run.job.as_ref()),
+        (Reason::Completed, true, Some(1), None)
+    );
     assert_eq!(done.last(4), ["lookup C-49", "logout", "quit", "delivered"]);
-    assert!(done.stored(&format!("{}/isp/octotel/batches/b-1", done.store_url()), "report.html"), "the session's own evidence");
+    assert!(
+        done.stored(&format!("{}/isp/octotel/batches/b-1", done.store_url()), "report.html"),
+        "the session's own evidence"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +61,10 @@ async fn jobs_without_a_flow_need_no_browser() {
     assert_eq!(done.log, ["quit", "delivered"]);
     for result in &done.run.results {
         assert_eq!((result.phase, result.reason), (JobPhase::Failed, Reason::NoFlow));
-        assert_eq!(result.message.as_deref(), Some("The provider octotel has no flow for a Cancellation."));
+        assert_eq!(
+            result.message.as_deref(),
+            Some("The provider octotel has no flow for a Cancellation.")
+        );
     }
     assert_eq!(done.ended.reason, Reason::Completed);
 }

@@ -44,7 +44,11 @@ async fn after_a_signal_the_job_at_hand_has_ten_seconds() {
             terminated.cancel();
         });
         let done = world.run().await;
-        assert_eq!((done.ended.reason, done.ended.reported, done.run.results.len()), (Reason::Drained, true, results), "told at {at}");
+        assert_eq!(
+            (done.ended.reason, done.ended.reported, done.run.results.len()),
+            (Reason::Drained, true, results),
+            "told at {at}"
+        );
         assert_eq!(done.last(3), ["logout", "quit", "delivered"]);
         assert!(done.took <= at + 11.0, "{}", done.took);
     }
@@ -53,7 +57,9 @@ async fn after_a_signal_the_job_at_hand_has_ten_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_fenced_runner_logs_out_and_reports_nothing_more() {
     let world = slow();
-    world.orders_at(100.0, |orders| orders.unheard = Some("The batch is Failed already.".to_owned()));
+    world.orders_at(100.0, |orders| {
+        orders.unheard = Some("The batch is Failed already.".to_owned())
+    });
     let done = world.run().await;
     assert!(!done.ended.reported);
     assert_eq!(done.run.end, None);
@@ -63,7 +69,9 @@ async fn a_fenced_runner_logs_out_and_reports_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn a_withdrawn_job_is_left_out_unless_it_has_begun() {
     let world = slow();
-    world.orders_at(100.0, |orders| orders.withdrawn = ["u-01".to_owned(), "u-04".to_owned()].into());
+    world.orders_at(100.0, |orders| {
+        orders.withdrawn = ["u-01".to_owned(), "u-04".to_owned()].into()
+    });
     let done = world.run().await;
     assert_eq!(done.ended.reason, Reason::Completed);
     let reasons = done.reasons();
@@ -78,7 +86,10 @@ async fn whoever_waits_for_leave_is_drained_at_once() {
     world.desk.leave_takes = 1e6;
     world.orders_at(500.0, |orders| orders.stop = Stop::Drain);
     let done = world.run().await;
-    assert_eq!((done.ended.reason, done.count("login"), done.count("logout")), (Reason::Drained, 0, 0));
+    assert_eq!(
+        (done.ended.reason, done.count("login"), done.count("logout")),
+        (Reason::Drained, 0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +100,10 @@ async fn whoever_waits_for_a_code_is_drained_at_once_and_says_how_the_login_ende
     let done = world.run().await;
     assert_eq!(done.ended.reason, Reason::Drained);
     let login = done.run.login.expect("a login");
-    assert_eq!((login.state, login.reason), (fno_crds::batch::LoginState::Failed, Some(Reason::Drained)));
+    assert_eq!(
+        (login.state, login.reason),
+        (fno_crds::batch::LoginState::Failed, Some(Reason::Drained))
+    );
 }
 
 #[tokio::test(start_paused = true)]

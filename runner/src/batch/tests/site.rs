@@ -44,7 +44,13 @@ pub struct Site {
 }
 
 pub fn failure(reason: Reason, step: &str) -> FlowEnd {
-    FlowEnd::Failed(Failure { reason, kind: FailureKind::NotFound, step: step.to_owned(), message: format!("Step {step} failed."), act: Act::NotReached })
+    FlowEnd::Failed(Failure {
+        reason,
+        kind: FailureKind::NotFound,
+        step: step.to_owned(),
+        message: format!("Step {step} failed."),
+        act: Act::NotReached,
+    })
 }
 
 impl Site {
@@ -80,7 +86,11 @@ impl Site {
             self.crashed |= reason == Reason::BrowserCrashed;
             return failure(reason, "user");
         }
-        let rejected = |code: &str, message: &str| FlowEnd::Outcome { code: code.to_owned(), message: message.to_owned(), step: "refused".to_owned() };
+        let rejected = |code: &str, message: &str| FlowEnd::Outcome {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            step: "refused".to_owned(),
+        };
         if run.secrets.password().expose_secret() != self.right_password {
             return rejected("LoginRejected", "The password is wrong.");
         }
@@ -91,9 +101,13 @@ impl Site {
             }
             Ok(_) if self.locks => rejected("AccountLocked", "Your account has been locked."),
             Ok(_) => rejected("LoginRejected", "The code is wrong."),
-            Err(NoCode { reason, message }) => {
-                FlowEnd::Failed(Failure { reason, kind: FailureKind::Secret, step: "code".to_owned(), message, act: Act::NotReached })
-            }
+            Err(NoCode { reason, message }) => FlowEnd::Failed(Failure {
+                reason,
+                kind: FailureKind::Secret,
+                step: "code".to_owned(),
+                message,
+                act: Act::NotReached,
+            }),
         }
     }
 
@@ -116,14 +130,22 @@ impl Site {
         if !self.logged_in {
             return match self.silent_expiry {
                 true => failure(Reason::StepFailed, "search"),
-                false => FlowEnd::Outcome { code: "SessionLost".to_owned(), message: String::new(), step: "lost".to_owned() },
+                false => FlowEnd::Outcome {
+                    code: "SessionLost".to_owned(),
+                    message: String::new(),
+                    step: "lost".to_owned(),
+                },
             };
         }
         if let Some((_, end)) = self.odd.iter().find(|(odd, _)| *odd == circuit) {
             return end.clone();
         }
         run.scope.fields.insert("circuit".to_owned(), json!(circuit));
-        FlowEnd::Outcome { code: "Active".to_owned(), message: String::new(), step: "active".to_owned() }
+        FlowEnd::Outcome {
+            code: "Active".to_owned(),
+            message: String::new(),
+            step: "active".to_owned(),
+        }
     }
 }
 
@@ -132,10 +154,17 @@ impl Portal for Site {
         self.note("open");
         if self.no_browser > 0 {
             self.no_browser -= 1;
-            return Err(DriverError { kind: DriverErrorKind::Timeout, message: "nobody listens".to_owned() });
+            return Err(DriverError {
+                kind: DriverErrorKind::Timeout,
+                message: "nobody listens".to_owned(),
+            });
         }
         (self.crashed, self.logged_in) = (false, false);
-        Ok(Opened { session_id: "s-1".to_owned(), version: "Firefox 140.0".to_owned(), warning: None })
+        Ok(Opened {
+            session_id: "s-1".to_owned(),
+            version: "Firefox 140.0".to_owned(),
+            warning: None,
+        })
     }
 
     async fn run(&mut self, run: &mut FlowRun<'_>, trace: &mut Trace) -> FlowEnd {
@@ -158,7 +187,8 @@ impl Portal for Site {
             }
             other => panic!("there is no flow {other}"),
         };
-        let result = if matches!(end, FlowEnd::Failed(_)) { StepResult::Failed } else { StepResult::Done };
+        let result =
+            if matches!(end, FlowEnd::Failed(_)) { StepResult::Failed } else { StepResult::Done };
         trace.entries.push(entry(run.name, result));
         end
     }

@@ -48,7 +48,8 @@ pub struct Done {
 impl World {
     pub fn with_jobs(jobs: usize) -> Self {
         let flow = json!({"steps": [{"type": "navigate", "url": "/"}]});
-        let flows = json!({"login": flow, "sessionProbe": flow, "validation": flow, "logout": flow});
+        let flows =
+            json!({"login": flow, "sessionProbe": flow, "validation": flow, "logout": flow});
         let folder = tempfile::tempdir().expect("a folder");
         let log = Log::default();
         let parsed = |value| serde_json::from_value(value);
@@ -88,15 +89,32 @@ impl World {
 
     pub async fn run(self) -> Done {
         let Self { work, site, desk, store, terminated, log, folder } = self;
-        let settings = Settings { url: store, s3: S3 { endpoint: None, region: None, credentials_dir: folder.path().to_owned() } };
+        let settings = Settings {
+            url: store,
+            s3: S3 { endpoint: None, region: None, credentials_dir: folder.path().to_owned() },
+        };
         let uploads = Uploads::new(settings, folder.path().join("spool"), desk.reporter.clone());
-        let credentials = Credentials { username: "the-user".into(), password: "the-password".into() };
+        let credentials =
+            Credentials { username: "the-user".into(), password: "the-password".into() };
         let began = Instant::now();
-        let setup = Setup { work: &work, credentials: &credentials, job_deadline: Duration::from_secs(180), began, uploads, terminated };
+        let setup = Setup {
+            work: &work,
+            credentials: &credentials,
+            job_deadline: Duration::from_secs(180),
+            began,
+            uploads,
+            terminated,
+        };
         let ended = run(setup, site, &desk).await;
         let log = log.lock().expect("no panic").clone();
         assert!(!folder.path().join("spool").exists(), "the local copies are gone");
-        Done { ended, run: desk.reporter.look().run, log, took: began.elapsed().as_secs_f64(), folder }
+        Done {
+            ended,
+            run: desk.reporter.look().run,
+            log,
+            took: began.elapsed().as_secs_f64(),
+            folder,
+        }
     }
 }
 
@@ -141,7 +159,8 @@ impl Done {
     }
 
     pub fn stored(&self, uri: &str, name: &str) -> bool {
-        uri.strip_prefix("file://").is_some_and(|path| std::path::Path::new(path).join(name).exists())
+        uri.strip_prefix("file://")
+            .is_some_and(|path| std::path::Path::new(path).join(name).exists())
     }
 
     pub fn anything_stored_contains(&self, text: &str) -> bool {
@@ -151,7 +170,9 @@ impl Done {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     folders.push(path);
-                } else if String::from_utf8_lossy(&std::fs::read(&path).expect("a file")).contains(text) {
+                } else if String::from_utf8_lossy(&std::fs::read(&path).expect("a file"))
+                    .contains(text)
+                {
                     return true;
                 }
             }

@@ -35,7 +35,9 @@ async fn once(secrets: &Api<Secret>, name: &str) -> Result<Option<Secret>, Strin
     pin_mut!(stream);
     loop {
         match timeout(watching::SILENCE, stream.next()).await {
-            Ok(Some(Ok(WatchEvent::Added(secret) | WatchEvent::Modified(secret)))) => return Ok(Some(secret)),
+            Ok(Some(Ok(WatchEvent::Added(secret) | WatchEvent::Modified(secret)))) => {
+                return Ok(Some(secret));
+            }
             Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {}
             Ok(Some(Ok(WatchEvent::Error(status)))) => return Err(status.to_string()),
             Ok(Some(Err(error))) => return Err(error.to_string()),
@@ -50,12 +52,15 @@ fn read(secret: Secret, now: Timestamp) -> Result<SecretString, NoCode> {
     let mut data = secret.data.unwrap_or_default();
     let mut take = |key| data.remove(key).map(|bytes| bytes.0).unwrap_or_default();
     let (mut code, not_after) = (take(KEY_CODE), take(KEY_NOT_AFTER));
-    let text = std::str::from_utf8(&code).ok().filter(|code| !code.is_empty()).map(SecretString::from);
+    let text =
+        std::str::from_utf8(&code).ok().filter(|code| !code.is_empty()).map(SecretString::from);
     code.zeroize();
     let failed = |message: String| Err(NoCode { reason: Reason::LoginFailed, message });
     let not_after = String::from_utf8_lossy(&not_after).parse::<Timestamp>();
     match (text, not_after) {
-        (Some(_), Ok(not_after)) if now >= not_after => failed(format!("The code came too late: it was good until {not_after}.")),
+        (Some(_), Ok(not_after)) if now >= not_after => {
+            failed(format!("The code came too late: it was good until {not_after}."))
+        }
         (Some(code), Ok(_)) => Ok(code),
         _ => failed("The Secret with the code holds no code.".to_owned()),
     }
@@ -69,12 +74,16 @@ mod tests {
     use super::*;
 
     fn secret(pairs: &[(&str, &str)]) -> Secret {
-        let data = pairs.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec()))).collect();
+        let data = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())))
+            .collect();
         Secret { data: Some(data), ..Secret::default() }
     }
 
     fn read_at(second: i64, pairs: &[(&str, &str)]) -> Result<String, NoCode> {
-        read(secret(pairs), Timestamp::from_second(second).expect("a time")).map(|code| code.expose_secret().to_owned())
+        read(secret(pairs), Timestamp::from_second(second).expect("a time"))
+            .map(|code| code.expose_secret().to_owned())
     }
 
     #[test]
@@ -83,14 +92,21 @@ mod tests {
         assert_eq!(read_at(59, &pairs), Ok("123456".to_owned()));
         let late = read_at(60, &pairs).expect_err("late");
         assert_eq!(late.reason, Reason::LoginFailed);
-        assert!(late.message.contains("too late") && !late.message.contains("123456"), "{}", late.message);
+        assert!(
+            late.message.contains("too late") && !late.message.contains("123456"),
+            "{}",
+            late.message
+        );
     }
 
     #[test]
     fn a_secret_without_code_or_time_is_none() {
-        for pairs in
-            [vec![], vec![(KEY_CODE, "123456")], vec![(KEY_CODE, ""), (KEY_NOT_AFTER, "1970-01-01T00:01:00Z")], vec![(KEY_CODE, "1"), (KEY_NOT_AFTER, "soon")]]
-        {
+        for pairs in [
+            vec![],
+            vec![(KEY_CODE, "123456")],
+            vec![(KEY_CODE, ""), (KEY_NOT_AFTER, "1970-01-01T00:01:00Z")],
+            vec![(KEY_CODE, "1"), (KEY_NOT_AFTER, "soon")],
+        ] {
             assert!(read_at(0, &pairs).is_err(), "{pairs:?}");
         }
     }

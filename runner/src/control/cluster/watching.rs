@@ -34,7 +34,8 @@ pub(super) async fn watch(own: Arc<OwnBatch>) {
 }
 
 async fn once(own: &OwnBatch) -> Result<(), String> {
-    let stream = own.api.watch(&of(&own.identity.batch), "0").await.map_err(|error| error.to_string())?;
+    let stream =
+        own.api.watch(&of(&own.identity.batch), "0").await.map_err(|error| error.to_string())?;
     pin_mut!(stream);
     loop {
         match tokio::time::timeout(SILENCE, stream.next()).await {

@@ -22,8 +22,16 @@ const REQUEST: Duration = Duration::from_secs(10);
 
 /// Delivers reports until nobody listens any more; then `delivery` is closed.
 pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
-    let params = PatchParams { field_manager: Some(names::RUNNER.to_owned()), ..PatchParams::default() };
-    let mut pace = Pace { began: Instant::now(), sent: None, progressed: false, wanted: None, jobs: own.identity.jobs, settled: 0 };
+    let params =
+        PatchParams { field_manager: Some(names::RUNNER.to_owned()), ..PatchParams::default() };
+    let mut pace = Pace {
+        began: Instant::now(),
+        sent: None,
+        progressed: false,
+        wanted: None,
+        jobs: own.identity.jobs,
+        settled: 0,
+    };
     let (mut known, mut heard, mut pause) = (Map::new(), Instant::now(), FIRST_PAUSE);
     let mut looked = false;
     loop {
@@ -39,8 +47,16 @@ pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
             if !looked {
                 return own.api.get(&own.identity.batch).await.map(|batch| (batch, None));
             }
-            let new = patch::json_of(report.run, Timestamp::now()).map_err(kube::Error::SerdeError)?;
-            let batch = own.api.patch_status(&own.identity.batch, &params, &Patch::Merge(patch::patch(&known, &new))).await?;
+            let new =
+                patch::json_of(report.run, Timestamp::now()).map_err(kube::Error::SerdeError)?;
+            let batch = own
+                .api
+                .patch_status(
+                    &own.identity.batch,
+                    &params,
+                    &Patch::Merge(patch::patch(&known, &new)),
+                )
+                .await?;
             Ok((batch, Some(new)))
         };
         let error = match timeout(REQUEST, request).await {
@@ -58,7 +74,9 @@ pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
                 }
                 continue;
             }
-            Ok(Err(kube::Error::Api(status))) if status.is_not_found() => return own.unheard("The batch is gone."),
+            Ok(Err(kube::Error::Api(status))) if status.is_not_found() => {
+                return own.unheard("The batch is gone.");
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} s", REQUEST.as_secs()),
         };
@@ -67,7 +85,9 @@ pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
         tracing::warn!(error, "the report did not arrive yet");
         if heard.elapsed() >= own.identity.patience {
             let patience = fno_crds::Duration::from(own.identity.patience);
-            return own.unheard(&format!("The API server has not taken a report for {patience}: {error}"));
+            return own.unheard(&format!(
+                "The API server has not taken a report for {patience}: {error}"
+            ));
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -23,17 +23,27 @@ impl Walk<'_, '_> {
             self.browser.type_into_dialog(SecretString::from(answer)).await?;
         }
         self.browser.answer_dialog(action == DialogAction::Accept).await?;
-        self.note.message = Some(format!("{} {text:?}", if action == DialogAction::Accept { "accepted" } else { "dismissed" }));
+        self.note.message = Some(format!(
+            "{} {text:?}",
+            if action == DialogAction::Accept { "accepted" } else { "dismissed" }
+        ));
         Ok(())
     }
 
     /// Waits for the step's dialog. One that says something else fails the step, and is dismissed with it.
-    pub(in super::super) async fn dialog_saying(&mut self, step: &Step, clock: &mut Clock) -> Done<String> {
+    pub(in super::super) async fn dialog_saying(
+        &mut self,
+        step: &Step,
+        clock: &mut Clock,
+    ) -> Done<String> {
         let text = self.dialog_text(clock).await?;
         if let Some(contains) = &step.contains {
             let wanted = Template::parse(contains)?.render(&self.run.scope)?;
             if !fold(&text).contains(&fold(&wanted)) {
-                return Err(Problem::new(FailureKind::Dialog, format!("the dialog says {text:?}, not {wanted:?}")));
+                return Err(Problem::new(
+                    FailureKind::Dialog,
+                    format!("the dialog says {text:?}, not {wanted:?}"),
+                ));
             }
         }
         Ok(text)
@@ -43,7 +53,10 @@ impl Walk<'_, '_> {
     pub(super) async fn answer_dialog(&mut self, action: DialogAction, clock: &mut Clock) -> Done {
         let text = self.dialog_text(clock).await?;
         self.browser.answer_dialog(action == DialogAction::Accept).await?;
-        self.note.message = Some(format!("{} {text:?}", if action == DialogAction::Accept { "accepted" } else { "dismissed" }));
+        self.note.message = Some(format!(
+            "{} {text:?}",
+            if action == DialogAction::Accept { "accepted" } else { "dismissed" }
+        ));
         Ok(())
     }
 
@@ -56,7 +69,10 @@ impl Walk<'_, '_> {
                 Err(error) => return Err(error.into()),
             }
             if clock.is_over() {
-                return Err(Problem::new(FailureKind::Dialog, "no dialog opened (if it does not open every time, use a dialog step with optional: true)"));
+                return Err(Problem::new(
+                    FailureKind::Dialog,
+                    "no dialog opened (if it does not open every time, use a dialog step with optional: true)",
+                ));
             }
             match self.browser.ask::<Value>(&Request::new("sleep"), clock.remaining()).await {
                 Ok(Answer::Leaving) => tokio::time::sleep(AGAIN).await,

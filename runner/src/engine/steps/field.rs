@@ -27,7 +27,8 @@ struct Typed {
 
 impl Walk<'_, '_> {
     pub(super) async fn change(&mut self, step: &Step, clock: &mut Clock) -> Done {
-        let template = Template::parse(step.value.as_deref().ok_or_else(|| Problem::lacks("value"))?)?;
+        let template =
+            Template::parse(step.value.as_deref().ok_or_else(|| Problem::lacks("value"))?)?;
         let sensitive = template.is_secret() || step.sensitive == Some(true);
         if sensitive {
             // Before anything is typed: a failure on the way must not show it either.
@@ -41,7 +42,11 @@ impl Walk<'_, '_> {
             return self.put(step, target, &page, SecretString::from(text), sensitive, clock).await;
         }
         self.guard_origin(&page).await?;
-        let mut secrets = SecretValues { username: self.run.secrets.username(), password: self.run.secrets.password(), totp: None };
+        let mut secrets = SecretValues {
+            username: self.run.secrets.username(),
+            password: self.run.secrets.password(),
+            totp: None,
+        };
         if !template.uses_totp() {
             let text = template.render_secret(&self.run.scope, &secrets)?;
             return self.put(step, target, &page, text, true, clock).await;
@@ -50,14 +55,22 @@ impl Walk<'_, '_> {
         let asked = Instant::now();
         let code = self.run.secrets.code().await;
         clock.pause(asked.elapsed());
-        secrets.totp = Some(code.map_err(|none| Problem::because(none.reason, FailureKind::Secret, none.message))?);
+        secrets.totp =
+            Some(code.map_err(|none| {
+                Problem::because(none.reason, FailureKind::Secret, none.message)
+            })?);
         let text = template.render_secret(&self.run.scope, &secrets)?;
         let (target, page) = self.field(step, true, clock).await?;
         self.guard_origin(&page).await?;
         self.put(step, target, &page, text, true, clock).await
     }
 
-    async fn field(&mut self, step: &Step, sensitive: bool, clock: &mut Clock) -> Done<(Target, PageState)> {
+    async fn field(
+        &mut self,
+        step: &Step,
+        sensitive: bool,
+        clock: &mut Clock,
+    ) -> Done<(Target, PageState)> {
         let alternatives = self.alternatives(&step.selectors)?;
         let request = Request::new("find")
             .alternatives(&alternatives)
@@ -75,25 +88,58 @@ impl Walk<'_, '_> {
         if self.is_allowed(page).await? {
             return Ok(());
         }
-        let origins: Vec<&str> = page.origins.iter().map(|origin| origin.as_deref().unwrap_or("one that hides its origin")).collect();
-        Err(Problem::new(FailureKind::ForeignOrigin, format!("nothing secret is typed here: {} is not in allowedOrigins", origins.join(" in "))))
+        let origins: Vec<&str> = page
+            .origins
+            .iter()
+            .map(|origin| origin.as_deref().unwrap_or("one that hides its origin"))
+            .collect();
+        Err(Problem::new(
+            FailureKind::ForeignOrigin,
+            format!(
+                "nothing secret is typed here: {} is not in allowedOrigins",
+                origins.join(" in ")
+            ),
+        ))
     }
 
-    async fn put(&mut self, step: &Step, target: Target, page: &PageState, text: SecretString, sensitive: bool, clock: &mut Clock) -> Done {
+    async fn put(
+        &mut self,
+        step: &Step,
+        target: Target,
+        page: &PageState,
+        text: SecretString,
+        sensitive: bool,
+        clock: &mut Clock,
+    ) -> Done {
         match target.control {
             Control::Text => self.type_into(step, target, page, text, sensitive, clock).await,
-            Control::None => Err(Problem::new(FailureKind::NotActionable, format!("{} is no field that takes a value", target.tag))),
-            _ if sensitive && target.control != Control::Value => {
-                Err(Problem::new(FailureKind::Flow, format!("{} is no text field: nothing sensitive can be typed into it", target.tag)))
-            }
+            Control::None => Err(Problem::new(
+                FailureKind::NotActionable,
+                format!("{} is no field that takes a value", target.tag),
+            )),
+            _ if sensitive && target.control != Control::Value => Err(Problem::new(
+                FailureKind::Flow,
+                format!("{} is no text field: nothing sensitive can be typed into it", target.tag),
+            )),
             Control::List => self.choose(step, "Either", text.expose_secret(), clock).await,
             Control::Check => self.tick(step, &target, text.expose_secret(), clock).await,
             Control::Value => self.assign(&target, text.expose_secret(), clock).await,
         }
     }
 
-    async fn type_into(&mut self, step: &Step, mut target: Target, page: &PageState, text: SecretString, sensitive: bool, clock: &mut Clock) -> Done {
-        let uses_totp = step.value.as_deref().is_some_and(|value| Template::parse(value).is_ok_and(|template| template.uses_totp()));
+    async fn type_into(
+        &mut self,
+        step: &Step,
+        mut target: Target,
+        page: &PageState,
+        text: SecretString,
+        sensitive: bool,
+        clock: &mut Clock,
+    ) -> Done {
+        let uses_totp = step
+            .value
+            .as_deref()
+            .is_some_and(|value| Template::parse(value).is_ok_and(|template| template.uses_totp()));
         loop {
             let typed = if text.expose_secret().is_empty() {
                 self.browser.keys(&[(KeyAction::Down, BACKSPACE), (KeyAction::Up, BACKSPACE)]).await
@@ -116,17 +162,22 @@ impl Walk<'_, '_> {
             }
             let expected = (!sensitive).then(|| text.expose_secret());
             let request = Request::new("typed").element(&target.element).with("expected", expected);
-            if let Ok(Answer::Here(typed, ..)) = self.browser.ask::<Typed>(&request, clock.remaining()).await
+            if let Ok(Answer::Here(typed, ..)) =
+                self.browser.ask::<Typed>(&request, clock.remaining()).await
                 && typed.here
             {
                 if !typed.same {
-                    self.note.message = Some(format!("the field shows {:?} now", typed.shows.unwrap_or_default()));
+                    self.note.message =
+                        Some(format!("the field shows {:?} now", typed.shows.unwrap_or_default()));
                 }
                 return Ok(());
             }
             // The field is gone. If the whole page went, or a field that holds something took its place, the typing did it; else the
             // page was drawn anew in the middle of it. A code is never typed twice.
-            let Ok((new, now)) = self.field(step, sensitive, &mut clock.at_most(AGAIN)).await else { return Ok(()) };
+            let Ok((new, now)) = self.field(step, sensitive, &mut clock.at_most(AGAIN)).await
+            else {
+                return Ok(());
+            };
             if uses_totp || now.document != page.document || new.filled || clock.is_over() {
                 return Ok(());
             }
@@ -138,7 +189,10 @@ impl Walk<'_, '_> {
     }
 
     async fn guard_origin_of(&mut self, step: &Step, page: &PageState) -> Done {
-        let is_secret = step.value.as_deref().is_some_and(|value| Template::parse(value).is_ok_and(|template| template.is_secret()));
+        let is_secret = step
+            .value
+            .as_deref()
+            .is_some_and(|value| Template::parse(value).is_ok_and(|template| template.is_secret()));
         if is_secret { self.guard_origin(page).await } else { Ok(()) }
     }
 
@@ -147,13 +201,23 @@ impl Walk<'_, '_> {
         let wanted = match value.trim().to_ascii_lowercase().as_str() {
             "true" | "on" | "yes" | "1" | "checked" => true,
             "false" | "off" | "no" | "0" | "" => false,
-            _ => return Err(Problem::new(FailureKind::Flow, format!("{} is ticked by true or false, not by {value:?}", target.tag))),
+            _ => {
+                return Err(Problem::new(
+                    FailureKind::Flow,
+                    format!("{} is ticked by true or false, not by {value:?}", target.tag),
+                ));
+            }
         };
         if target.checked == wanted {
             return Ok(());
         }
         let (target, _) = self.find_to_press(step, 1, clock).await?;
-        self.browser.press(&target.element, Press { dx: target.dx, dy: target.dy, button: 0, times: 1, hold: 0 }).await?;
+        self.browser
+            .press(
+                &target.element,
+                Press { dx: target.dx, dy: target.dy, button: 0, times: 1, hold: 0 },
+            )
+            .await?;
         Ok(())
     }
 
@@ -164,13 +228,18 @@ impl Walk<'_, '_> {
             same: bool,
             shows: String,
         }
-        let (assigned, _): (Assigned, _) = self.ask(&Request::new("assign").element(&target.element).with("value", value), clock).await?;
+        let (assigned, _): (Assigned, _) = self
+            .ask(&Request::new("assign").element(&target.element).with("value", value), clock)
+            .await?;
         if assigned.same {
             return Ok(());
         }
         Err(Problem::new(
             FailureKind::Value,
-            format!("{} does not take {value:?} (it shows {:?}): dates are written 2026-01-31, times 13:45", target.tag, assigned.shows),
+            format!(
+                "{} does not take {value:?} (it shows {:?}): dates are written 2026-01-31, times 13:45",
+                target.tag, assigned.shows
+            ),
         ))
     }
 }

@@ -83,8 +83,17 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let alternatives = self.alternatives(&step.selectors)?;
-        let request = Request::new("find").alternatives(&alternatives).with("need", Need::Editable.as_str()).with("focus", "caret");
-        self.search(&request, &alternatives, |target: &super::super::look::Target| target.alternative, clock).await?;
+        let request = Request::new("find")
+            .alternatives(&alternatives)
+            .with("need", Need::Editable.as_str())
+            .with("focus", "caret");
+        self.search(
+            &request,
+            &alternatives,
+            |target: &super::super::look::Target| target.alternative,
+            clock,
+        )
+        .await?;
         Ok(())
     }
 }
@@ -95,7 +104,10 @@ pub(in super::super) fn key_of(step: &Step) -> Done<char> {
     match (chars.next(), chars.next()) {
         (Some(single), None) => Ok(single),
         _ => {
-            let found = KEYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, code)| *code);
+            let found = KEYS
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, code)| *code);
             found.or_else(|| (name == "Meta").then_some('\u{e03d}')).ok_or_else(|| {
                 Problem::new(FailureKind::Flow, format!("there is no key {name:?}: a character, or a name such as Enter, Tab, Escape, ArrowDown, F5"))
             })

@@ -23,7 +23,12 @@ use super::{
 
 impl Walk<'_, '_> {
     /// Does a step whose condition holds, in the frame it is to be done in.
-    pub(super) async fn execute(&mut self, step: &Step, name: &str, clock: &mut Clock) -> Done<Next> {
+    pub(super) async fn execute(
+        &mut self,
+        step: &Step,
+        name: &str,
+        clock: &mut Clock,
+    ) -> Done<Next> {
         match step.type_ {
             StepType::Outcome => return self.outcome(step),
             StepType::RunFlow => return Box::pin(self.run_flow(step, name)).await,

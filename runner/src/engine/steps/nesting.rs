@@ -25,13 +25,18 @@ impl<'a> Walk<'_, 'a> {
         let field = step.items.as_deref().ok_or_else(|| Problem::lacks("items"))?;
         let items = match self.run.scope.fields.get(field) {
             Some(Value::Array(items)) => items.clone(),
-            Some(_) => return Err(Problem::new(FailureKind::Flow, format!("fields.{field} is no list"))),
+            Some(_) => {
+                return Err(Problem::new(FailureKind::Flow, format!("fields.{field} is no list")));
+            }
             // An extract that was not required, and found nothing.
             None => Vec::new(),
         };
         let most = step.max_items.map_or(MOST_ITEMS, |most| usize::try_from(most).unwrap_or(0));
         if items.len() > most {
-            return Err(Problem::new(FailureKind::Value, format!("fields.{field} has {} entries, maxItems is {most}", items.len())));
+            return Err(Problem::new(
+                FailureKind::Value,
+                format!("fields.{field} has {} entries, maxItems is {most}", items.len()),
+            ));
         }
         let outer = self.run.scope.item.take();
         let mut next = Ok(Next::Step);
@@ -49,10 +54,15 @@ impl<'a> Walk<'_, 'a> {
     fn subflow(&self, step: &Step) -> Done<&'a Flow> {
         let name = step.flow.as_deref().ok_or_else(|| Problem::lacks("flow"))?;
         if self.callers.len() == DEEPEST {
-            return Err(Problem::new(FailureKind::Flow, format!("subflows may run each other {DEEPEST} deep, {name} is one more")));
+            return Err(Problem::new(
+                FailureKind::Flow,
+                format!("subflows may run each other {DEEPEST} deep, {name} is one more"),
+            ));
         }
         let subflows = self.run.subflows;
-        subflows.get(name).ok_or_else(|| Problem::new(FailureKind::Flow, format!("there is no subflow {name}")))
+        subflows
+            .get(name)
+            .ok_or_else(|| Problem::new(FailureKind::Flow, format!("there is no subflow {name}")))
     }
 
     async fn nested(&mut self, flow: &Flow, step: &Step, name: &str) -> Done<Next> {
@@ -64,7 +74,9 @@ impl<'a> Walk<'_, 'a> {
         match end {
             FlowEnd::Finished => Ok(Next::Step),
             // What `optional` and `retry` of the call may forgive.
-            FlowEnd::Failed(failure) if calm && failure.kind.is_of_step() => Err(Problem::because(failure.reason, failure.kind, failure.message)),
+            FlowEnd::Failed(failure) if calm && failure.kind.is_of_step() => {
+                Err(Problem::because(failure.reason, failure.kind, failure.message))
+            }
             end => Ok(Next::End(end)),
         }
     }

@@ -22,7 +22,8 @@ impl Walk<'_, '_> {
     pub(super) async fn navigate(&mut self, step: &Step, clock: &mut Clock) -> Done {
         let template = Template::parse(step.url.as_deref().ok_or_else(|| Problem::lacks("url"))?)?;
         let url = template.render(&self.run.scope)?;
-        let url = address::resolve(&self.run.rules.base_url, &url).map_err(|error| Problem::new(FailureKind::Flow, error.to_string()))?;
+        let url = address::resolve(&self.run.rules.base_url, &url)
+            .map_err(|error| Problem::new(FailureKind::Flow, error.to_string()))?;
         // A page has its own time; a step may say otherwise, the flow's time for steps in general does not.
         let limit = step.timeout.map_or_else(|| self.browser.page_load_timeout(), millis);
         let left = self.run.deadline.saturating_duration_since(Instant::now());
@@ -33,7 +34,9 @@ impl Walk<'_, '_> {
         let began = Instant::now();
         match self.browser.navigate(&url, limit.min(left).max(Duration::from_millis(1))).await {
             Ok(()) => self.place.at_top(),
-            Err(error) if error.kind == DriverErrorKind::Timeout => return Err(self.no_answer(&url, limit.min(left)).await),
+            Err(error) if error.kind == DriverErrorKind::Timeout => {
+                return Err(self.no_answer(&url, limit.min(left)).await);
+            }
             Err(error) => return Err(error.into()),
         }
         clock.pause(began.elapsed());
@@ -46,9 +49,15 @@ impl Walk<'_, '_> {
         let came = self.browser.url().await.is_ok_and(|at| up_to_path(&at) == up_to_path(url));
         let seconds = limit.as_secs_f32();
         if came {
-            Problem::new(FailureKind::TimedOut, format!("the page was not loaded within {seconds} s"))
+            Problem::new(
+                FailureKind::TimedOut,
+                format!("the page was not loaded within {seconds} s"),
+            )
         } else {
-            Problem::new(FailureKind::ErrorPage, format!("the portal gave no answer within {seconds} s"))
+            Problem::new(
+                FailureKind::ErrorPage,
+                format!("the portal gave no answer within {seconds} s"),
+            )
         }
     }
 
@@ -57,9 +66,15 @@ impl Walk<'_, '_> {
         struct Scrolled {
             alternative: usize,
         }
-        let alternatives = if step.selectors.is_empty() { Vec::new() } else { self.alternatives(&step.selectors)? };
-        let request = Request::new("scroll").alternatives(&alternatives).with("x", step.x).with("y", step.y);
-        self.search(&request, &alternatives, |scrolled: &Scrolled| scrolled.alternative, clock).await?;
+        let alternatives = if step.selectors.is_empty() {
+            Vec::new()
+        } else {
+            self.alternatives(&step.selectors)?
+        };
+        let request =
+            Request::new("scroll").alternatives(&alternatives).with("x", step.x).with("y", step.y);
+        self.search(&request, &alternatives, |scrolled: &Scrolled| scrolled.alternative, clock)
+            .await?;
         Ok(())
     }
 
@@ -69,11 +84,14 @@ impl Walk<'_, '_> {
             inner: [i64; 2],
             outer: [i64; 2],
         }
-        let (Some(width), Some(height)) = (step.width, step.height) else { return Err(Problem::lacks("width and height")) };
+        let (Some(width), Some(height)) = (step.width, step.height) else {
+            return Err(Problem::lacks("width and height"));
+        };
         let (size, _): (Size, _) = self.ask(&Request::new("viewport"), clock).await?;
         let wanted = [i64::from(width), i64::from(height)];
         if size.inner != wanted {
-            let [across, down] = [0, 1].map(|side| wanted[side] + size.outer[side] - size.inner[side]);
+            let [across, down] =
+                [0, 1].map(|side| wanted[side] + size.outer[side] - size.inner[side]);
             self.browser.resize(across, down).await?;
         }
         Ok(())
@@ -92,9 +110,14 @@ impl Walk<'_, '_> {
             };
             // The page has its own time to come.
             clock.pause(self.browser.page_load_timeout());
-            let (answer, page): (Arrived, _) = self.ask(&Request::new("arrive").with("wanted", Value::from(up_to_path(url))), clock).await?;
+            let (answer, page): (Arrived, _) = self
+                .ask(&Request::new("arrive").with("wanted", Value::from(up_to_path(url))), clock)
+                .await?;
             if !answer.arrived {
-                let problem = Problem::new(FailureKind::TimedOut, format!("the page {} did not come", up_to_path(url)));
+                let problem = Problem::new(
+                    FailureKind::TimedOut,
+                    format!("the page {} did not come", up_to_path(url)),
+                );
                 return Err(broken_page(&page).unwrap_or(problem));
             }
         }

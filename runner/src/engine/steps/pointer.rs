@@ -38,7 +38,10 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             if clock.is_over() {
-                return Err(Problem::new(FailureKind::NotActionable, format!("{} was replaced each time it was pressed", target.tag)));
+                return Err(Problem::new(
+                    FailureKind::NotActionable,
+                    format!("{} was replaced each time it was pressed", target.tag),
+                ));
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -66,11 +69,20 @@ pub(in super::super) fn press(step: &Step, target: &Target, times: u8) -> Done<P
         Some("back") => 3,
         Some("forward") => 4,
         Some(other) => {
-            return Err(Problem::new(FailureKind::Flow, format!("there is no button {other:?}: there are primary, auxiliary, secondary, back, forward")));
+            return Err(Problem::new(
+                FailureKind::Flow,
+                format!(
+                    "there is no button {other:?}: there are primary, auxiliary, secondary, back, forward"
+                ),
+            ));
         }
     };
     // Recordings have fractions of a millisecond.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=5000")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=5000"
+    )]
     let hold = step.duration.map_or(0, |ms| ms.clamp(0.0, 5000.0) as u64);
     Ok(Press { dx: target.dx, dy: target.dy, button, times, hold })
 }

@@ -48,11 +48,16 @@ impl Walk<'_, '_> {
     pub(super) async fn extract(&mut self, step: &Step, clock: &mut Clock) -> Done {
         let field = step.field.clone().ok_or_else(|| Problem::lacks("field"))?;
         let from = step.from.ok_or_else(|| Problem::lacks("from"))?;
-        let value = if from == ExtractFrom::Url { self.read_url(step, clock).await? } else { self.read_page(step, from, clock).await? };
+        let value = if from == ExtractFrom::Url {
+            self.read_url(step, clock).await?
+        } else {
+            self.read_page(step, from, clock).await?
+        };
         match value {
             Some(value) => {
                 if step.sensitive != Some(true) {
-                    self.note.message = Some(fno_core::flow::text::shorten(&format!("{field} = {value}"), 500));
+                    self.note.message =
+                        Some(fno_core::flow::text::shorten(&format!("{field} = {value}"), 500));
                 }
                 self.run.scope.fields.insert(field, value);
             }
@@ -69,21 +74,36 @@ impl Walk<'_, '_> {
         self.settle(clock).await?;
         let read = Reading::of(step)?.read(&self.run.scope.page.url)?;
         match read {
-            None if step.required != Some(false) => Err(Problem::new(FailureKind::Value, "regex does not match the page's address")),
+            None if step.required != Some(false) => {
+                Err(Problem::new(FailureKind::Value, "regex does not match the page's address"))
+            }
             read => Ok(read.map(Value::from)),
         }
     }
 
-    async fn read_page(&mut self, step: &Step, from: ExtractFrom, clock: &mut Clock) -> Done<Option<Value>> {
+    async fn read_page(
+        &mut self,
+        step: &Step,
+        from: ExtractFrom,
+        clock: &mut Clock,
+    ) -> Done<Option<Value>> {
         let alternatives = self.alternatives(&step.selectors)?;
         let source = serde_json::to_value(from).unwrap_or_default();
-        let request = Request::new("read").alternatives(&alternatives).with("from", source).with("attribute", step.attribute.clone());
+        let request = Request::new("read")
+            .alternatives(&alternatives)
+            .with("from", source)
+            .with("attribute", step.attribute.clone());
         let optional = step.required == Some(false);
         let mut before: Option<String> = None;
         // Time for the next change: none of it for the first look, unless something must be there.
-        let mut wait = if optional && from != ExtractFrom::Table { clock.at_most(Duration::ZERO) } else { clock.clone() };
+        let mut wait = if optional && from != ExtractFrom::Table {
+            clock.at_most(Duration::ZERO)
+        } else {
+            clock.clone()
+        };
         loop {
-            let (told, page): (Told, PageState) = self.ask(&request.clone().with("before", before.clone()), &mut wait).await?;
+            let (told, page): (Told, PageState) =
+                self.ask(&request.clone().with("before", before.clone()), &mut wait).await?;
             let is_still = before.as_ref() == Some(&told.now);
             let problem = match self.understand(step, from, &told)? {
                 Read::Value(value) => {
@@ -105,7 +125,11 @@ impl Walk<'_, '_> {
                 return Ok(None);
             }
             if clock.is_over() {
-                return Err(if clock.is_deadline() { self.deadline() } else { unread(problem, &told, &written(&alternatives)) });
+                return Err(if clock.is_deadline() {
+                    self.deadline()
+                } else {
+                    unread(problem, &told, &written(&alternatives))
+                });
             }
             before = Some(told.now);
             wait = clock.clone();
@@ -121,9 +145,14 @@ impl Walk<'_, '_> {
             ExtractFrom::List => {
                 let reading = Reading::of(step)?;
                 let texts = told.value.as_array().into_iter().flatten().filter_map(Value::as_str);
-                let list = texts.map(|text| reading.read(text)).filter_map(Result::transpose).collect::<Result<Vec<String>, _>>();
+                let list = texts
+                    .map(|text| reading.read(text))
+                    .filter_map(Result::transpose)
+                    .collect::<Result<Vec<String>, _>>();
                 Ok(match list {
-                    Ok(list) if list.is_empty() => Read::Not(Problem::new(FailureKind::Value, "none of the texts can be read")),
+                    Ok(list) if list.is_empty() => {
+                        Read::Not(Problem::new(FailureKind::Value, "none of the texts can be read"))
+                    }
                     Ok(list) => Read::Value(list.into()),
                     Err(error) => Read::Not(error.into()),
                 })
@@ -132,7 +161,9 @@ impl Walk<'_, '_> {
                 let text = told.value.as_str().unwrap_or_default();
                 Ok(match Reading::of(step)?.read(text) {
                     Ok(Some(value)) => Read::Value(value.into()),
-                    Ok(None) if step.regex.is_some() => Read::Not(Problem::new(FailureKind::Value, "the text does not match regex")),
+                    Ok(None) if step.regex.is_some() => {
+                        Read::Not(Problem::new(FailureKind::Value, "the text does not match regex"))
+                    }
                     Ok(None) => Read::Not(Problem::new(FailureKind::Value, "the text is empty")),
                     Err(error) => Read::Not(error.into()),
                 })
@@ -146,11 +177,20 @@ impl Walk<'_, '_> {
             headers: Vec<String>,
             rows: Vec<Vec<String>>,
         }
-        let told = Told::deserialize(value).map_err(|error| Problem::new(FailureKind::Driver, format!("the page's table is not understood: {error}")))?;
+        let told = Told::deserialize(value).map_err(|error| {
+            Problem::new(
+                FailureKind::Driver,
+                format!("the page's table is not understood: {error}"),
+            )
+        })?;
         let table = Table { headers: told.headers, rows: told.rows };
         Ok(match RowRule::of(step)?.extract(&table, &self.run.scope) {
             Ok(None) => Read::Nothing,
-            Ok(Some(Value::Array(rows))) if rows.is_empty() && step.cardinality == Some(Cardinality::Many) => Read::Nothing,
+            Ok(Some(Value::Array(rows)))
+                if rows.is_empty() && step.cardinality == Some(Cardinality::Many) =>
+            {
+                Read::Nothing
+            }
             Ok(Some(value)) => Read::Value(value),
             Err(error @ RowError::Match(_)) => return Err(error.into()),
             Err(error) => Read::Not(error.into()),

@@ -30,7 +30,11 @@ impl Walk<'_, '_> {
         };
         match ran {
             // It led away from the page, or opened a dialog.
-            Err(error) if matches!(error.kind, DriverErrorKind::Stale | DriverErrorKind::DialogOpen) => Ok(()),
+            Err(error)
+                if matches!(error.kind, DriverErrorKind::Stale | DriverErrorKind::DialogOpen) =>
+            {
+                Ok(())
+            }
             other => other.map(drop).map_err(Into::into),
         }
     }

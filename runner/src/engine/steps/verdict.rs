@@ -26,7 +26,8 @@ impl Walk<'_, '_> {
     pub(super) fn outcome(&mut self, step: &Step) -> Done<Next> {
         let code = step.code.clone().ok_or_else(|| Problem::lacks("code"))?;
         let message = self.words(step)?;
-        self.note.message = Some(if message.is_empty() { code.clone() } else { format!("{code}: {message}") });
+        self.note.message =
+            Some(if message.is_empty() { code.clone() } else { format!("{code}: {message}") });
         Ok(Next::Outcome { code, message })
     }
 

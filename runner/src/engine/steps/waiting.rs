@@ -26,7 +26,11 @@ impl Walk<'_, '_> {
             CountOperator::AtMost => "<=",
         };
         let count = step.count.unwrap_or(1);
-        let attributes: Map<String, Value> = step.attributes.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let attributes: Map<String, Value> = step
+            .attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
         let alternatives = self.alternatives(&step.selectors)?;
         let request = Request::new("count")
             .alternatives(&alternatives)
@@ -35,12 +39,19 @@ impl Walk<'_, '_> {
             .with("properties", step.properties.clone())
             .with("operator", operator)
             .with("count", count);
-        let waited = self.search(&request, &alternatives, |counted: &Counted| counted.alternative, clock).await;
+        let waited = self
+            .search(&request, &alternatives, |counted: &Counted| counted.alternative, clock)
+            .await;
         let (counted, _) = waited.map_err(|problem| match problem.kind {
             FailureKind::NotFound | FailureKind::NotActionable
-                if (operator, count) != ("==", 1) || !step.attributes.is_empty() || step.properties.is_some() =>
+                if (operator, count) != ("==", 1)
+                    || !step.attributes.is_empty()
+                    || step.properties.is_some() =>
             {
-                Problem { message: format!("{} (waited for {operator} {count})", problem.message), ..problem }
+                Problem {
+                    message: format!("{} (waited for {operator} {count})", problem.message),
+                    ..problem
+                }
             }
             _ => problem,
         })?;
@@ -57,10 +68,13 @@ impl Walk<'_, '_> {
         }
         self.scripts_allowed()?;
         let expression = step.expression.as_deref().ok_or_else(|| Problem::lacks("expression"))?;
-        let (answer, page): (Holds, _) = self.ask(&Request::new("expression").expression(expression), clock).await?;
+        let (answer, page): (Holds, _) =
+            self.ask(&Request::new("expression").expression(expression), clock).await?;
         if answer.holds {
             return Ok(());
         }
-        Err(broken_page(&page).unwrap_or_else(|| Problem::new(FailureKind::TimedOut, "the expression did not become true")))
+        Err(broken_page(&page).unwrap_or_else(|| {
+            Problem::new(FailureKind::TimedOut, "the expression did not become true")
+        }))
     }
 }

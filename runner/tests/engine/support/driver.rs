@@ -57,10 +57,16 @@ impl Driver {
     pub fn killer(&self) -> impl FnOnce() + use<> {
         let driver = self.0.as_ref().expect("still taken").pid;
         move || {
-            let threads = fs::read_dir(format!("/proc/{driver}/task")).expect("the driver runs").map(|thread| thread.expect("a thread").path());
-            let children: String = threads.map(|thread| fs::read_to_string(thread.join("children")).unwrap_or_default()).collect();
+            let threads = fs::read_dir(format!("/proc/{driver}/task"))
+                .expect("the driver runs")
+                .map(|thread| thread.expect("a thread").path());
+            let children: String = threads
+                .map(|thread| fs::read_to_string(thread.join("children")).unwrap_or_default())
+                .collect();
             let browser = children.split_whitespace().next().expect("the driver has a browser");
-            assert!(Command::new("kill").args(["-9", browser]).status().expect("kill runs").success());
+            assert!(
+                Command::new("kill").args(["-9", browser]).status().expect("kill runs").success()
+            );
         }
     }
 }
@@ -78,27 +84,43 @@ impl Drop for Driver {
 
 async fn start(change: impl FnOnce(&mut Settings)) -> Started {
     let mut guard = Command::new("sh")
-        .args(["-c", r#""$0" --port 0 </dev/null 2>&1 & echo "driver $!"; read -r _; kill $!; wait"#])
+        .args([
+            "-c",
+            r#""$0" --port 0 </dev/null 2>&1 & echo "driver $!"; read -r _; kill $!; wait"#,
+        ])
         .arg(geckodriver())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("sh starts");
-    let mut lines = BufReader::new(guard.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let pid = lines.by_ref().find_map(|line| line.strip_prefix("driver ")?.parse().ok()).expect("sh says what it started");
-    let port: u16 = lines.by_ref().find_map(|line| line.split_once("Listening on 127.0.0.1:")?.1.trim().parse().ok()).expect("geckodriver listens");
+    let mut lines =
+        BufReader::new(guard.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let pid = lines
+        .by_ref()
+        .find_map(|line| line.strip_prefix("driver ")?.parse().ok())
+        .expect("sh says what it started");
+    let port: u16 = lines
+        .by_ref()
+        .find_map(|line| line.split_once("Listening on 127.0.0.1:")?.1.trim().parse().ok())
+        .expect("geckodriver listens");
     // Read on, or it blocks when the pipe is full.
     std::thread::spawn(move || lines.for_each(drop));
-    let mut settings = Settings { webdriver_url: format!("http://127.0.0.1:{port}"), ..Settings::default() };
+    let mut settings =
+        Settings { webdriver_url: format!("http://127.0.0.1:{port}"), ..Settings::default() };
     change(&mut settings);
-    let browser = Browser::open(settings).await.unwrap_or_else(|error| panic!("no browser session: {error}"));
+    let browser =
+        Browser::open(settings).await.unwrap_or_else(|error| panic!("no browser session: {error}"));
     Started { browser, guard, pid }
 }
 
 fn geckodriver() -> PathBuf {
     let named = env::var_os("FNO_GECKODRIVER").map(PathBuf::from);
-    let in_path = || env::split_paths(&env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("geckodriver")).find(|file| file.is_file());
+    let in_path = || {
+        env::split_paths(&env::var_os("PATH").unwrap_or_default())
+            .map(|folder| folder.join("geckodriver"))
+            .find(|file| file.is_file())
+    };
     let found = named.or_else(in_path).filter(|file| file.is_file());
     found.expect("these tests drive a real browser: geckodriver is neither named by FNO_GECKODRIVER nor in PATH; `make tools` builds it")
 }

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use fno_core::flow::scope::Scope;
 use fno_crds::Flow;
-use fno_runner::engine::{ClosedGate, CommitGate, Entry, FlowEnd, FlowRun, NoCode, Rules, Secrets, StepResult, Trace, run};
+use fno_runner::engine::{
+    ClosedGate, CommitGate, Entry, FlowEnd, FlowRun, NoCode, Rules, Secrets, StepResult, Trace, run,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -67,7 +69,11 @@ impl Bench {
     pub async fn on(site: Site) -> Self {
         Self {
             driver: Driver::take().await,
-            rules: Rules { base_url: site.url.clone(), allowed_origins: vec![site.url.clone()], allow_scripts: false },
+            rules: Rules {
+                base_url: site.url.clone(),
+                allowed_origins: vec![site.url.clone()],
+                allow_scripts: false,
+            },
             params: BTreeMap::new(),
             subflows: BTreeMap::new(),
             expect: BTreeMap::new(),
@@ -129,13 +135,19 @@ impl Walked {
 
     #[track_caller]
     pub fn failure(&self) -> &fno_runner::engine::Failure {
-        let FlowEnd::Failed(failure) = &self.end else { panic!("it did not fail: {:?} {:#?}", self.end, self.trace.entries) };
+        let FlowEnd::Failed(failure) = &self.end else {
+            panic!("it did not fail: {:?} {:#?}", self.end, self.trace.entries)
+        };
         failure
     }
 
     #[track_caller]
     pub fn entry(&self, step: &str) -> &Entry {
-        self.trace.entries.iter().rfind(|entry| entry.step == step).unwrap_or_else(|| panic!("no step {step}: {:#?}", self.trace.entries))
+        self.trace
+            .entries
+            .iter()
+            .rfind(|entry| entry.step == step)
+            .unwrap_or_else(|| panic!("no step {step}: {:#?}", self.trace.entries))
     }
 
     #[track_caller]

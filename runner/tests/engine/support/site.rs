@@ -25,7 +25,10 @@ impl Site {
     pub async fn serve(router: Router) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("the site runs") });
+        let server =
+            tokio::spawn(
+                async move { axum::serve(listener, router).await.expect("the site runs") },
+            );
         Self { url, server }
     }
 

@@ -54,16 +54,20 @@ fn any_step() -> impl Strategy<Value = Step> {
         json!({"optional": true}),
     ]);
     let commit = prop::option::weighted(0.2, (text.clone(), text.clone()));
-    (types, fields, enums, prop::collection::vec(prop::collection::vec(text, 0..3), 0..3), commit).prop_map(|(type_, fields, more, selectors, commit)| {
-        let mut step = json!({"type": type_, "selectors": selectors});
-        let map = step.as_object_mut().unwrap_or_else(|| unreachable!("an object"));
-        map.extend(fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
-        map.extend(more.as_object().cloned().unwrap_or_default());
-        if let Some((contains, when)) = commit {
-            map.insert("commit".to_owned(), json!({"identify": {"contains": contains}, "cancellableWhen": when}));
-        }
-        serde_json::from_value(step).unwrap_or_else(|e| panic!("{e}"))
-    })
+    (types, fields, enums, prop::collection::vec(prop::collection::vec(text, 0..3), 0..3), commit)
+        .prop_map(|(type_, fields, more, selectors, commit)| {
+            let mut step = json!({"type": type_, "selectors": selectors});
+            let map = step.as_object_mut().unwrap_or_else(|| unreachable!("an object"));
+            map.extend(fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
+            map.extend(more.as_object().cloned().unwrap_or_default());
+            if let Some((contains, when)) = commit {
+                map.insert(
+                    "commit".to_owned(),
+                    json!({"identify": {"contains": contains}, "cancellableWhen": when}),
+                );
+            }
+            serde_json::from_value(step).unwrap_or_else(|e| panic!("{e}"))
+        })
 }
 
 fn any_flow() -> impl Strategy<Value = Flow> {

@@ -14,11 +14,17 @@ fn a_wrong_flow_is_told() {
         // Ends.
         (
             with_validation("[{type: outcome, code: Active, when: 'true'}]"),
-            vec!["Error flows.validation.steps[0]: the last step must be an outcome without when, for all that the outcomes before it do not match"],
+            vec![
+                "Error flows.validation.steps[0]: the last step must be an outcome without when, for all that the outcomes before it do not match",
+            ],
         ),
         (
-            with_validation("[{type: outcome, code: A}, {type: outcome, code: B}, {type: press, key: Tab}, {type: outcome, code: C}]"),
-            vec!["Error flows.validation.steps[1]: this step is never reached: the one before it always ends the flow"],
+            with_validation(
+                "[{type: outcome, code: A}, {type: outcome, code: B}, {type: press, key: Tab}, {type: outcome, code: C}]",
+            ),
+            vec![
+                "Error flows.validation.steps[1]: this step is never reached: the one before it always ends the flow",
+            ],
         ),
         // Login, probe, logout.
         (
@@ -29,34 +35,71 @@ fn a_wrong_flow_is_told() {
             ],
         ),
         (
-            with("login", "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}'}, {type: outcome, code: Active}]"),
-            vec!["Error flows.login.steps[1].code: Active is no outcome of the login flow: it has LoggedIn, LoginRejected, AccountLocked, PortalUnavailable"],
+            with(
+                "login",
+                "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}'}, {type: outcome, code: Active}]",
+            ),
+            vec![
+                "Error flows.login.steps[1].code: Active is no outcome of the login flow: it has LoggedIn, LoginRejected, AccountLocked, PortalUnavailable",
+            ],
         ),
         (
-            with("login", "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}{{ params.x }}'}]"),
-            vec!["Error flows.login.steps[0].value: params is not defined here: the login flow runs for no job"],
+            with(
+                "login",
+                "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}{{ params.x }}'}]",
+            ),
+            vec![
+                "Error flows.login.steps[0].value: params is not defined here: the login flow runs for no job",
+            ],
         ),
-        (with("sessionProbe", "[{type: navigate, url: /}]"), vec!["Warning flows.sessionProbe: the probe asks nothing"]),
-        (with("sessionProbe", "[{type: outcome, code: SessionLost, when: \"exists('#login')\"}]"), vec![]),
-        (with("logout", "[{type: outcome, code: Gone}]"), vec!["Error flows.logout.steps[0].code: Gone is no outcome of the logout flow"]),
+        (
+            with("sessionProbe", "[{type: navigate, url: /}]"),
+            vec!["Warning flows.sessionProbe: the probe asks nothing"],
+        ),
+        (
+            with(
+                "sessionProbe",
+                "[{type: outcome, code: SessionLost, when: \"exists('#login')\"}]",
+            ),
+            vec![],
+        ),
+        (
+            with("logout", "[{type: outcome, code: Gone}]"),
+            vec!["Error flows.logout.steps[0].code: Gone is no outcome of the logout flow"],
+        ),
         (
             with("logout", "[{type: navigate, url: '/{{ job.name }}'}]"),
-            vec!["Error flows.logout.steps[0].url: job is not defined here: the logout flow runs for no job"],
+            vec![
+                "Error flows.logout.steps[0].url: job is not defined here: the logout flow runs for no job",
+            ],
         ),
         // Subflows.
         (
             with("subflows.unused", "[{type: press, key: '{{ params.x }}'}]"),
-            vec!["Warning flows.subflows.unused: no flow runs this subflow", "Warning flows.subflows.unused.steps[0].key: {{ … }} is not worked out here"],
+            vec![
+                "Warning flows.subflows.unused: no flow runs this subflow",
+                "Warning flows.subflows.unused.steps[0].key: {{ … }} is not worked out here",
+            ],
         ),
         (
             with("subflows.close-news", "[{type: runFlow, flow: close-news}]"),
-            vec!["Error flows.subflows.close-news.steps[0].flow: subflow close-news runs itself: close-news -> close-news"],
+            vec![
+                "Error flows.subflows.close-news.steps[0].flow: subflow close-news runs itself: close-news -> close-news",
+            ],
         ),
         (
             with("subflows.close-news", "[{type: navigate, url: '/{{ params.x }}'}]"),
-            vec!["Error flows.subflows.close-news.steps[0].url: params is not defined here: the login flow runs for no job"],
+            vec![
+                "Error flows.subflows.close-news.steps[0].url: params is not defined here: the login flow runs for no job",
+            ],
         ),
-        (with("subflows.close-news", "[{type: outcome, code: PortalUnavailable, when: \"exists('#down')\"}]"), vec![]),
+        (
+            with(
+                "subflows.close-news",
+                "[{type: outcome, code: PortalUnavailable, when: \"exists('#down')\"}]",
+            ),
+            vec![],
+        ),
         (
             with("subflows.close-news", "[{type: outcome, code: PortalUnavailable}]"),
             vec![
@@ -65,23 +108,36 @@ fn a_wrong_flow_is_told() {
             ],
         ),
         (
-            with("subflows.look-at-order", "[{type: click, selectors: [['text/{{ item.nr }}']], when: \"item.number != ''\"}]"),
-            vec!["Error flows.subflows.look-at-order.steps[0].selectors[0]: item.nr is not defined; item has number"],
+            with(
+                "subflows.look-at-order",
+                "[{type: click, selectors: [['text/{{ item.nr }}']], when: \"item.number != ''\"}]",
+            ),
+            vec![
+                "Error flows.subflows.look-at-order.steps[0].selectors[0]: item.nr is not defined; item has number",
+            ],
         ),
         (
             with_validation(
                 "[{type: extract, field: a, from: Url}, {type: forEach, flow: look-at-order, items: a}, {type: runFlow, flow: close-news}, {type: outcome, code: A}]",
             ),
-            vec!["Error flows.validation.steps[1].items: a is not a list: extract it from List, or from Table with cardinality Many"],
+            vec![
+                "Error flows.validation.steps[1].items: a is not a list: extract it from List, or from Table with cardinality Many",
+            ],
         ),
         // Cancellation.
         (
             cancellation("[{type: outcome, code: Unclear}]"),
-            vec!["Error flows.cancellation: a cancellation flow has exactly one step with commit: there is none"],
+            vec![
+                "Error flows.cancellation: a cancellation flow has exactly one step with commit: there is none",
+            ],
         ),
         (
-            cancellation(&format!("[{{type: click, selectors: [[a]], COMMIT}}, {{type: press, key: Enter, COMMIT}}, {end}]")),
-            vec!["Error flows.cancellation.steps[1].commit: a cancellation flow has exactly one step with commit: this is the second"],
+            cancellation(&format!(
+                "[{{type: click, selectors: [[a]], COMMIT}}, {{type: press, key: Enter, COMMIT}}, {end}]"
+            )),
+            vec![
+                "Error flows.cancellation.steps[1].commit: a cancellation flow has exactly one step with commit: this is the second",
+            ],
         ),
         (cancellation(&format!("[{{type: click, selectors: [[a]], COMMIT}}, {end}]")), vec![]),
         (
@@ -96,29 +152,47 @@ fn a_wrong_flow_is_told() {
         ),
         (
             cancellation(&format!("[{{type: hover, selectors: [[a]], COMMIT}}, {end}]")),
-            vec!["Error flows.cancellation.steps[0].commit: commit belongs on a click, doubleClick, press or dialog step"],
+            vec![
+                "Error flows.cancellation.steps[0].commit: commit belongs on a click, doubleClick, press or dialog step",
+            ],
         ),
         (
-            cancellation(&format!("[{{type: click, selectors: [[a]], retry: {{attempts: 1}}, COMMIT}}, {end}]")),
-            vec!["Error flows.cancellation.steps[0].retry: a commit step is never retried: remove retry"],
+            cancellation(&format!(
+                "[{{type: click, selectors: [[a]], retry: {{attempts: 1}}, COMMIT}}, {end}]"
+            )),
+            vec![
+                "Error flows.cancellation.steps[0].retry: a commit step is never retried: remove retry",
+            ],
         ),
         (
-            cancellation(&format!("[{{type: click, selectors: [[a]], optional: true, COMMIT}}, {end}]")),
+            cancellation(&format!(
+                "[{{type: click, selectors: [[a]], optional: true, COMMIT}}, {end}]"
+            )),
             vec!["Error flows.cancellation.steps[0].optional: a commit step is never optional"],
         ),
         (
-            cancellation(&format!("[{{type: click, selectors: [[a]], COMMIT}}, {}]", end.replace("url: /", "url: /, retry: {attempts: 1}"))),
-            vec!["Error flows.cancellation.steps[1].retry: steps after the commit step run once: remove retry"],
+            cancellation(&format!(
+                "[{{type: click, selectors: [[a]], COMMIT}}, {}]",
+                end.replace("url: /", "url: /, retry: {attempts: 1}")
+            )),
+            vec![
+                "Error flows.cancellation.steps[1].retry: steps after the commit step run once: remove retry",
+            ],
         ),
         (
-            cancellation("[{type: click, selectors: [[a]], COMMIT}, {type: outcome, code: Unclear}]"),
+            cancellation(
+                "[{type: click, selectors: [[a]], COMMIT}, {type: outcome, code: Unclear}]",
+            ),
             vec![
                 "Error flows.cancellation.steps[1]: after the commit step an outcome must be read off a freshly loaded page: navigate first",
                 "Error flows.cancellation: after the commit step the flow must load a page afresh (navigate) and prove the new state there",
             ],
         ),
         (
-            cancellation(&format!("[{{type: click, selectors: [[a]], COMMIT}}, {}]", end.replace("url: /", "url: /, when: \"exists('b')\""))),
+            cancellation(&format!(
+                "[{{type: click, selectors: [[a]], COMMIT}}, {}]",
+                end.replace("url: /", "url: /, when: \"exists('b')\"")
+            )),
             vec![
                 "Error flows.cancellation.steps[2]: after the commit step an outcome",
                 "Error flows.cancellation.steps[3]: after the commit step an outcome",
@@ -139,7 +213,9 @@ fn a_wrong_flow_is_told() {
             cancellation(&format!(
                 "[{{type: click, selectors: [[a]], commit: {{identify: {{selectors: [[b]], contains: '{{{{ params.other }}}}'}}, cancellableWhen: 'true'}}}}, {end}]"
             )),
-            vec!["Warning flows.cancellation.steps[0].commit.identify.contains: identify does not name params.circuitNumber"],
+            vec![
+                "Warning flows.cancellation.steps[0].commit.identify.contains: identify does not name params.circuitNumber",
+            ],
         ),
         // Proof.
         (
@@ -148,7 +224,9 @@ fn a_wrong_flow_is_told() {
                 spec["proof"] = Value::Null;
                 spec
             },
-            vec!["Warning proof: without proof every unknown outcome of a cancellation waits for a person"],
+            vec![
+                "Warning proof: without proof every unknown outcome of a cancellation waits for a person",
+            ],
         ),
         (
             {
@@ -156,7 +234,9 @@ fn a_wrong_flow_is_told() {
                 spec["proof"] = json!("fields.servce.status == 'x'");
                 spec
             },
-            vec!["Error proof: fields.servce is not extracted by an earlier step; due, heading, orders, service are"],
+            vec![
+                "Error proof: fields.servce is not extracted by an earlier step; due, heading, orders, service are",
+            ],
         ),
         (
             {
@@ -193,16 +273,25 @@ fn a_wrong_flow_is_told() {
         ),
     ] {
         let told = told(&spec);
-        let fits = told.len() == expected.len() && told.iter().zip(&expected).all(|(told, expected)| told.starts_with(expected));
+        let fits = told.len() == expected.len()
+            && told.iter().zip(&expected).all(|(told, expected)| told.starts_with(expected));
         assert!(fits, "{}\nexpected {expected:#?}\ntold {told:#?}", spec["flows"]);
     }
 }
 
 #[test]
 fn a_commit_in_a_subflow_is_told() {
-    let mut spec = with("cancellation", "[{type: runFlow, flow: act}, {type: navigate, url: /}, {type: outcome, code: Unclear}]");
+    let mut spec = with(
+        "cancellation",
+        "[{type: runFlow, flow: act}, {type: navigate, url: /}, {type: outcome, code: Unclear}]",
+    );
     spec["flows"]["subflows"]["act"] = json!({"steps": [{"type": "click", "selectors": [["a"]], "commit": {"identify": {"selectors": [["a"]], "contains": "{{ params.circuitNumber }}"}, "cancellableWhen": "true"}}]});
-    assert_eq!(told(&spec), ["Error flows.subflows.act.steps[0].commit: commit must stand in the cancellation flow itself, not in a subflow"]);
+    assert_eq!(
+        told(&spec),
+        [
+            "Error flows.subflows.act.steps[0].commit: commit must stand in the cancellation flow itself, not in a subflow"
+        ]
+    );
 }
 
 #[test]
@@ -210,13 +299,20 @@ fn subflows_may_run_each_other_three_deep() {
     let chain = |n: usize| {
         let mut spec = with("logout", "[{type: runFlow, flow: s1}]");
         for i in 1..n {
-            spec["flows"]["subflows"][format!("s{i}")] = json!({"steps": [{"type": "runFlow", "flow": format!("s{}", i + 1)}]});
+            spec["flows"]["subflows"][format!("s{i}")] =
+                json!({"steps": [{"type": "runFlow", "flow": format!("s{}", i + 1)}]});
         }
-        spec["flows"]["subflows"][format!("s{n}")] = json!({"steps": [{"type": "press", "key": "Tab"}]});
+        spec["flows"]["subflows"][format!("s{n}")] =
+            json!({"steps": [{"type": "press", "key": "Tab"}]});
         spec
     };
     assert_eq!(told(&chain(3)), Vec::<String>::new());
-    assert_eq!(told(&chain(4)), ["Error flows.subflows.s3.steps[0].flow: subflows may run each other three deep: s1 -> s2 -> s3 -> s4 is one more"]);
+    assert_eq!(
+        told(&chain(4)),
+        [
+            "Error flows.subflows.s3.steps[0].flow: subflows may run each other three deep: s1 -> s2 -> s3 -> s4 is one more"
+        ]
+    );
 }
 
 #[test]
@@ -226,5 +322,10 @@ fn flows_that_multiply_are_refused_soon() {
     spec["flows"]["subflows"]["s1"] = calls("s2");
     spec["flows"]["subflows"]["s2"] = calls("s3");
     spec["flows"]["subflows"]["s3"] = calls("close-news");
-    assert!(told(&spec).contains(&"Error flows: the flows run more than 2000 steps, subflows included: that is too many".to_owned()));
+    assert!(
+        told(&spec).contains(
+            &"Error flows: the flows run more than 2000 steps, subflows included: that is too many"
+                .to_owned()
+        )
+    );
 }

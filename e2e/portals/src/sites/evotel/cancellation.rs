@@ -18,10 +18,15 @@ use crate::world::Portals;
 const REASONS: [&str; 4] = ["Client request", "Client relocating", "Arrears", "Switched provider"];
 
 pub(super) async fn form(State(portals): App, jar: CookieJar, Path(id): Path<u32>) -> Response {
-    let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login(&format!("/Circuits/Cancel/{id}")) };
+    let Some(visitor) = web::visitor(&portals, HERE, &jar) else {
+        return to_login(&format!("/Circuits/Cancel/{id}"));
+    };
     let Some(circuit) = portals.line(HERE, id) else { return missing() };
     if !circuit.cancellable(portals.now()) {
-        return error(StatusCode::FORBIDDEN, "This service cannot be cancelled in its current status.");
+        return error(
+            StatusCode::FORBIDDEN,
+            "This service cannot be cancelled in its current status.",
+        );
     }
     show_form(&portals, &visitor, &circuit, "")
 }
@@ -61,8 +66,15 @@ pub(super) struct Cancel {
 }
 
 /// Second page: shows what will be cancelled and when.
-pub(super) async fn review(State(portals): App, jar: CookieJar, Path(id): Path<u32>, Form(form): Form<Cancel>) -> Response {
-    let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login(&format!("/Circuits/Cancel/{id}")) };
+pub(super) async fn review(
+    State(portals): App,
+    jar: CookieJar,
+    Path(id): Path<u32>,
+    Form(form): Form<Cancel>,
+) -> Response {
+    let Some(visitor) = web::visitor(&portals, HERE, &jar) else {
+        return to_login(&format!("/Circuits/Cancel/{id}"));
+    };
     if visitor.form_token != form.token {
         return forged();
     }
@@ -86,8 +98,15 @@ pub(super) async fn review(State(portals): App, jar: CookieJar, Path(id): Path<u
     )
 }
 
-pub(super) async fn confirmed(State(portals): App, jar: CookieJar, Path(id): Path<u32>, Form(form): Form<Cancel>) -> Response {
-    let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login(&format!("/Circuits/Cancel/{id}")) };
+pub(super) async fn confirmed(
+    State(portals): App,
+    jar: CookieJar,
+    Path(id): Path<u32>,
+    Form(form): Form<Cancel>,
+) -> Response {
+    let Some(visitor) = web::visitor(&portals, HERE, &jar) else {
+        return to_login(&format!("/Circuits/Cancel/{id}"));
+    };
     if visitor.form_token != form.token {
         return forged();
     }
@@ -101,7 +120,12 @@ pub(super) async fn confirmed(State(portals): App, jar: CookieJar, Path(id): Pat
     match web::settle(answer).await {
         Ok(Ok(reference)) => {
             let Some(circuit) = portals.line(HERE, id) else { return missing() };
-            show_details(&portals, &visitor, &circuit, &format!("Work order {reference} was created for {}.", circuit.number))
+            show_details(
+                &portals,
+                &visitor,
+                &circuit,
+                &format!("Work order {reference} was created for {}.", circuit.number),
+            )
         }
         Ok(Err(sentence)) => error(StatusCode::CONFLICT, &sentence),
         Err(hang_up) => hang_up,
@@ -115,6 +139,11 @@ fn check(form: &Cancel, today: Date) -> Result<Date, String> {
     if form.comment.trim().is_empty() {
         return Err("The Comment field is required.".to_owned());
     }
-    let date = Date::strptime("%d %b %Y", form.effective_date.trim()).map_err(|_| "The Effective Date field is required.".to_owned())?;
-    if date < today { Err(format!("The Effective Date must be {} or later.", show_date(HERE, today))) } else { Ok(date) }
+    let date = Date::strptime("%d %b %Y", form.effective_date.trim())
+        .map_err(|_| "The Effective Date field is required.".to_owned())?;
+    if date < today {
+        Err(format!("The Effective Date must be {} or later.", show_date(HERE, today)))
+    } else {
+        Ok(date)
+    }
 }

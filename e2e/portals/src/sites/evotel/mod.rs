@@ -47,7 +47,10 @@ fn error(status: StatusCode, text: &str) -> Response {
 
 /// What the framework behind such a portal says when the hidden token is stale or missing.
 fn forged() -> Response {
-    error(StatusCode::BAD_REQUEST, "The required anti-forgery form field \"__RequestVerificationToken\" is not present or no longer valid.")
+    error(
+        StatusCode::BAD_REQUEST,
+        "The required anti-forgery form field \"__RequestVerificationToken\" is not present or no longer valid.",
+    )
 }
 
 fn to_login(path: &str) -> Response {
@@ -64,7 +67,14 @@ struct LoginQuery {
 fn show_login(jar: CookieJar, return_url: &str, error: &str) -> Response {
     let token = random_token();
     let jar = web::with_cookie(jar, FORGERY_COOKIE, token.clone());
-    (jar, web::page("evotel/login.html", json!({"user": "", "token": token, "return_url": return_url, "error": error}))).into_response()
+    (
+        jar,
+        web::page(
+            "evotel/login.html",
+            json!({"user": "", "token": token, "return_url": return_url, "error": error}),
+        ),
+    )
+        .into_response()
 }
 
 async fn login_page(jar: CookieJar, Query(query): Query<LoginQuery>) -> Response {
@@ -89,11 +99,17 @@ async fn login(State(portals): App, jar: CookieJar, Form(form): Form<Password>) 
     }
     let refused = match portals.enter_password(HERE, form.user_name.trim(), &form.password) {
         SignIn::Open(token) => {
-            let next = if form.return_url.is_empty() { "/Home/Index" } else { local_path(&form.return_url) };
+            let next = if form.return_url.is_empty() {
+                "/Home/Index"
+            } else {
+                local_path(&form.return_url)
+            };
             return web::signed_in(HERE, web::without_cookie(jar, FORGERY_COOKIE), token, next);
         }
         SignIn::CodeNeeded => "This account cannot be used here.",
-        SignIn::Refused(Verdict::Locked) => "This account has been locked out, please try again later or contact support.",
+        SignIn::Refused(Verdict::Locked) => {
+            "This account has been locked out, please try again later or contact support."
+        }
         SignIn::Refused(Verdict::TooManySessions) => "This user is already logged on.",
         SignIn::Refused(_) => "The user name or password provided is incorrect.",
     };
@@ -139,7 +155,9 @@ struct Row {
 }
 
 async fn search(State(portals): App, jar: CookieJar, Query(query): Query<Search>) -> Response {
-    let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login("/Circuits/Search") };
+    let Some(visitor) = web::visitor(&portals, HERE, &jar) else {
+        return to_login("/Circuits/Search");
+    };
     let found = portals.search(&visitor, &query.term, |_, _| true);
     let now = portals.now();
     let rows: Vec<Row> = found.iter().flat_map(|circuit| rows_of(circuit, now)).collect();
@@ -168,8 +186,12 @@ fn rows_of(circuit: &Circuit, now: jiff::Timestamp) -> Vec<Row> {
 }
 
 async fn details(State(portals): App, jar: CookieJar, Path(id): Path<u32>) -> Response {
-    let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login(&format!("/Circuits/Details/{id}")) };
-    let Some(circuit) = portals.look_up(&visitor, id) else { return error(StatusCode::NOT_FOUND, "The resource cannot be found.") };
+    let Some(visitor) = web::visitor(&portals, HERE, &jar) else {
+        return to_login(&format!("/Circuits/Details/{id}"));
+    };
+    let Some(circuit) = portals.look_up(&visitor, id) else {
+        return error(StatusCode::NOT_FOUND, "The resource cannot be found.");
+    };
     show_details(&portals, &visitor, &circuit, "")
 }
 

@@ -27,7 +27,10 @@ type App = State<Arc<Portals>>;
 
 pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/lightlink.css", get(async || web::stylesheet(include_str!("lightlink.css"))))
+        .route(
+            "/assets/lightlink.css",
+            get(async || web::stylesheet(include_str!("lightlink.css"))),
+        )
         .route("/", get(home))
         .route("/login", get(async || show_login(StatusCode::OK, "")).post(login))
         .route("/logout", get(logout))
@@ -88,5 +91,8 @@ async fn lines(State(portals): App, jar: CookieJar, Query(wanted): Query<Wanted>
     }
     let now = portals.now();
     let rows: Vec<_> = shown.iter().map(|circuit: &Circuit| fields(circuit, now)).collect();
-    web::page("lightlink/lines.html", json!({"user": visitor.account, "line": line, "rows": rows, "total": found.len()}))
+    web::page(
+        "lightlink/lines.html",
+        json!({"user": visitor.account, "line": line, "rows": rows, "total": found.len()}),
+    )
 }

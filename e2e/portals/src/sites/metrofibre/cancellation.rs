@@ -15,7 +15,8 @@ use crate::lines::CancelRequest;
 use crate::web;
 use crate::world::Portals;
 
-const REASONS: [&str; 4] = ["Customer request", "Customer moved", "Non-payment", "Changed provider"];
+const REASONS: [&str; 4] =
+    ["Customer request", "Customer moved", "Non-payment", "Changed provider"];
 
 /// The end of the notice period: what the read-only field shows.
 fn due(portals: &Portals) -> Date {
@@ -30,8 +31,7 @@ pub(super) async fn form(State(portals): App, jar: CookieJar, Path(id): Path<u32
         return message(StatusCode::FORBIDDEN, &visitor.account, "Not allowed", &text);
     }
     let date = show_date(HERE, due(&portals));
-    let page =
-        json!({"user": visitor.account, "at": "active", "id": id, "number": circuit.number, "customer": circuit.customer, "date": date, "reasons": REASONS});
+    let page = json!({"user": visitor.account, "at": "active", "id": id, "number": circuit.number, "customer": circuit.customer, "date": date, "reasons": REASONS});
     web::page("metrofibre/cancel.html", page)
 }
 
@@ -41,18 +41,35 @@ pub(super) struct Cancel {
     date: String,
 }
 
-pub(super) async fn submit(State(portals): App, jar: CookieJar, Path(id): Path<u32>, Form(form): Form<Cancel>) -> Response {
+pub(super) async fn submit(
+    State(portals): App,
+    jar: CookieJar,
+    Path(id): Path<u32>,
+    Form(form): Form<Cancel>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let due = due(&portals);
     let request = match () {
         () if !REASONS.contains(&form.reason.as_str()) => Err("Please select a reason.".to_owned()),
-        () if form.date != show_date(HERE, due) => Err("The cancellation date cannot be changed.".to_owned()),
-        () => Ok(CancelRequest { reason: form.reason, comment: String::new(), requested_date: due, external_reference: None }),
+        () if form.date != show_date(HERE, due) => {
+            Err("The cancellation date cannot be changed.".to_owned())
+        }
+        () => Ok(CancelRequest {
+            reason: form.reason,
+            comment: String::new(),
+            requested_date: due,
+            external_reference: None,
+        }),
     };
     let Some(answer) = portals.cancel(&visitor, id, request) else { return no_line(&visitor) };
     match web::settle(answer).await {
         Ok(Ok(reference)) => Redirect::to(&format!("/requests?logged={reference}")).into_response(),
-        Ok(Err(sentence)) => message(StatusCode::UNPROCESSABLE_ENTITY, &visitor.account, "Request not logged", &sentence),
+        Ok(Err(sentence)) => message(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &visitor.account,
+            "Request not logged",
+            &sentence,
+        ),
         Err(hang_up) => hang_up,
     }
 }
@@ -79,7 +96,11 @@ struct Row {
     status: &'static str,
 }
 
-pub(super) async fn requests(State(portals): App, jar: CookieJar, Query(find): Query<Find>) -> Response {
+pub(super) async fn requests(
+    State(portals): App,
+    jar: CookieJar,
+    Query(find): Query<Find>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let needle = find.q.trim().to_ascii_uppercase();
     let row = |circuit: &Circuit| {
@@ -104,17 +125,32 @@ pub(super) async fn requests(State(portals): App, jar: CookieJar, Query(find): Q
     )
 }
 
-pub(super) async fn accept(State(portals): App, jar: CookieJar, Path(reference): Path<String>) -> Response {
+pub(super) async fn accept(
+    State(portals): App,
+    jar: CookieJar,
+    Path(reference): Path<String>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let lines = portals.lines_with_requests(HERE);
-    let line = lines.iter().find(|circuit| circuit.cancellation.as_ref().is_some_and(|c| c.reference == reference));
+    let line = lines
+        .iter()
+        .find(|circuit| circuit.cancellation.as_ref().is_some_and(|c| c.reference == reference));
     let answer = line.and_then(|circuit| portals.accept(&visitor, circuit.id));
     let Some(answer) = answer else {
-        return message(StatusCode::CONFLICT, &visitor.account, "Request not accepted", "There is no open request of this number.");
+        return message(
+            StatusCode::CONFLICT,
+            &visitor.account,
+            "Request not accepted",
+            "There is no open request of this number.",
+        );
     };
     match web::settle(answer).await {
-        Ok(Ok(reference)) => Redirect::to(&format!("/requests?q={reference}&accepted={reference}")).into_response(),
-        Ok(Err(sentence)) => message(StatusCode::CONFLICT, &visitor.account, "Request not accepted", &sentence),
+        Ok(Ok(reference)) => {
+            Redirect::to(&format!("/requests?q={reference}&accepted={reference}")).into_response()
+        }
+        Ok(Err(sentence)) => {
+            message(StatusCode::CONFLICT, &visitor.account, "Request not accepted", &sentence)
+        }
         Err(hang_up) => hang_up,
     }
 }

@@ -49,7 +49,11 @@ async fn not_found() -> Response {
 }
 
 fn message(status: StatusCode, user: &str, title: &str, text: &str) -> Response {
-    web::page_with_status(status, "metrofibre/message.html", json!({"user": user, "title": title, "text": text, "at": ""}))
+    web::page_with_status(
+        status,
+        "metrofibre/message.html",
+        json!({"user": user, "title": title, "text": text, "at": ""}),
+    )
 }
 
 fn to_login() -> Response {
@@ -63,7 +67,11 @@ struct LoginQuery {
 }
 
 fn show_login(status: StatusCode, notice: &str, error: &str) -> Response {
-    web::page_with_status(status, "metrofibre/login.html", json!({"user": "", "at": "", "notice": notice, "error": error}))
+    web::page_with_status(
+        status,
+        "metrofibre/login.html",
+        json!({"user": "", "at": "", "notice": notice, "error": error}),
+    )
 }
 
 async fn login_page(Query(query): Query<LoginQuery>) -> Response {
@@ -86,7 +94,9 @@ async fn login(State(portals): App, jar: CookieJar, Form(form): Form<Password>) 
         SignIn::Open(token) => return web::signed_in(HERE, jar, token, "/lines"),
         SignIn::CodeNeeded => "This account cannot be used here.",
         SignIn::Refused(Verdict::Locked) => "Account locked. Please contact MetroFibre support.",
-        SignIn::Refused(Verdict::TooManySessions) => "You are already logged in on another computer.",
+        SignIn::Refused(Verdict::TooManySessions) => {
+            "You are already logged in on another computer."
+        }
         SignIn::Refused(_) => "Invalid user name or password.",
     };
     show_login(StatusCode::UNAUTHORIZED, "", refused)
@@ -107,16 +117,23 @@ async fn deactivated(State(portals): App, jar: CookieJar) -> Response {
 fn list(portals: &Portals, jar: &CookieJar, at: &str, title: &str) -> Response {
     let Some(visitor) = web::visitor(portals, HERE, jar) else { return to_login() };
     let render_delay = portals.settings(HERE).render_delay_ms;
-    web::page("metrofibre/lines.html", json!({"user": visitor.account, "at": at, "title": title, "render_delay": render_delay}))
+    web::page(
+        "metrofibre/lines.html",
+        json!({"user": visitor.account, "at": at, "title": title, "render_delay": render_delay}),
+    )
 }
 
 /// The frame around the details: shows no more than the number.
 async fn line(State(portals): App, jar: CookieJar, Path(id): Path<u32>) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let Some(circuit) = portals.line(HERE, id) else { return no_line(&visitor) };
-    let at = if circuit.state(portals.now()) == LineState::Cancelled { "deactivated" } else { "active" };
+    let at =
+        if circuit.state(portals.now()) == LineState::Cancelled { "deactivated" } else { "active" };
     let cancellable = circuit.cancellable(portals.now());
-    web::page("metrofibre/line.html", json!({"user": visitor.account, "at": at, "id": id, "number": circuit.number, "cancellable": cancellable}))
+    web::page(
+        "metrofibre/line.html",
+        json!({"user": visitor.account, "at": at, "id": id, "number": circuit.number, "cancellable": cancellable}),
+    )
 }
 
 fn no_line(visitor: &Visitor) -> Response {
@@ -128,21 +145,36 @@ async fn details(State(portals): App, jar: CookieJar, Path(id): Path<u32>) -> Re
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let Some(circuit) = portals.look_up(&visitor, id) else { return no_line(&visitor) };
     let now = portals.now();
-    web::page("metrofibre/details.html", json!({"fields": fields(&circuit, now), "history": history(&circuit, now)}))
+    web::page(
+        "metrofibre/details.html",
+        json!({"fields": fields(&circuit, now), "history": history(&circuit, now)}),
+    )
 }
 
 fn history(circuit: &Circuit, now: jiff::Timestamp) -> Vec<[String; 3]> {
-    let entry = |date, text: &str, by: &str| [show_date(HERE, date), text.to_owned(), by.to_owned()];
+    let entry =
+        |date, text: &str, by: &str| [show_date(HERE, date), text.to_owned(), by.to_owned()];
     let mut history = vec![entry(circuit.started, "Line activated", "Provisioning")];
     match circuit.state(now) {
-        LineState::Suspended => history.push(entry(circuit.started, "Line suspended", "Partner API")),
+        LineState::Suspended => {
+            history.push(entry(circuit.started, "Line suspended", "Partner API"))
+        }
         LineState::Cancelled => {
-            let cancelled = circuit.cancellation.as_ref().map(|c| entry(c.requested_date, "Line deactivated", &c.by));
+            let cancelled = circuit
+                .cancellation
+                .as_ref()
+                .map(|c| entry(c.requested_date, "Line deactivated", &c.by));
             history.extend(cancelled);
         }
         LineState::PendingCancellation => {
             let pending = circuit.cancellation.as_ref();
-            history.extend(pending.map(|c| entry(c.requested_date, &format!("Cancellation {} takes effect", c.reference), &c.by)));
+            history.extend(pending.map(|c| {
+                entry(
+                    c.requested_date,
+                    &format!("Cancellation {} takes effect", c.reference),
+                    &c.by,
+                )
+            }));
         }
         _ => {}
     }

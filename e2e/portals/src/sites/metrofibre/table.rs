@@ -25,12 +25,15 @@ pub(super) struct Ask {
 pub(super) async fn rows(State(portals): App, jar: CookieJar, Query(ask): Query<Ask>) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let deactivated = ask.list == "deactivated";
-    let found = portals.search(&visitor, &ask.search, |circuit, now| (circuit.state(now) == LineState::Cancelled) == deactivated);
+    let found = portals.search(&visitor, &ask.search, |circuit, now| {
+        (circuit.state(now) == LineState::Cancelled) == deactivated
+    });
     let now = portals.now();
     let (rows, pages) = part(&found, ask.page, ask.size.clamp(1, 100));
     let row = |circuit: &Circuit| {
         let fields = fields(circuit, now);
-        let cells = ["circuitNumber", "customer", "complex", "area", "fsan", "bandwidth", "status"].map(|name| fields[name].clone());
+        let cells = ["circuitNumber", "customer", "complex", "area", "fsan", "bandwidth", "status"]
+            .map(|name| fields[name].clone());
         json!({"id": circuit.id, "cells": cells})
     };
     let rows: Vec<Value> = rows.iter().map(row).collect();

@@ -18,7 +18,9 @@ const ROWS: usize = 10;
 
 pub(super) async fn me(State(portals): App, jar: CookieJar) -> Response {
     let visitor = web::visitor(&portals, HERE, &jar);
-    visitor.map_or_else(session_expired, |visitor| Json(json!({"name": visitor.account})).into_response())
+    visitor.map_or_else(session_expired, |visitor| {
+        Json(json!({"name": visitor.account})).into_response()
+    })
 }
 
 #[derive(Deserialize)]
@@ -31,10 +33,15 @@ pub(super) struct List {
     page: usize,
 }
 
-pub(super) async fn services(State(portals): App, jar: CookieJar, Query(list): Query<List>) -> Response {
+pub(super) async fn services(
+    State(portals): App,
+    jar: CookieJar,
+    Query(list): Query<List>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let all = list.status.is_empty() || list.status == "All";
-    let found = portals.search(&visitor, &list.q, |circuit, now| all || circuit.state(now).label() == list.status);
+    let found = portals
+        .search(&visitor, &list.q, |circuit, now| all || circuit.state(now).label() == list.status);
     let now = portals.now();
     let (rows, pages) = part(&found, list.page, ROWS);
     let row = |circuit: &Circuit| {
@@ -93,13 +100,25 @@ fn requests(circuit: &Circuit, now: jiff::Timestamp) -> Vec<Value> {
     cancellation.into_iter().chain(others).collect()
 }
 
-pub(super) async fn change_requests(State(portals): App, jar: CookieJar, Query(list): Query<List>) -> Response {
+pub(super) async fn change_requests(
+    State(portals): App,
+    jar: CookieJar,
+    Query(list): Query<List>,
+) -> Response {
     if web::visitor(&portals, HERE, &jar).is_none() {
         return session_expired();
     }
     let (now, needle) = (portals.now(), list.q.trim().to_ascii_uppercase());
-    let mut rows: Vec<Value> = portals.lines_with_requests(HERE).iter().flat_map(|circuit| requests(circuit, now)).collect();
-    rows.retain(|row| ["id", "lineReference"].iter().any(|key| row[*key].as_str().is_some_and(|text| text.contains(&needle))));
+    let mut rows: Vec<Value> = portals
+        .lines_with_requests(HERE)
+        .iter()
+        .flat_map(|circuit| requests(circuit, now))
+        .collect();
+    rows.retain(|row| {
+        ["id", "lineReference"]
+            .iter()
+            .any(|key| row[*key].as_str().is_some_and(|text| text.contains(&needle)))
+    });
     let (shown, pages) = part(&rows, list.page, ROWS);
     Json(json!({"rows": shown, "total": rows.len(), "pages": pages, "page": list.page.clamp(1, pages)})).into_response()
 }
@@ -115,17 +134,30 @@ pub(super) struct Change {
     comment: String,
 }
 
-pub(super) async fn submit(State(portals): App, jar: CookieJar, Json(change): Json<Change>) -> Response {
+pub(super) async fn submit(
+    State(portals): App,
+    jar: CookieJar,
+    Json(change): Json<Change>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let checked = check(&change, day(portals.now()));
     if change.r#type != "Cancellation" {
         let reference = match checked {
             Ok(date) => portals.request_change(&visitor, change.service, &change.r#type, date),
-            Err(sentence) => return api_error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", &sentence),
+            Err(sentence) => {
+                return api_error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", &sentence);
+            }
         };
-        return reference.map_or_else(missing, |reference| Json(json!({"reference": reference})).into_response());
+        return reference.map_or_else(missing, |reference| {
+            Json(json!({"reference": reference})).into_response()
+        });
     }
-    let request = checked.map(|requested_date| CancelRequest { reason: change.reason, comment: change.comment, requested_date, external_reference: None });
+    let request = checked.map(|requested_date| CancelRequest {
+        reason: change.reason,
+        comment: change.comment,
+        requested_date,
+        external_reference: None,
+    });
     let Some(answer) = portals.cancel(&visitor, change.service, request) else { return missing() };
     match web::settle(answer).await {
         Ok(Ok(reference)) => Json(json!({"reference": reference})).into_response(),
@@ -146,6 +178,7 @@ fn check(change: &Change, today: Date) -> Result<Date, String> {
     if change.reason.trim().is_empty() {
         return Err("Please choose a reason.".to_owned());
     }
-    let date = Date::strptime("%d/%m/%Y", change.date.trim()).map_err(|_| "Please enter the date as DD/MM/YYYY.".to_owned())?;
+    let date = Date::strptime("%d/%m/%Y", change.date.trim())
+        .map_err(|_| "Please enter the date as DD/MM/YYYY.".to_owned())?;
     if date < today { Err("The date must not be in the past.".to_owned()) } else { Ok(date) }
 }

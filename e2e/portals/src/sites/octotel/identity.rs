@@ -35,7 +35,11 @@ struct Authorize {
     next: String,
 }
 
-async fn authorize(State(portals): App, jar: CookieJar, Query(query): Query<Authorize>) -> Response {
+async fn authorize(
+    State(portals): App,
+    jar: CookieJar,
+    Query(query): Query<Authorize>,
+) -> Response {
     let jar = web::with_cookie(jar, LOGIN_COOKIE, portals.begin_login(&query.next));
     (jar, Redirect::to("/login")).into_response()
 }
@@ -86,7 +90,11 @@ async fn code_page(State(portals): App, jar: CookieJar) -> Response {
 fn show_code(portals: &Portals, account: &str, error: &str) -> Response {
     let status = if error.is_empty() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
     let digits = portals.code_digits(HERE, account);
-    web::page_with_status(status, "octotel/code.html", json!({"error": error, "digits": digits, "account": account}))
+    web::page_with_status(
+        status,
+        "octotel/code.html",
+        json!({"error": error, "digits": digits, "account": account}),
+    )
 }
 
 #[derive(Deserialize)]

@@ -41,7 +41,10 @@ pub(super) fn router() -> Router<Arc<Portals>> {
 /// Every other address: the application finds out by itself what to show.
 async fn shell(State(portals): App) -> Response {
     let settings = portals.settings(HERE);
-    web::page("octotel/index.html", json!({"render_delay": settings.render_delay_ms, "notice_days": settings.notice_days}))
+    web::page(
+        "octotel/index.html",
+        json!({"render_delay": settings.render_delay_ms, "notice_days": settings.notice_days}),
+    )
 }
 
 async fn login(State(portals): App) -> Redirect {

@@ -18,7 +18,9 @@ const ROWS: usize = 12;
 
 pub(super) async fn session(State(portals): App, jar: CookieJar) -> Response {
     let visitor = web::visitor(&portals, HERE, &jar);
-    visitor.map_or_else(session_expired, |visitor| Json(json!({"user": visitor.account})).into_response())
+    visitor.map_or_else(session_expired, |visitor| {
+        Json(json!({"user": visitor.account})).into_response()
+    })
 }
 
 #[derive(Deserialize)]
@@ -29,7 +31,11 @@ pub(super) struct List {
     page: usize,
 }
 
-pub(super) async fn services(State(portals): App, jar: CookieJar, Query(list): Query<List>) -> Response {
+pub(super) async fn services(
+    State(portals): App,
+    jar: CookieJar,
+    Query(list): Query<List>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let found = portals.search(&visitor, &list.q, |_, _| true);
     let now = portals.now();
@@ -53,10 +59,18 @@ fn missing() -> Response {
 }
 
 fn denied() -> Response {
-    api_error(StatusCode::FORBIDDEN, "access_denied", "You are not allowed to perform this action on this service.")
+    api_error(
+        StatusCode::FORBIDDEN,
+        "access_denied",
+        "You are not allowed to perform this action on this service.",
+    )
 }
 
-pub(super) async fn service(State(portals): App, jar: CookieJar, Path(number): Path<String>) -> Response {
+pub(super) async fn service(
+    State(portals): App,
+    jar: CookieJar,
+    Path(number): Path<String>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let Some(circuit) = portals.line_by_number(HERE, &number) else {
         // A deep link to nothing is a search without a hit.
@@ -68,7 +82,11 @@ pub(super) async fn service(State(portals): App, jar: CookieJar, Path(number): P
 }
 
 /// What the cease page needs, or the refusal that ends on the access-denied page.
-pub(super) async fn cease_form(State(portals): App, jar: CookieJar, Path(number): Path<String>) -> Response {
+pub(super) async fn cease_form(
+    State(portals): App,
+    jar: CookieJar,
+    Path(number): Path<String>,
+) -> Response {
     if web::visitor(&portals, HERE, &jar).is_none() {
         return session_expired();
     }
@@ -76,7 +94,8 @@ pub(super) async fn cease_form(State(portals): App, jar: CookieJar, Path(number)
     if !circuit.cancellable(portals.now()) {
         return denied();
     }
-    Json(json!({"serviceNumber": number, "customer": circuit.customer, "address": circuit.address})).into_response()
+    Json(json!({"serviceNumber": number, "customer": circuit.customer, "address": circuit.address}))
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -88,7 +107,12 @@ pub(super) struct Cease {
     reason: String,
 }
 
-pub(super) async fn cease(State(portals): App, jar: CookieJar, Path(number): Path<String>, Json(cease): Json<Cease>) -> Response {
+pub(super) async fn cease(
+    State(portals): App,
+    jar: CookieJar,
+    Path(number): Path<String>,
+    Json(cease): Json<Cease>,
+) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let Some(circuit) = portals.line_by_number(HERE, &number) else { return missing() };
     let request = check(cease, day(portals.now()));
@@ -96,7 +120,9 @@ pub(super) async fn cease(State(portals): App, jar: CookieJar, Path(number): Pat
     let Some(answer) = portals.cancel(&visitor, circuit.id, request) else { return missing() };
     match web::settle(answer).await {
         Ok(Ok(reference)) => Json(json!({"orderNumber": reference})).into_response(),
-        Ok(Err(sentence)) if !valid => api_error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", &sentence),
+        Ok(Err(sentence)) if !valid => {
+            api_error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", &sentence)
+        }
         Ok(Err(_)) if !circuit.cancellable(portals.now()) => denied(),
         Ok(Err(sentence)) => api_error(StatusCode::CONFLICT, "declined", &sentence),
         Err(hang_up) => hang_up,
@@ -108,14 +134,27 @@ fn check(cease: Cease, today: Date) -> Result<CancelRequest, String> {
     if external.is_empty() {
         return Err("External reference is required.".to_owned());
     }
-    let date: Date = cease.date.trim().parse().map_err(|_| "Cease date must be a date (YYYY-MM-DD).".to_owned())?;
+    let date: Date = cease
+        .date
+        .trim()
+        .parse()
+        .map_err(|_| "Cease date must be a date (YYYY-MM-DD).".to_owned())?;
     if date < today {
         return Err("Cease date must not be in the past.".to_owned());
     }
-    Ok(CancelRequest { reason: cease.reason, comment: String::new(), requested_date: date, external_reference: Some(external) })
+    Ok(CancelRequest {
+        reason: cease.reason,
+        comment: String::new(),
+        requested_date: date,
+        external_reference: Some(external),
+    })
 }
 
-pub(super) async fn order(State(portals): App, jar: CookieJar, Path(reference): Path<String>) -> Response {
+pub(super) async fn order(
+    State(portals): App,
+    jar: CookieJar,
+    Path(reference): Path<String>,
+) -> Response {
     if web::visitor(&portals, HERE, &jar).is_none() {
         return session_expired();
     }
@@ -132,5 +171,8 @@ pub(super) async fn order(State(portals): App, jar: CookieJar, Path(reference): 
         }))
     };
     let found = lines.iter().find_map(of_line);
-    found.map_or_else(|| api_error(StatusCode::NOT_FOUND, "not_found", "Order not found."), |order| Json(order).into_response())
+    found.map_or_else(
+        || api_error(StatusCode::NOT_FOUND, "not_found", "Order not found."),
+        |order| Json(order).into_response(),
+    )
 }

@@ -63,7 +63,10 @@ async fn shell(State(portals): App, jar: CookieJar, OriginalUri(uri): OriginalUr
         return Redirect::to(&with_next("/notice", path)).into_response();
     }
     let settings = portals.settings(HERE);
-    web::page("openserve/index.html", json!({"render_delay": settings.render_delay_ms, "notice_days": settings.notice_days}))
+    web::page(
+        "openserve/index.html",
+        json!({"render_delay": settings.render_delay_ms, "notice_days": settings.notice_days}),
+    )
 }
 
 fn with_next(url: &str, next: &str) -> String {
@@ -74,7 +77,9 @@ fn with_next(url: &str, next: &str) -> String {
 /// A path as the value of a query parameter.
 fn query_value(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.');
-    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
 }
 
 async fn notice(Query(query): Query<Next>) -> Response {
@@ -119,8 +124,13 @@ struct Password {
 }
 
 async fn password(State(portals): App, jar: CookieJar, Form(form): Form<Password>) -> Response {
-    let login = jar.get(LOGIN_COOKIE).map(|cookie| cookie.value().to_owned()).filter(|login| portals.knows_login(login));
-    let Some(login) = login else { return Redirect::to(portals.url(Origin::Openserve)).into_response() };
+    let login = jar
+        .get(LOGIN_COOKIE)
+        .map(|cookie| cookie.value().to_owned())
+        .filter(|login| portals.knows_login(login));
+    let Some(login) = login else {
+        return Redirect::to(portals.url(Origin::Openserve)).into_response();
+    };
     match portals.enter_password(HERE, form.loginfmt.trim(), &form.passwd) {
         SignIn::Open(token) => {
             let code = portals.finish_login(HERE, &login, token);
@@ -128,8 +138,12 @@ async fn password(State(portals): App, jar: CookieJar, Form(form): Form<Password
             (web::without_cookie(jar, LOGIN_COOKIE), Redirect::to(&url)).into_response()
         }
         SignIn::CodeNeeded => show("This account cannot be used here."),
-        SignIn::Refused(Verdict::Locked) => show("This account is locked. Contact the Openserve service desk."),
-        SignIn::Refused(Verdict::TooManySessions) => show("You have reached the maximum number of sessions."),
+        SignIn::Refused(Verdict::Locked) => {
+            show("This account is locked. Contact the Openserve service desk.")
+        }
+        SignIn::Refused(Verdict::TooManySessions) => {
+            show("You have reached the maximum number of sessions.")
+        }
         SignIn::Refused(_) => show("We could not sign you in with these details."),
     }
 }
