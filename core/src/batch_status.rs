@@ -226,5 +226,4 @@ fn set(
 }
 
 #[cfg(test)]
-#[path = "batch_status_tests.rs"]
 mod tests;

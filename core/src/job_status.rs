@@ -219,5 +219,4 @@ fn tell(job: &FnoJob, status: &mut FnoJobStatus, why: &Blocked, succeeded: Statu
 }
 
 #[cfg(test)]
-#[path = "job_status_tests.rs"]
 mod tests;

@@ -210,5 +210,4 @@ fn on_purpose(batch: &FnoBatch) -> bool {
 }
 
 #[cfg(test)]
-#[path = "provider_status_tests.rs"]
 mod tests;

@@ -368,5 +368,4 @@ fn field(name: &str, path: &str) -> EnvVar {
 }
 
 #[cfg(test)]
-#[path = "pod_tests.rs"]
 mod tests;

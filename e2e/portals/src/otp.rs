@@ -133,5 +133,4 @@ impl Otp {
 }
 
 #[cfg(test)]
-#[path = "otp_tests.rs"]
 mod tests;

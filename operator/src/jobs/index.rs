@@ -336,5 +336,4 @@ fn ended(job: &FnoJob, uid: String) -> Ended {
 }
 
 #[cfg(test)]
-#[path = "index_tests.rs"]
 mod tests;

@@ -88,5 +88,4 @@ pub fn next(verdict: Verdict, session: Option<Session>, budget: Budget) -> Next 
 }
 
 #[cfg(test)]
-#[path = "recovery_tests.rs"]
 mod tests;

@@ -216,5 +216,4 @@ fn text_of(text: &str, limit: usize) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

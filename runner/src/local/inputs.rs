@@ -156,5 +156,4 @@ fn origin(address: &str) -> anyhow::Result<String> {
 }
 
 #[cfg(test)]
-#[path = "inputs_tests.rs"]
 mod tests;

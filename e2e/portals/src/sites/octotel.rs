@@ -25,9 +25,9 @@ type App = State<Arc<Portals>>;
 
 pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/app.js", get(async || web::script(include_str!("app.js"))))
-        .route("/assets/dialog.js", get(async || web::script(include_str!("dialog.js"))))
-        .route("/assets/app.css", get(async || web::stylesheet(include_str!("app.css"))))
+        .route("/assets/app.js", get(async || web::script(include_str!("octotel/app.js"))))
+        .route("/assets/dialog.js", get(async || web::script(include_str!("octotel/dialog.js"))))
+        .route("/assets/app.css", get(async || web::stylesheet(include_str!("octotel/app.css"))))
         .route("/login", get(login))
         .route("/logout", get(logout))
         .route("/auth/callback", get(callback))

@@ -26,9 +26,9 @@ type App = State<Arc<Portals>>;
 
 pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/app.js", get(async || web::script(include_str!("app.js"))))
-        .route("/assets/cease.js", get(async || web::script(include_str!("cease.js"))))
-        .route("/assets/app.css", get(async || web::stylesheet(include_str!("app.css"))))
+        .route("/assets/app.js", get(async || web::script(include_str!("openserve/app.js"))))
+        .route("/assets/cease.js", get(async || web::script(include_str!("openserve/cease.js"))))
+        .route("/assets/app.css", get(async || web::stylesheet(include_str!("openserve/app.css"))))
         .route("/auth/login", get(login))
         .route("/auth/callback", get(callback))
         .route("/auth/logout", get(logout))
@@ -43,7 +43,10 @@ pub(super) fn router() -> Router<Arc<Portals>> {
 
 pub(super) fn login_router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/login.css", get(async || web::stylesheet(include_str!("login.css"))))
+        .route(
+            "/assets/login.css",
+            get(async || web::stylesheet(include_str!("openserve/login.css"))),
+        )
         .route("/oauth/authorize", get(authorize).post(password))
         .fallback(async |State(portals): App| Redirect::to(portals.url(Origin::Openserve)))
 }

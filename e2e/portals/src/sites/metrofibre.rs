@@ -27,9 +27,9 @@ type App = State<Arc<Portals>>;
 
 pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/mfn.css", get(async || web::stylesheet(include_str!("mfn.css"))))
-        .route("/assets/table.js", get(async || web::script(include_str!("table.js"))))
-        .route("/assets/cancel.js", get(async || web::script(include_str!("cancel.js"))))
+        .route("/assets/mfn.css", get(async || web::stylesheet(include_str!("metrofibre/mfn.css"))))
+        .route("/assets/table.js", get(async || web::script(include_str!("metrofibre/table.js"))))
+        .route("/assets/cancel.js", get(async || web::script(include_str!("metrofibre/cancel.js"))))
         .route("/", get(async || Redirect::to("/lines")))
         .route("/login", get(login_page).post(login))
         .route("/logout", get(logout))

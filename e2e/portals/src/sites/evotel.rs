@@ -28,8 +28,11 @@ type App = State<Arc<Portals>>;
 
 pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
-        .route("/assets/site.css", get(async || web::stylesheet(include_str!("site.css"))))
-        .route("/assets/datepicker.js", get(async || web::script(include_str!("datepicker.js"))))
+        .route("/assets/site.css", get(async || web::stylesheet(include_str!("evotel/site.css"))))
+        .route(
+            "/assets/datepicker.js",
+            get(async || web::script(include_str!("evotel/datepicker.js"))),
+        )
         .route("/", get(async || Redirect::to("/Home/Index")))
         .route("/Account/Login", get(login_page).post(login))
         .route("/Account/LogOff", post(log_off))

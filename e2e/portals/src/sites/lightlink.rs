@@ -29,7 +29,7 @@ pub(super) fn router() -> Router<Arc<Portals>> {
     Router::new()
         .route(
             "/assets/lightlink.css",
-            get(async || web::stylesheet(include_str!("lightlink.css"))),
+            get(async || web::stylesheet(include_str!("lightlink/lightlink.css"))),
         )
         .route("/", get(home))
         .route("/login", get(async || show_login(StatusCode::OK, "")).post(login))
