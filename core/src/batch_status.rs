@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    lifecycle::{PodState, Seen},
-    plan::Blocked,
+    lifecycle::{BatchFacts, PodState},
     text::at_most,
+    why::Why,
 };
 
 /// How often mere progress is written at most. More than a person can follow costs only the API server.
@@ -50,9 +50,9 @@ pub fn count(results: &[JobResult]) -> Counts {
 /// The status that follows from what was seen, on top of `status` (the stored one, with what an act has changed in it). `shown` is what is waited for.
 #[must_use]
 pub fn derive(
-    seen: &Seen<'_>,
+    seen: &BatchFacts<'_>,
     mut status: FnoBatchStatus,
-    shown: Option<&Blocked>,
+    shown: Option<&Why>,
 ) -> FnoBatchStatus {
     let (now, generation) = (seen.now, seen.batch.metadata.generation);
     if status.phase.unwrap_or_default().is_finished() {
@@ -76,14 +76,14 @@ pub fn derive(
     }
 
     let phase = status.phase.unwrap_or_default();
-    let normal = Blocked {
+    let normal = Why {
         reason: if phase == BatchPhase::InProgress { Reason::Running } else { Reason::Starting },
         message: String::new(),
     };
     let why = shown.unwrap_or(&normal);
     say(&mut status, why);
 
-    let running = Blocked { reason: Reason::Running, message: String::new() };
+    let running = Why { reason: Reason::Running, message: String::new() };
     let pod_ready = matches!(seen.pod, PodState::Running { .. });
     set(
         &mut status,
@@ -111,10 +111,10 @@ pub fn derive(
 /// The status at the end. `finished` says whether everything else is done, too; the fence comes before that.
 #[must_use]
 pub fn end(
-    seen: &Seen<'_>,
+    seen: &BatchFacts<'_>,
     mut status: FnoBatchStatus,
     phase: BatchPhase,
-    why: &Blocked,
+    why: &Why,
     finished: bool,
 ) -> FnoBatchStatus {
     let (now, generation) = (seen.now, seen.batch.metadata.generation);
@@ -201,7 +201,7 @@ fn tally(status: &mut FnoBatchStatus, results: &[JobResult]) {
     status.progress = Some(format!("{}/{total}", counts.settled));
 }
 
-fn say(status: &mut FnoBatchStatus, why: &Blocked) {
+fn say(status: &mut FnoBatchStatus, why: &Why) {
     status.reason = Some(why.reason);
     status.message = Some(at_most(&why.message, 2000)).filter(|m| !m.is_empty());
 }
@@ -212,7 +212,7 @@ fn set(
     generation: Option<i64>,
     type_: &str,
     value: Status,
-    why: &Blocked,
+    why: &Why,
 ) {
     condition::set(
         &mut status.conditions,

@@ -9,9 +9,8 @@ pub mod flow;
 mod tests;
 
 use fno_crds::Reason;
-use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::Blocked;
+use crate::why::Why;
 
 /// The state after something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +18,7 @@ pub struct Change<B> {
     /// What to store. Equal to the old state when nothing is to be written.
     pub breaker: B,
     /// What to tell, only on a transition: the reason it opened for, or `Available` when it (half) closes.
-    pub event: Option<Blocked>,
+    pub event: Option<Why>,
 }
 
 impl<B: Clone> Change<B> {
@@ -29,11 +28,11 @@ impl<B: Clone> Change<B> {
 }
 
 fn opened<B>(breaker: B, reason: Reason, message: String) -> Change<B> {
-    Change { breaker, event: Some(Blocked { reason, message }) }
+    Change { breaker, event: Some(Why { reason, message }) }
 }
 
 fn eased<B>(breaker: B, message: String) -> Change<B> {
-    Change { breaker, event: Some(Blocked { reason: Reason::Available, message }) }
+    Change { breaker, event: Some(Why { reason: Reason::Available, message }) }
 }
 
 /// The things counted, newest first. Several batches fail between two reads, so the last one alone is not enough; what has
@@ -57,8 +56,4 @@ impl Counted<'_> {
         }
         list
     }
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

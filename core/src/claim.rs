@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// A job as just read from the API server (not from a watch's cache: a stale one could only lose the compare-and-set, but costs a write).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct JobFacts<'a> {
     /// `metadata.uid`.
     pub uid: &'a str,
     /// `metadata.resourceVersion`: what the write compares against.
@@ -26,7 +26,7 @@ pub struct Seen<'a> {
     pub retry_at: Option<Timestamp>,
 }
 
-impl<'a> From<&'a FnoJob> for Seen<'a> {
+impl<'a> From<&'a FnoJob> for JobFacts<'a> {
     fn from(job: &'a FnoJob) -> Self {
         let status = job.status.as_ref();
         Self {
@@ -95,7 +95,7 @@ impl fmt::Display for Lost {
 
 /// Decides for the job invited under `uid` by `batch`. `seen` is the job that bears the name now, if any.
 #[must_use]
-pub fn claim(now: Timestamp, uid: &str, batch: &str, seen: Option<&Seen<'_>>) -> Claim {
+pub fn claim(now: Timestamp, uid: &str, batch: &str, seen: Option<&JobFacts<'_>>) -> Claim {
     let Some(job) = seen else { return Claim::Lost(Lost::Gone) };
     if job.uid != uid {
         return Claim::Lost(Lost::Replaced);
@@ -139,8 +139,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).expect("a time within range")
     }
 
-    fn pending() -> Seen<'static> {
-        Seen {
+    fn pending() -> JobFacts<'static> {
+        JobFacts {
             uid: "u1",
             resource_version: "42",
             phase: JobPhase::Pending,
@@ -158,7 +158,7 @@ mod tests {
             claim(at(0), "u1", "b", Some(&pending())),
             Claim::Take { resource_version: "42".to_owned() }
         );
-        let handed_back = Seen { batch: Some("old"), ..pending() };
+        let handed_back = JobFacts { batch: Some("old"), ..pending() };
         assert!(
             matches!(claim(at(0), "u1", "b", Some(&handed_back)), Claim::Take { .. }),
             "the phase decides, not what is left of an earlier batch"
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_claim_whose_answer_was_lost_is_found_again() {
-        let ours = Seen {
+        let ours = JobFacts {
             phase: JobPhase::Batched,
             batch: Some("b"),
             suspend: true,
@@ -185,36 +185,39 @@ mod tests {
     fn each_way_to_lose_a_job_says_why() {
         let cases = [
             (None, Lost::Gone),
-            (Some(Seen { uid: "u2", ..pending() }), Lost::Replaced),
+            (Some(JobFacts { uid: "u2", ..pending() }), Lost::Replaced),
             (
-                Some(Seen { phase: JobPhase::Batched, batch: Some("other"), ..pending() }),
+                Some(JobFacts { phase: JobPhase::Batched, batch: Some("other"), ..pending() }),
                 Lost::Elsewhere("other".to_owned()),
             ),
             (
-                Some(Seen { phase: JobPhase::Batched, batch: None, ..pending() }),
+                Some(JobFacts { phase: JobPhase::Batched, batch: None, ..pending() }),
                 Lost::Elsewhere(String::new()),
             ),
             (
-                Some(Seen { phase: JobPhase::Succeeded, batch: Some("b"), ..pending() }),
+                Some(JobFacts { phase: JobPhase::Succeeded, batch: Some("b"), ..pending() }),
                 Lost::Settled(JobPhase::Succeeded),
             ),
-            (Some(Seen { phase: JobPhase::Failed, ..pending() }), Lost::Settled(JobPhase::Failed)),
             (
-                Some(Seen { phase: JobPhase::OutcomeUnknown, ..pending() }),
+                Some(JobFacts { phase: JobPhase::Failed, ..pending() }),
+                Lost::Settled(JobPhase::Failed),
+            ),
+            (
+                Some(JobFacts { phase: JobPhase::OutcomeUnknown, ..pending() }),
                 Lost::Settled(JobPhase::OutcomeUnknown),
             ),
             (
-                Some(Seen { phase: JobPhase::Resolved, ..pending() }),
+                Some(JobFacts { phase: JobPhase::Resolved, ..pending() }),
                 Lost::Settled(JobPhase::Resolved),
             ),
             (
-                Some(Seen { phase: JobPhase::Cancelled, ..pending() }),
+                Some(JobFacts { phase: JobPhase::Cancelled, ..pending() }),
                 Lost::Settled(JobPhase::Cancelled),
             ),
-            (Some(Seen { cancel_requested: true, ..pending() }), Lost::CancelRequested),
-            (Some(Seen { deadline: Some(at(0)), ..pending() }), Lost::DeadlinePassed),
-            (Some(Seen { suspend: true, ..pending() }), Lost::Suspended),
-            (Some(Seen { retry_at: Some(at(30)), ..pending() }), Lost::NotDue(at(30))),
+            (Some(JobFacts { cancel_requested: true, ..pending() }), Lost::CancelRequested),
+            (Some(JobFacts { deadline: Some(at(0)), ..pending() }), Lost::DeadlinePassed),
+            (Some(JobFacts { suspend: true, ..pending() }), Lost::Suspended),
+            (Some(JobFacts { retry_at: Some(at(30)), ..pending() }), Lost::NotDue(at(30))),
         ];
         for (seen, why) in cases {
             assert!(!why.to_string().is_empty());

@@ -10,7 +10,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::plan::Blocked;
+use crate::why::Why;
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
@@ -37,8 +37,7 @@ pub fn settled(
         intent: intent.cloned(),
         ..job.status.clone().unwrap_or_default()
     };
-    let why =
-        Blocked { reason: result.reason, message: result.message.clone().unwrap_or_default() };
+    let why = Why { reason: result.reason, message: result.message.clone().unwrap_or_default() };
     let tries = status.attempts.unwrap_or(0) + 1;
     match (result.phase, result.reason.class()) {
         (JobPhase::Succeeded, _) => {
@@ -70,7 +69,7 @@ pub fn settled(
                     job,
                     status,
                     JobPhase::Failed,
-                    &Blocked { reason: Reason::TriesExhausted, message },
+                    &Why { reason: Reason::TriesExhausted, message },
                     now,
                 );
             }
@@ -89,7 +88,7 @@ pub fn settled(
 
 /// The batch ended and there is no result: nothing irreversible was begun, so the job goes back without losing a try.
 #[must_use]
-pub fn handed_back(job: &FnoJob, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+pub fn handed_back(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     if job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some() {
         return withdrawn(job, now);
     }
@@ -98,12 +97,7 @@ pub fn handed_back(job: &FnoJob, why: &Blocked, now: Timestamp) -> FnoJobStatus 
 
 /// The batch ended after the irreversible step was armed, and there is no result.
 #[must_use]
-pub fn outcome_unknown(
-    job: &FnoJob,
-    intent: &Intent,
-    why: &Blocked,
-    now: Timestamp,
-) -> FnoJobStatus {
+pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Why, now: Timestamp) -> FnoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
     status.intent = Some(intent.clone());
     unproven(job, status, why, now)
@@ -112,7 +106,7 @@ pub fn outcome_unknown(
 /// Withdrawn before anything irreversible.
 #[must_use]
 pub fn withdrawn(job: &FnoJob, now: Timestamp) -> FnoJobStatus {
-    let why = Blocked {
+    let why = Why {
         reason: Reason::Withdrawn,
         message: "Withdrawn before anything irreversible happened.".to_owned(),
     };
@@ -121,20 +115,20 @@ pub fn withdrawn(job: &FnoJob, now: Timestamp) -> FnoJobStatus {
 
 /// Ends without a try (`DeadlineExceeded`, `NoFlow`, `InvalidJob`, …).
 #[must_use]
-pub fn failed(job: &FnoJob, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+pub fn failed(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     end(job, job.status.clone().unwrap_or_default(), JobPhase::Failed, why, now)
 }
 
 /// What the job waits for.
 #[must_use]
-pub fn waiting(job: &FnoJob, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+pub fn waiting(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
     status.phase = Some(job.phase());
     tell(job, &mut status, why, Status::Unknown, now);
     status
 }
 
-fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp) -> FnoJobStatus {
+fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
     status.phase = Some(JobPhase::Pending);
     status.batch = None;
     // The try is over and has no outcome: what it left behind would read like one.
@@ -144,8 +138,8 @@ fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp
     status
 }
 
-fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestamp) -> FnoJobStatus {
-    let why = Blocked {
+fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
+    let why = Why {
         reason: Reason::Unproven,
         message: format!(
             "The irreversible step was armed and nobody can prove what followed ({}): {}",
@@ -163,7 +157,7 @@ fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Blocked, now: Timestam
         types::STALLED,
         true,
         why.reason,
-        why.reason.mend(),
+        why.reason.remedy(),
     );
     status
 }
@@ -172,7 +166,7 @@ fn end(
     job: &FnoJob,
     mut status: FnoJobStatus,
     phase: JobPhase,
-    why: &Blocked,
+    why: &Why,
     now: Timestamp,
 ) -> FnoJobStatus {
     status.phase = Some(phase);
@@ -202,7 +196,7 @@ fn end(
     status
 }
 
-fn tell(job: &FnoJob, status: &mut FnoJobStatus, why: &Blocked, succeeded: Status, now: Timestamp) {
+fn tell(job: &FnoJob, status: &mut FnoJobStatus, why: &Why, succeeded: Status, now: Timestamp) {
     let message = crate::text::at_most(&why.message, 2000);
     status.reason = Some(why.reason);
     status.message = Some(message.clone()).filter(|m| !m.is_empty());

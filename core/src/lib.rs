@@ -5,8 +5,9 @@
 //!
 //! In reading order:
 //!
+//! * [`why`], [`key`], [`gate`], [`time`]: the vocabulary of all that follows.
 //! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits.
-//! * [`sessions`]: into how many sessions waiting work is split; [`measure`]: how long a job and a login take.
+//! * [`session_count`]: into how many sessions waiting work is split; [`measure`]: how long a job and a login take.
 //! * [`claim`]: whether a batch gets a job it has invited.
 //! * [`lifecycle`]: what a batch needs next.
 //! * [`mint`]: whether a one-time code may be minted now.
@@ -22,14 +23,18 @@ pub mod batch_status;
 pub mod breaker;
 pub mod claim;
 pub mod flow;
+pub mod gate;
 pub mod job_status;
+pub mod key;
 pub mod lifecycle;
 pub mod measure;
 pub mod mint;
 pub mod objects;
 pub mod plan;
 pub mod provider_status;
-pub mod sessions;
+pub mod session_count;
 pub mod text;
+pub mod time;
 pub mod totp;
+pub mod why;
 pub mod work;

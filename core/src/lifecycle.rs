@@ -1,13 +1,13 @@
 //! What a batch needs next: one total function from what was seen to one step. Carrying a step out twice does no harm, so a crash anywhere
 //! is followed by the same decision again.
 
+mod facts;
 mod logins;
 mod pod_state;
-mod seen;
 
+pub use facts::{BatchFacts, Deadlines, Hold, JobState, Switches};
 pub use logins::{LoginEnded, lost, open_grant};
 pub use pod_state::PodState;
-pub use seen::{Deadlines, Held, JobSeen, Seen, Switches, after};
 
 use fno_crds::{
     JobPhase, Reason,
@@ -16,7 +16,7 @@ use fno_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::Blocked;
+use crate::{time::after, why::Why};
 use logins::LoginNeeds;
 
 /// A Pod that never ran its main container is replaced, at most this often in all.
@@ -26,7 +26,7 @@ const EXIT_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a batch needs next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum NextAction {
     /// Claim the invited jobs.
     Claim,
     /// Make the work Secret, the runner's identity and the Pod of this attempt.
@@ -68,7 +68,7 @@ pub enum Step {
         /// When to look again even if nothing changes.
         until: Option<Timestamp>,
         /// What is waited for, when it is worth saying.
-        shown: Option<Blocked>,
+        shown: Option<Why>,
     },
 }
 
@@ -78,14 +78,14 @@ pub struct End {
     /// `Completed` or `Failed`.
     pub phase: BatchPhase,
     /// Why. Jobs without a result go back with it.
-    pub why: Blocked,
+    pub why: Why,
     /// The runner may still be alive: store the phase before anything else.
     pub fence: bool,
 }
 
 /// What the batch needs next.
 #[must_use]
-pub fn next(seen: &Seen<'_>) -> Step {
+pub fn next(seen: &BatchFacts<'_>) -> NextAction {
     let batch = seen.batch;
     if batch.phase().is_finished() {
         return after_the_end(seen);
@@ -103,7 +103,7 @@ pub fn next(seen: &Seen<'_>) -> Step {
     }
 }
 
-fn created(seen: &Seen<'_>) -> Step {
+fn created(seen: &BatchFacts<'_>) -> NextAction {
     if draining(seen) {
         return failed(Reason::Drained, "The batch was drained before it began.");
     }
@@ -117,24 +117,27 @@ fn created(seen: &Seen<'_>) -> Step {
         .into();
     }
     if let Some(held) = seen.held.filter(|held| seen.now < held.until) {
-        return Step::Wait { until: Some(held.until.min(deadline)), shown: Some(held.why.clone()) };
+        return NextAction::Wait {
+            until: Some(held.until.min(deadline)),
+            shown: Some(held.why.clone()),
+        };
     }
     let claimed = seen.batch.status.as_ref().is_some_and(|status| !status.claimed.is_empty());
-    if claimed { Step::Launch { attempt: 1 } } else { Step::Claim }
+    if claimed { NextAction::Launch { attempt: 1 } } else { NextAction::Claim }
 }
 
-fn assigned(seen: &Seen<'_>) -> Step {
+fn assigned(seen: &BatchFacts<'_>) -> NextAction {
     let status = seen.batch.status.clone().unwrap_or_default();
     let needs = logins::needs(seen);
     if let Some(LoginNeeds::Closing(login, ended)) = needs {
-        return Step::CloseLogin { login, ended };
+        return NextAction::CloseLogin { login, ended };
     }
     let run = seen.run();
-    let reported = |job: &JobSeen| {
+    let reported = |job: &JobState| {
         run.is_some_and(|run| run.results.iter().any(|result| result.uid == job.uid))
     };
     if seen.jobs.iter().any(|job| job.at_work && reported(job)) {
-        return Step::Mirror;
+        return NextAction::Mirror;
     }
     if let Some(end) = run.and_then(|run| run.end.as_ref()) {
         let patience = after(end.at.0, EXIT_PATIENCE);
@@ -142,7 +145,10 @@ fn assigned(seen: &Seen<'_>) -> Step {
         return if seen.pod.is_over() || seen.now >= patience || seen.silent_for >= EXIT_PATIENCE {
             ended(seen, end).into()
         } else {
-            Step::Wait { until: Some(patience.min(after(seen.now, EXIT_PATIENCE))), shown: None }
+            NextAction::Wait {
+                until: Some(patience.min(after(seen.now, EXIT_PATIENCE))),
+                shown: None,
+            }
         };
     }
     let deadline = after(seen.created(), seen.deadlines.pod_running);
@@ -163,12 +169,14 @@ fn assigned(seen: &Seen<'_>) -> Step {
             End { phase: BatchPhase::Failed, why: not_started(seen, problem.as_ref()), fence: true }
                 .into()
         }
-        PodState::Starting(problem) => Step::Wait { until: Some(deadline), shown: problem.clone() },
+        PodState::Starting(problem) => {
+            NextAction::Wait { until: Some(deadline), shown: problem.clone() }
+        }
         PodState::Running { since } => running(seen, *since, needs),
     }
 }
 
-fn pod_over(seen: &Seen<'_>, attempt: i32, deadline: Timestamp) -> Step {
+fn pod_over(seen: &BatchFacts<'_>, attempt: i32, deadline: Timestamp) -> NextAction {
     let (ran, how) = match seen.pod {
         PodState::Ended { ran, how } => (*ran, how.as_str()),
         _ => (false, "the Pod is gone"),
@@ -177,16 +185,17 @@ fn pod_over(seen: &Seen<'_>, attempt: i32, deadline: Timestamp) -> Step {
     let untouched = !ran && seen.run().is_none();
     if untouched && attempt < MOST_ATTEMPTS && seen.now < deadline && !draining(seen) {
         return match seen.held.filter(|held| seen.now < held.until) {
-            Some(held) => {
-                Step::Wait { until: Some(held.until.min(deadline)), shown: Some(held.why.clone()) }
-            }
-            None => Step::Launch { attempt: attempt + 1 },
+            Some(held) => NextAction::Wait {
+                until: Some(held.until.min(deadline)),
+                shown: Some(held.why.clone()),
+            },
+            None => NextAction::Launch { attempt: attempt + 1 },
         };
     }
     failed(Reason::RunnerLost, &format!("The runner was lost: {how}."))
 }
 
-fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step {
+fn running(seen: &BatchFacts<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> NextAction {
     if seen.silent_for >= seen.deadlines.heartbeat {
         let limit = fno_crds::Duration::from(seen.deadlines.heartbeat.unsigned_abs());
         return failed(
@@ -195,7 +204,7 @@ fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step
         );
     }
     if seen.switches.suspend && seen.batch.spec.stop == Stop::None {
-        return Step::Drain;
+        return NextAction::Drain;
     }
     let late = logins::deadline(seen, since);
     if let Some((_, why)) = late.as_ref().filter(|(limit, _)| seen.now >= *limit) {
@@ -204,8 +213,8 @@ fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step
     let held = seen.held.filter(|held| seen.now < held.until);
     if held.is_none() {
         match needs {
-            Some(LoginNeeds::Leave(login)) => return Step::Grant { login },
-            Some(LoginNeeds::Code(login)) => return Step::Mint { login },
+            Some(LoginNeeds::LoginPermission(login)) => return NextAction::Grant { login },
+            Some(LoginNeeds::Code(login)) => return NextAction::Mint { login },
             Some(LoginNeeds::Closing(..)) | None => {}
         }
     }
@@ -214,34 +223,41 @@ fn running(seen: &Seen<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> Step
         .into_iter()
         .flatten()
         .min();
-    Step::Wait { until, shown: held.map(|held| held.why.clone()).or_else(|| logins::refusal(seen)) }
+    NextAction::Wait {
+        until,
+        shown: held.map(|held| held.why.clone()).or_else(|| logins::refusal(seen)),
+    }
 }
 
-fn after_the_end(seen: &Seen<'_>) -> Step {
+fn after_the_end(seen: &BatchFacts<'_>) -> NextAction {
     let batch = seen.batch;
     let Some(finished) = batch.status.as_ref().and_then(|status| status.finished_at.as_ref())
     else {
-        return Step::Settle;
+        return NextAction::Settle;
     };
     if seen.jobs.iter().any(|job| job.at_work) {
-        return Step::Settle;
+        return NextAction::Settle;
     }
     if batch.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER) {
-        return Step::Clean;
+        return NextAction::Clean;
     }
     if batch.metadata.deletion_timestamp.is_some() {
-        return Step::Wait { until: None, shown: None };
+        return NextAction::Wait { until: None, shown: None };
     }
     let over = after(
         finished.0,
         SignedDuration::from_secs(i64::from(batch.spec.ttl_seconds_after_finished)),
     );
-    if seen.now >= over { Step::Forget } else { Step::Wait { until: Some(over), shown: None } }
+    if seen.now >= over {
+        NextAction::Forget
+    } else {
+        NextAction::Wait { until: Some(over), shown: None }
+    }
 }
 
 /// The runner said how its session ended. Completed only if the session ended in order and every job is settled for this try.
-fn ended(seen: &Seen<'_>, end: &RunEnd) -> End {
-    let settled = |job: &JobSeen| {
+fn ended(seen: &BatchFacts<'_>, end: &RunEnd) -> End {
+    let settled = |job: &JobState| {
         job.withdrawn
             || seen.run().is_some_and(|run| {
                 run.results
@@ -264,39 +280,35 @@ fn ended(seen: &Seen<'_>, end: &RunEnd) -> End {
     };
     End {
         phase,
-        why: Blocked { reason, message: end.message.clone().unwrap_or_default() },
+        why: Why { reason, message: end.message.clone().unwrap_or_default() },
         fence: false,
     }
 }
 
-fn not_started(seen: &Seen<'_>, problem: Option<&Blocked>) -> Blocked {
+fn not_started(seen: &BatchFacts<'_>, problem: Option<&Why>) -> Why {
     let limit = fno_crds::Duration::from(seen.deadlines.pod_running.unsigned_abs());
     match problem {
-        Some(problem) => Blocked {
+        Some(problem) => Why {
             reason: problem.reason,
             message: format!("The Pod did not run within {limit}: {}", problem.message),
         },
-        None => Blocked {
+        None => Why {
             reason: Reason::RunnerLost,
             message: format!("The Pod did not run within {limit}."),
         },
     }
 }
 
-fn draining(seen: &Seen<'_>) -> bool {
+fn draining(seen: &BatchFacts<'_>) -> bool {
     seen.switches.suspend || seen.batch.spec.stop != Stop::None
 }
 
-fn failed(reason: Reason, message: &str) -> Step {
-    End {
-        phase: BatchPhase::Failed,
-        why: Blocked { reason, message: message.to_owned() },
-        fence: true,
-    }
-    .into()
+fn failed(reason: Reason, message: &str) -> NextAction {
+    End { phase: BatchPhase::Failed, why: Why { reason, message: message.to_owned() }, fence: true }
+        .into()
 }
 
-impl From<End> for Step {
+impl From<End> for NextAction {
     fn from(end: End) -> Self {
         Self::End(end)
     }

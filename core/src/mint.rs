@@ -6,8 +6,8 @@
 //!
 //! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
 //! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
-//! 3. the step is this login's own now: [`Request::reserved`], kept in the grant (`Reserved`), or in memory while the same pass goes on;
-//! 4. the chain is asked once more: [`Verdict::Deliver`] = the Secret is created, never over an existing one.
+//! 3. the step is this login's own now: [`MintRequest::reserved`], kept in the grant (`Reserved`), or in memory while the same pass goes on;
+//! 4. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, never over an existing one.
 //!
 //! A guard whose answer was lost counts as taken by somebody: a doubtful step is a burnt step. Read again and ask the chain again.
 
@@ -20,16 +20,16 @@ mod tests;
 use fno_crds::batch::{BatchPhase, Stop};
 use jiff::{SignedDuration, Timestamp};
 
-pub use login::{Leave, LoginRequest, may_login};
+pub use login::{LoginPermission, LoginRequest, may_login};
 
-use crate::plan::{Blocked, Gate};
+use crate::{gate::Gate, time::after, why::Why};
 
 /// When to ask again about something that announces no time of its own (a clock, Valkey, another login). Most changes wake earlier, through a watch.
 const RECHECK: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is known when a batch awaits a code.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request<'a> {
+pub struct MintRequest<'a> {
     /// The time.
     pub now: Timestamp,
     /// The batch's phase.
@@ -53,12 +53,12 @@ pub struct Request<'a> {
     /// `status.clockOffset`, seconds.
     pub clock_offset: Option<f64>,
     /// What Valkey is known to say.
-    pub valkey: Valkey,
+    pub valkey: StepRecord,
 }
 
 /// What Valkey is known to say about a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Valkey {
+pub enum StepRecord {
     /// Not asked yet.
     Unknown,
     /// It does not answer.
@@ -77,7 +77,7 @@ pub enum Valkey {
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MintDecision {
     /// Pass the guards with this step, then ask again with it as `reserved`.
     Mint {
         /// The time step.
@@ -93,26 +93,26 @@ pub enum Verdict {
         /// When.
         until: Timestamp,
         /// What is waited for.
-        blocked: Blocked,
+        why: Why,
     },
     /// No code for this login: the grant is refused and the batch ends.
     Never {
         /// Why.
-        blocked: Blocked,
+        why: Why,
     },
 }
 
 /// Decides. A table of the checks in their order is the constant `CHAIN` of this module's source.
 #[must_use]
-pub fn mint(request: &Request<'_>) -> Verdict {
+pub fn mint(request: &MintRequest<'_>) -> MintDecision {
     CHAIN
         .iter()
         .find_map(|check| check(request))
-        .unwrap_or_else(|| Verdict::Mint { step: candidate(request) })
+        .unwrap_or_else(|| MintDecision::Mint { step: candidate(request) })
 }
 
 /// `None` = passed.
-type Check = fn(&Request<'_>) -> Option<Verdict>;
+type Check = fn(&MintRequest<'_>) -> Option<MintDecision>;
 
 /// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
 const CHAIN: [Check; 7] = [
@@ -125,37 +125,35 @@ const CHAIN: [Check; 7] = [
     step_has_begun,
 ];
 
-fn batch_may_log_in(request: &Request<'_>) -> Option<Verdict> {
+fn batch_may_log_in(request: &MintRequest<'_>) -> Option<MintDecision> {
     checks::batch(request.phase, request.stop, request.provider_suspended)
-        .map(|blocked| Verdict::Never { blocked })
+        .map(|why| MintDecision::Never { why })
 }
 
-fn breaker_allows(request: &Request<'_>) -> Option<Verdict> {
-    checks::breaker(request.gate).map(|blocked| Verdict::Never { blocked })
+fn breaker_allows(request: &MintRequest<'_>) -> Option<MintDecision> {
+    checks::breaker(request.gate).map(|why| MintDecision::Never { why })
 }
 
-fn clocks_agree(request: &Request<'_>) -> Option<Verdict> {
-    checks::clocks(request.clock_offset, request.period)
-        .map(|blocked| not_yet(request.now, blocked))
+fn clocks_agree(request: &MintRequest<'_>) -> Option<MintDecision> {
+    checks::clocks(request.clock_offset, request.period).map(|why| not_yet(request.now, why))
 }
 
 /// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered
 /// as long as it is good, and `lastStep` still covers it (a provider restored from an old backup does not).
-fn reserved_step_is_still_good(request: &Request<'_>) -> Option<Verdict> {
+fn reserved_step_is_still_good(request: &MintRequest<'_>) -> Option<MintDecision> {
     let step = request.reserved?;
     let covered = request.last_step.is_some_and(|last| last >= step);
     let current =
         step == step::at(request.now, request.period) && step == earliest_with_time_left(request);
-    (covered && current).then_some(Verdict::Deliver { step })
+    (covered && current).then_some(MintDecision::Deliver { step })
 }
 
-fn valkey_answers(request: &Request<'_>) -> Option<Verdict> {
-    checks::valkey(request.valkey == Valkey::Unreachable)
-        .map(|blocked| not_yet(request.now, blocked))
+fn valkey_answers(request: &MintRequest<'_>) -> Option<MintDecision> {
+    checks::valkey(request.valkey == StepRecord::Unreachable).map(|why| not_yet(request.now, why))
 }
 
 /// A step is minted after it began, so a last step beyond the next one means that some clock went back.
-fn last_step_is_not_in_the_future(request: &Request<'_>) -> Option<Verdict> {
+fn last_step_is_not_in_the_future(request: &MintRequest<'_>) -> Option<MintDecision> {
     let last = request.last_step?;
     let ahead = last.saturating_sub(step::at(request.now, request.period));
     (ahead > 1).then(|| {
@@ -169,22 +167,22 @@ fn last_step_is_not_in_the_future(request: &Request<'_>) -> Option<Verdict> {
     })
 }
 
-fn step_has_begun(request: &Request<'_>) -> Option<Verdict> {
+fn step_has_begun(request: &MintRequest<'_>) -> Option<MintDecision> {
     let step = candidate(request);
     let begins = step::begins(step, request.period);
     (begins > request.now)
-        .then(|| Verdict::NotYet { until: begins, blocked: checks::waiting_for_code(begins) })
+        .then(|| MintDecision::NotYet { until: begins, why: checks::waiting_for_code(begins) })
 }
 
-fn not_yet(now: Timestamp, blocked: Blocked) -> Verdict {
-    Verdict::NotYet { until: checks::later(now, RECHECK), blocked }
+fn not_yet(now: Timestamp, why: Why) -> MintDecision {
+    MintDecision::NotYet { until: after(now, RECHECK), why }
 }
 
 /// The first step with enough time left that nobody can have used: after `lastStep`, after whatever is doubtful, after what Valkey calls taken.
-fn candidate(request: &Request<'_>) -> i64 {
+fn candidate(request: &MintRequest<'_>) -> i64 {
     let taken = match request.valkey {
-        Valkey::Taken { step } => Some(step),
-        Valkey::Unknown | Valkey::Unreachable | Valkey::Free { .. } => None,
+        StepRecord::Taken { step } => Some(step),
+        StepRecord::Unknown | StepRecord::Unreachable | StepRecord::Free { .. } => None,
     };
     let used =
         [request.last_step, request.doubtful, request.reserved, taken].into_iter().flatten().max();
@@ -193,7 +191,7 @@ fn candidate(request: &Request<'_>) -> i64 {
 }
 
 /// The current step, or the next one when too little of this one is left.
-fn earliest_with_time_left(request: &Request<'_>) -> i64 {
+fn earliest_with_time_left(request: &MintRequest<'_>) -> i64 {
     let current = step::at(request.now, request.period);
     let left = step::ends(current, request.period).duration_since(request.now);
     let wanted = request.min_remaining.clamp(0, (request.period - 1).max(0));

@@ -5,7 +5,7 @@
 //! 1. `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn.
 //! 2. `queue`: the ready jobs of a provider in order. A queue leaves as a whole once it is full, has lingered, is flushed, or a
 //!    deadline presses.
-//! 3. `slots`: the sessions the provider and its accounts could open, soonest login first; [`crate::sessions`] says how many pay.
+//! 3. `slots`: the sessions the provider and its accounts could open, soonest login first; [`crate::session_count`] says how many pay.
 //! 4. `runners`: the cluster's free runner Pods are shared among providers.
 //! 5. `deal`: jobs are dealt to sessions so that all end together.
 //!
@@ -43,27 +43,9 @@ use self::{
     queue::{Closing, Queue},
     report::Report,
 };
-use crate::measure;
+use crate::{gate::Gate, key::Key, measure, why::Why};
 
 pub use pending::pending;
-
-/// Namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-/// Something that holds work back: a reason for machines and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocked {
-    /// The reason.
-    pub reason: Reason,
-    /// The sentence.
-    pub message: String,
-}
 
 /// A Pending job, as much of it as planning needs (kept in memory for every job, so it is small).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,18 +79,7 @@ pub struct JobView {
     /// `status.approval` is set.
     pub approved: bool,
     /// Why the circuit cannot be worked on now (an armed claim of another job).
-    pub circuit: Option<Blocked>,
-}
-
-/// Whether an account may log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// Yes.
-    Open,
-    /// One session, as a trial.
-    Trial,
-    /// No.
-    Shut(Blocked),
+    pub circuit: Option<Why>,
 }
 
 /// An account of a provider.
@@ -136,9 +107,9 @@ pub struct ProviderView {
     /// SHA-256 of the flows.
     pub flows_digest: String,
     /// Why nothing can be done on it at all (flow does not lint, clock skew, Valkey away, …).
-    pub blocked: Option<Blocked>,
+    pub blocked: Option<Why>,
     /// Why no cancellation can be done on it.
-    pub cancellations_blocked: Option<Blocked>,
+    pub cancellations_blocked: Option<Why>,
     /// The flow breaker: `Trial` lets one batch of one job through as a canary.
     pub flow_gate: Gate,
     /// The accounts in `spec.accounts`.
@@ -200,9 +171,9 @@ pub struct Plan {
     /// Batches to create.
     pub create: Vec<NewBatch>,
     /// Jobs that wait.
-    pub waits: BTreeMap<Key, Blocked>,
+    pub waits: BTreeMap<Key, Why>,
     /// Jobs that end as Failed without a try (`DeadlineExceeded`, `NoFlow`).
-    pub fail: BTreeMap<Key, Blocked>,
+    pub fail: BTreeMap<Key, Why>,
     /// Jobs to withdraw.
     pub withdraw: Vec<Key>,
     /// When to plan again even if nothing changes. Breakers are not in it: whoever computes the gates knows when they open.

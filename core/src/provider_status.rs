@@ -17,8 +17,10 @@ use crate::{
         Change,
         flow::{Observation, Saw, observe},
     },
+    gate::Gate,
     measure,
-    plan::{Blocked, Gate, ProviderView, sentences},
+    plan::{ProviderView, sentences},
+    why::Why,
 };
 
 /// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A fault that was mended is noticed within that.
@@ -28,8 +30,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 /// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then. What is broken
 /// is told before that it is suspended: it would still be broken after.
 #[must_use]
-pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
-    let shut: Vec<(&str, &Blocked)> = view
+pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Why {
+    let shut: Vec<(&str, &Why)> = view
         .accounts
         .iter()
         .filter_map(|account| match &account.gate {
@@ -54,7 +56,7 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Blocked>) -> Blocked {
         .map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message))
         .collect::<Vec<_>>()
         .join(" ");
-    Blocked { reason: Reason::Available, message }
+    Why { reason: Reason::Available, message }
 }
 
 /// Whether nothing goes on before a person does something.
@@ -75,7 +77,7 @@ pub const fn needs_a_person(reason: Reason) -> bool {
 pub fn conditions(
     status: &mut FnoProviderStatus,
     generation: Option<i64>,
-    ready: &Blocked,
+    ready: &Why,
     now: Timestamp,
 ) {
     let good = ready.reason == Reason::Available;
@@ -85,7 +87,7 @@ pub fn conditions(
     set(types::READY, good, ready.reason, &crate::text::at_most(&ready.message, 4000));
     set(types::RECONCILING, false, Reason::Available, "");
     let stalled = needs_a_person(ready.reason);
-    set(types::STALLED, stalled, ready.reason, if stalled { ready.reason.mend() } else { "" });
+    set(types::STALLED, stalled, ready.reason, if stalled { ready.reason.remedy() } else { "" });
     status.observed_generation = generation;
 }
 
@@ -172,7 +174,7 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
 pub fn pause_after<'a>(
     finished: impl IntoIterator<Item = &'a FnoBatch>,
     now: Timestamp,
-) -> Option<(Timestamp, Blocked)> {
+) -> Option<(Timestamp, Why)> {
     let idle = |batch: &&FnoBatch| {
         let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
         batch.phase() == BatchPhase::Failed
@@ -198,7 +200,7 @@ pub fn pause_after<'a>(
         status.reason.map_or("no reason", Reason::as_str),
         status.message.as_deref().unwrap_or("no message.")
     );
-    (now < until).then_some((until, Blocked { reason, message }))
+    (now < until).then_some((until, Why { reason, message }))
 }
 
 /// Ended because somebody wanted it: no fault to wait for.

@@ -218,7 +218,7 @@ impl Reason {
 
     /// What a person can do about it, one sentence.
     #[must_use]
-    pub const fn mend(self) -> &'static str {
+    pub const fn remedy(self) -> &'static str {
         match self {
             Self::WaitingForLinger => {
                 "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now."
@@ -335,7 +335,7 @@ pub fn document() -> String {
             ReasonClass::Normal => "-",
         };
         let means = reason.get_documentation().unwrap_or_default();
-        page.push_str(&format!("| `{reason}` | {means} | {follows} | {} |\n", reason.mend()));
+        page.push_str(&format!("| `{reason}` | {means} | {follows} | {} |\n", reason.remedy()));
     }
     page
 }

@@ -21,8 +21,9 @@ use std::{
 
 use fno_core::{
     batch_status::{derive, end},
-    lifecycle::{End, Held, Step, next},
-    plan::{Blocked, Key},
+    key::Key,
+    lifecycle::{End, Hold, NextAction, next},
+    why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoBatchStatus, FnoProvider, Reason,
@@ -131,19 +132,19 @@ async fn act(
     context: &Context,
     batch: &Arc<FnoBatch>,
     observed: &Observed,
-    step: Step,
+    step: NextAction,
 ) -> Result<Next> {
     let status = || batch.status.clone().unwrap_or_default();
     match step {
-        Step::Wait { until, shown } => {
+        NextAction::Wait { until, shown } => {
             let derived = derive(&observed.seen(context, batch), status(), shown.as_ref());
             let (written, later) = report::write_if_due(context, batch, &derived).await?;
             let show_at = waits(context, &written, shown.as_ref()).await?;
             Ok(Next::Wait([until, later, show_at].into_iter().flatten().min()))
         }
-        Step::Claim => claim(context, batch, observed).await,
-        Step::Launch { attempt } => launch(context, batch, observed, attempt, status()).await,
-        Step::Drain => {
+        NextAction::Claim => claim(context, batch, observed).await,
+        NextAction::Launch { attempt } => launch(context, batch, observed, attempt, status()).await,
+        NextAction::Drain => {
             let api: Api<FnoBatch> =
                 Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
             let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
@@ -154,35 +155,35 @@ async fn act(
             context.batches.wrote(&key(&*drained), &drained);
             Ok(Next::Decide(drained))
         }
-        Step::Grant { login } => {
+        NextAction::Grant { login } => {
             answered(context, batch, login::grant(context, batch, observed, login).await?)
         }
-        Step::Mint { login } => {
+        NextAction::Mint { login } => {
             answered(context, batch, mint::mint_code(context, batch, observed, login).await?)
         }
-        Step::CloseLogin { login, ended } => {
+        NextAction::CloseLogin { login, ended } => {
             login::close(context, batch, observed, login, &ended).await.map(Next::Decide)
         }
-        Step::Mirror => {
+        NextAction::Mirror => {
             settle::mirror(context, batch).await?;
             Ok(Next::Decide(Arc::clone(batch)))
         }
-        Step::End(ending) => finish(context, batch, observed, ending).await.map(Next::Decide),
-        Step::Settle => {
+        NextAction::End(ending) => finish(context, batch, observed, ending).await.map(Next::Decide),
+        NextAction::Settle => {
             let status = status();
-            let why = Blocked {
+            let why = Why {
                 reason: status.reason.unwrap_or(Reason::RunnerLost),
                 message: status.message.unwrap_or_default(),
             };
             let phase = status.phase.unwrap_or(BatchPhase::Failed);
             conclude(context, batch, observed, phase, &why).await.map(Next::Decide)
         }
-        Step::Clean => {
+        NextAction::Clean => {
             clean::clean(context, batch).await?;
             context.scopes.plan.notify_one();
             Ok(Next::Wait(None))
         }
-        Step::Forget => {
+        NextAction::Forget => {
             clean::forget(context, batch).await?;
             Ok(Next::Wait(None))
         }
@@ -197,7 +198,7 @@ fn answered(context: &Context, batch: &Arc<FnoBatch>, answer: Answered) -> Resul
 }
 
 /// Keeps in mind what holds the step, and decides again with that: the next decision is to wait, or that it has taken too long.
-fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Held) -> Next {
+fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Next {
     context.batches.with(&key(&**batch), |memory| memory.held = Some(held));
     Next::Decide(Arc::clone(batch))
 }
@@ -205,7 +206,7 @@ fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Held) -> Next {
 async fn claim(context: &Context, batch: &Arc<FnoBatch>, observed: &Observed) -> Result<Next> {
     let jobs = claim::claim_all(context, batch).await?;
     if jobs.is_empty() {
-        let why = Blocked {
+        let why = Why {
             reason: Reason::Completed,
             message: "None of the invited jobs was left to be claimed.".to_owned(),
         };
@@ -233,7 +234,7 @@ async fn launch(
     let of = key(&**batch);
     let fail = |reason, message: String| End {
         phase: BatchPhase::Failed,
-        why: Blocked { reason, message },
+        why: Why { reason, message },
         fence: true,
     };
     let provider = match provider_for(context, batch, attempt).await? {
@@ -278,7 +279,7 @@ async fn launch(
             let until = Timestamp::now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
             let shown = derive(&observed.seen(context, batch), status, Some(&why));
             let written = report::write(context, batch, &shown).await?;
-            Ok(hold(context, &written, Held { why, until, in_turn: false }))
+            Ok(hold(context, &written, Hold { why, until, in_turn: false }))
         }
     }
 }
@@ -288,10 +289,10 @@ async fn provider_for(
     context: &Context,
     batch: &FnoBatch,
     attempt: i32,
-) -> Result<std::result::Result<FnoProvider, Blocked>> {
+) -> Result<std::result::Result<FnoProvider, Why>> {
     let of = provider_key(batch);
     let Some(provider) = provider::status::read(&context.client, &of).await? else {
-        return Ok(Err(Blocked {
+        return Ok(Err(Why {
             reason: Reason::ProviderNotFound,
             message: format!("The provider {} is gone.", of.name),
         }));
@@ -300,12 +301,12 @@ async fn provider_for(
     if attempt == 1 && provider.metadata.generation != Some(batch.spec.provider_generation) {
         let message =
             "The provider was changed while the batch was made: it is planned anew.".to_owned();
-        return Ok(Err(Blocked { reason: Reason::ProviderNotReady, message }));
+        return Ok(Err(Why { reason: Reason::ProviderNotReady, message }));
     }
     let Some(account) =
         provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
     else {
-        return Ok(Err(Blocked {
+        return Ok(Err(Why {
             reason: Reason::ProviderNotReady,
             message: format!("The provider has no account {} any more.", batch.spec.account),
         }));
@@ -344,7 +345,7 @@ async fn conclude(
     batch: &Arc<FnoBatch>,
     observed: &Observed,
     phase: BatchPhase,
-    why: &Blocked,
+    why: &Why,
 ) -> Result<Arc<FnoBatch>> {
     let again = batch.status.as_ref().is_some_and(|status| status.finished_at.is_some());
     settle::settle_all(context, batch, why).await?;
@@ -388,11 +389,11 @@ async fn tell_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
 }
 
 /// What follows once the end is stored.
-async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Blocked) {
+async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Why) {
     let status = batch.status.clone().unwrap_or_default();
     settle::count_end(context, batch, phase);
     let settled = status.progress.clone().unwrap_or_default();
-    let note = Blocked {
+    let note = Why {
         reason: why.reason,
         message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned(),
     };
@@ -417,7 +418,7 @@ async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Bloc
 async fn waits(
     context: &Context,
     batch: &FnoBatch,
-    shown: Option<&Blocked>,
+    shown: Option<&Why>,
 ) -> Result<Option<Timestamp>> {
     let of = key(batch);
     if batch.phase().is_finished() {
@@ -450,12 +451,8 @@ async fn waits(
     });
     let Some((why, since)) = worth.zip(since) else {
         if written {
-            settle::show(
-                context,
-                batch,
-                &Blocked { reason: Reason::Batched, message: String::new() },
-            )
-            .await?;
+            settle::show(context, batch, &Why { reason: Reason::Batched, message: String::new() })
+                .await?;
         }
         return Ok(None);
     };
@@ -473,7 +470,7 @@ async fn waits(
     Ok(None)
 }
 
-fn trouble(context: &Context, provider: &Key, why: Option<&Blocked>) {
+fn trouble(context: &Context, provider: &Key, why: Option<&Why>) {
     if context.troubles.set(provider.clone(), why.cloned()) {
         context.scopes.wake_provider(provider);
     }

@@ -9,10 +9,7 @@ use std::{
     },
 };
 
-use fno_core::{
-    lifecycle::Deadlines,
-    plan::{Blocked, Key},
-};
+use fno_core::{key::Key, lifecycle::Deadlines, why::Why};
 use fno_crds::{FnoBatch, FnoProvider, provider_status::Pending};
 use fno_store::Store;
 use kube::Client;
@@ -66,7 +63,7 @@ pub struct Context {
     /// The flush annotation's value that was last planned with.
     pub flushed: Shared<Key, String>,
     /// What keeps a provider's Pods from running, as last seen.
-    pub troubles: Shared<Key, Blocked>,
+    pub troubles: Shared<Key, Why>,
     /// One login decision at a time per account.
     pub accounts: Locks<(Key, String)>,
 }

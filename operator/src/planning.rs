@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fno_core::plan::{Blocked, Key, Plan, ProviderView, World, pending, plan};
+use fno_core::{
+    key::Key,
+    plan::{Plan, ProviderView, World, pending, plan},
+    why::Why,
+};
 use fno_crds::{Reason, names::ANNOTATION_FLUSH, provider_status::Pending};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
@@ -156,7 +160,7 @@ fn providers(
     (views, wakes.into_iter().filter(|at| *at > now).min())
 }
 
-fn unreadable(context: &Context) -> BTreeMap<Key, Blocked> {
+fn unreadable(context: &Context) -> BTreeMap<Key, Why> {
     let error = |guarded: &crate::scope::Guarded<_>| {
         guarded
             .0

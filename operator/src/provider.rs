@@ -11,8 +11,9 @@ use std::{
 
 use fno_core::{
     breaker,
-    plan::{Blocked, Key},
+    key::Key,
     provider_status::{conditions, pause_after, readiness},
+    why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoProvider, FnoProviderStatus, Reason,
@@ -262,7 +263,7 @@ fn resting(status: &FnoProviderStatus) -> bool {
 }
 
 /// Ready or not, told when it changes. Breakers tell their own.
-fn transition(provider: &FnoProvider, ready: &Blocked) -> Option<News> {
+fn transition(provider: &FnoProvider, ready: &Why) -> Option<News> {
     let was = provider
         .status
         .as_ref()
@@ -315,8 +316,8 @@ async fn refuse(context: &Context, invalid: &InvalidObject) -> Result<Action> {
 
 /// What is said of a provider that cannot be read.
 #[must_use]
-pub fn unreadable(error: &str) -> Blocked {
-    Blocked {
+pub fn unreadable(error: &str) -> Why {
+    Why {
         reason: Reason::ProviderNotReady,
         message: fno_core::text::at_most(&format!("The provider cannot be read: {error}"), 2000),
     }
@@ -324,11 +325,7 @@ pub fn unreadable(error: &str) -> Blocked {
 
 /// The pause of a provider after batches that never got to work, and its end.
 #[must_use]
-pub fn pause(
-    of: &Key,
-    batches: &[sessions::Newest],
-    now: Timestamp,
-) -> Option<(Timestamp, Blocked)> {
+pub fn pause(of: &Key, batches: &[sessions::Newest], now: Timestamp) -> Option<(Timestamp, Why)> {
     let ours = |batch: &&FnoBatch| {
         batch.spec.provider == of.name && batch.metadata.namespace.as_deref() == Some(&of.namespace)
     };

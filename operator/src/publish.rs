@@ -1,6 +1,6 @@
 //! Events: transitions only, and only once the status that says the same is stored.
 
-use fno_core::{plan::Blocked, text::at_most};
+use fno_core::{text::at_most, why::Why};
 use fno_crds::names::MANAGER;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -23,22 +23,12 @@ impl Publisher {
     }
 
     /// Something went as it should.
-    pub async fn normal<K: Resource<DynamicType = ()>>(
-        &self,
-        about: &K,
-        action: &str,
-        why: &Blocked,
-    ) {
+    pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
         self.publish(about, EventType::Normal, action, why).await;
     }
 
     /// Something is worth a look.
-    pub async fn warning<K: Resource<DynamicType = ()>>(
-        &self,
-        about: &K,
-        action: &str,
-        why: &Blocked,
-    ) {
+    pub async fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
         self.publish(about, EventType::Warning, action, why).await;
     }
 
@@ -47,7 +37,7 @@ impl Publisher {
         about: &K,
         type_: EventType,
         action: &str,
-        why: &Blocked,
+        why: &Why,
     ) {
         let event = Event {
             type_,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fno_core::plan::Key;
+use fno_core::key::Key;
 use fno_crds::FnoJob;
 use jiff::{SignedDuration, Timestamp};
 use kube::{

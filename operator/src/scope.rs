@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fno_core::plan::Key;
+use fno_core::key::Key;
 use fno_crds::{FnoBatch, FnoProvider};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{

@@ -1,7 +1,7 @@
 //! The Secrets of accounts, read one by one by name. The operator never lists or watches Secrets: a watch over those of a namespace would have
 //! to be allowed to read all of them, and what is needed is a handful known by name.
 
-use fno_core::{plan::Blocked, totp::Seed};
+use fno_core::{totp::Seed, why::Why};
 use fno_crds::{
     Reason,
     names::{KEY_PASSWORD, KEY_USERNAME},
@@ -16,7 +16,7 @@ pub struct AccountFacts {
     /// Which version of the credentials this is, made of UIDs and versions and of nothing secret. None while a Secret is missing.
     pub version: Option<String>,
     /// What is wrong with them.
-    pub problem: Option<Blocked>,
+    pub problem: Option<Why>,
 }
 
 /// Looks at an account's Secrets.
@@ -71,16 +71,16 @@ pub async fn seed(
     client: &Client,
     namespace: &str,
     totp: &Totp,
-) -> kube::Result<Result<Seed, Blocked>> {
+) -> kube::Result<Result<Seed, Why>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     Ok(seed_of(api.get_opt(&totp.secret_ref.name).await?.as_ref(), totp))
 }
 
-fn seed_of(secret: Option<&Secret>, totp: &Totp) -> Result<Seed, Blocked> {
+fn seed_of(secret: Option<&Secret>, totp: &Totp) -> Result<Seed, Why> {
     let (name, key) = (&totp.secret_ref.name, &totp.secret_ref.key);
     let secret = secret.ok_or_else(|| missing(name))?;
     let stored = value(secret, key).ok_or_else(|| missing_key(name, key))?;
-    Seed::parse(stored).map_err(|error| Blocked {
+    Seed::parse(stored).map_err(|error| Why {
         reason: Reason::SeedInvalid,
         message: format!("Secret {name}, key {key}: {error}."),
     })
@@ -98,12 +98,12 @@ fn version(secret: &Secret) -> String {
     )
 }
 
-fn missing(name: &str) -> Blocked {
-    Blocked { reason: Reason::SecretNotFound, message: format!("There is no Secret {name}.") }
+fn missing(name: &str) -> Why {
+    Why { reason: Reason::SecretNotFound, message: format!("There is no Secret {name}.") }
 }
 
-fn missing_key(name: &str, key: &str) -> Blocked {
-    Blocked {
+fn missing_key(name: &str, key: &str) -> Why {
+    Why {
         reason: Reason::SecretNotFound,
         message: format!("Secret {name} has no key {key}, or nothing in it."),
     }

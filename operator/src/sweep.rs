@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fno_core::{objects::is_owned, plan::Key};
+use fno_core::{key::Key, objects::is_owned};
 use fno_crds::{
     FnoBatch,
     names::{FINALIZER, LABEL_BATCH},

@@ -2,7 +2,7 @@ use fno_crds::{FnoBatch, condition::get};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::lifecycle::{Deadlines, JobSeen, Switches};
+use crate::lifecycle::{Deadlines, JobState, Switches};
 
 const DEADLINES: Deadlines = Deadlines {
     pod_running: SignedDuration::from_mins(5),
@@ -26,8 +26,8 @@ fn result(phase: &str, reason: &str) -> Value {
     json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "seconds": 1.0})
 }
 
-fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobSeen]) -> Seen<'a> {
-    Seen {
+fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobState]) -> BatchFacts<'a> {
+    BatchFacts {
         now: now(),
         batch,
         pod,
@@ -82,7 +82,7 @@ fn a_report_of_an_earlier_pod_counts_for_nothing() {
 fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
     let batch = batch(json!({"phase": "Assigned", "claimed": ["u"]}));
     let pod = PodState::Starting(None);
-    let why = Blocked { reason: Reason::ImageUnavailable, message: "no such image".to_owned() };
+    let why = Why { reason: Reason::ImageUnavailable, message: "no such image".to_owned() };
     let held = derive(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), Some(&why));
     assert_eq!(
         (held.reason, held.message.as_deref()),
@@ -98,7 +98,7 @@ fn withdrawn_jobs_and_the_kill_switch_reach_the_runner_through_the_status() {
     let batch = batch(json!({"phase": "InProgress", "claimed": ["u", "v"], "withdrawn": ["v"]}));
     let pod = running();
     let jobs =
-        ["u", "v"].map(|uid| JobSeen { uid: uid.to_owned(), at_work: true, withdrawn: true });
+        ["u", "v"].map(|uid| JobState { uid: uid.to_owned(), at_work: true, withdrawn: true });
     let mut seen = seen(&batch, &pod, &jobs);
     seen.switches.suspend_cancellations = true;
     let status = derive(&seen, batch.status.clone().expect("status"), None);
@@ -154,7 +154,7 @@ fn the_end_keeps_the_counts_and_the_fence_comes_without_a_finishing_time() {
         "results": [result("Succeeded", "Answered"), result("Pending", "StepFailed"), result("Pending", "Drained")]}}),
     );
     let pod = running();
-    let why = Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() };
+    let why = Why { reason: Reason::RunnerLost, message: "gone".to_owned() };
     let fence = end(
         &seen(&batch, &pod, &[]),
         batch.status.clone().expect("status"),

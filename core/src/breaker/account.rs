@@ -8,8 +8,8 @@ use fno_crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Change, Counted, eased, later, opened};
-use crate::plan::{Blocked, Gate};
+use super::{Change, Counted, eased, opened};
+use crate::{gate::Gate, time::after, why::Why};
 
 /// maxLength of `AccountBreaker.counted`.
 const COUNTED_BYTES: usize = 300;
@@ -38,7 +38,7 @@ pub fn gate(account: &str, breaker: &AccountBreaker, now: Timestamp) -> Gate {
         BreakerState::Closed => Gate::Open,
         BreakerState::HalfOpen => Gate::Trial,
         BreakerState::Open => {
-            Gate::Shut(Blocked { reason: Reason::BreakerOpen, message: sentence(account, breaker) })
+            Gate::Shut(Why { reason: Reason::BreakerOpen, message: sentence(account, breaker) })
         }
     }
 }
@@ -78,7 +78,7 @@ pub fn failed(
     next.state = BreakerState::Open;
     next.reason = Some(if next.refused { Reason::LoginRejected } else { Reason::LoginFailed });
     next.opened_at = Some(Time(failure.now));
-    next.open_until = (!next.refused).then(|| Time(later(failure.now, limits.open_for.signed())));
+    next.open_until = (!next.refused).then(|| Time(after(failure.now, limits.open_for.signed())));
     let message = format!("{} Last: {}", sentence(account, &next), failure.message);
     opened(next, Reason::BreakerOpen, message)
 }

@@ -10,8 +10,8 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Change, Counted, eased, later, opened};
-use crate::plan::{Blocked, Gate};
+use super::{Change, Counted, eased, opened};
+use crate::{gate::Gate, time::after, why::Why};
 
 /// maxLength of `FlowBreaker.counted`.
 const COUNTED_BYTES: usize = 253;
@@ -63,7 +63,7 @@ pub fn gate(breaker: &FlowBreaker, now: Timestamp) -> Gate {
     match effective(breaker, now) {
         BreakerState::Closed => Gate::Open,
         BreakerState::HalfOpen => Gate::Trial,
-        BreakerState::Open => Gate::Shut(Blocked {
+        BreakerState::Open => Gate::Shut(Why {
             reason: breaker.reason.unwrap_or(Reason::PortalChanged),
             message: sentence(breaker),
         }),
@@ -165,7 +165,7 @@ fn open(
         flows_digest: Some(seen.flows_digest.to_owned()),
         opened_at: Some(Time(seen.now)),
         open_until: (reason == Reason::PortalUnavailable)
-            .then(|| Time(later(seen.now, pause(breaker, before, limits)))),
+            .then(|| Time(after(seen.now, pause(breaker, before, limits)))),
         counted,
     };
     let message = sentence(&next);

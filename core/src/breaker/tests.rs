@@ -10,7 +10,7 @@ use super::{
     account::{self, Failure},
     flow::{self, Observation, Saw},
 };
-use crate::plan::Gate;
+use crate::gate::Gate;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("a time within range")

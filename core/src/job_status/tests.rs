@@ -175,7 +175,7 @@ fn three_tries_end_as_tries_exhausted_and_name_the_last_reason() {
 
 #[test]
 fn an_untouched_job_goes_back_without_losing_a_try() {
-    let why = Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() };
+    let why = Why { reason: Reason::RunnerLost, message: "gone".to_owned() };
     let status = handed_back(&at_work(json!({})), &why, now());
     assert_eq!(
         (status.phase, status.reason, status.attempts, status.retry_at),
@@ -190,7 +190,7 @@ fn an_armed_job_without_a_result_waits_for_a_person() {
     let status = outcome_unknown(
         &at_work(json!({"action": "Cancellation"})),
         &intent(),
-        &Blocked { reason: Reason::RunnerLost, message: "gone".to_owned() },
+        &Why { reason: Reason::RunnerLost, message: "gone".to_owned() },
         now(),
     );
     assert_eq!(
@@ -224,7 +224,7 @@ fn a_waiting_reason_changes_nothing_else() {
     let job = job(json!({}), json!({"attempts": 1, "retryAt": "2030-01-01T00:01:00Z"}));
     let status = waiting(
         &job,
-        &Blocked { reason: Reason::WaitingForSession, message: "busy".to_owned() },
+        &Why { reason: Reason::WaitingForSession, message: "busy".to_owned() },
         now(),
     );
     assert_eq!(

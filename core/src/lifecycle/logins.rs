@@ -6,8 +6,8 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
-use super::seen::{Seen, after};
-use crate::plan::Blocked;
+use super::facts::BatchFacts;
+use crate::{time::after, why::Why};
 
 /// How a login ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub enum LoginEnded {
     /// Logged in.
     LoggedIn,
     /// The portal refused the password or the code.
-    Rejected(Blocked),
+    Rejected(Why),
     /// It failed before the portal could judge a credential.
-    Failed(Blocked),
+    Failed(Why),
 }
 
 /// What the login at hand needs of the operator.
@@ -26,12 +26,12 @@ pub enum LoginNeeds {
     /// Login `n` has ended: count it, remove its Secret.
     Closing(i32, LoginEnded),
     /// The runner asks for leave for login `n`.
-    Leave(i32),
+    LoginPermission(i32),
     /// The code field of login `n` is on screen.
     Code(i32),
 }
 
-/// Leave that was given and not closed yet.
+/// LoginPermission that was given and not closed yet.
 #[must_use]
 pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
     status.grants.iter().find(|grant| {
@@ -41,10 +41,10 @@ pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
 
 /// Why leave was refused: it is said until the runner has ended for it.
 #[must_use]
-pub fn refusal(seen: &Seen<'_>) -> Option<Blocked> {
+pub fn refusal(seen: &BatchFacts<'_>) -> Option<Why> {
     let status = seen.batch.status.as_ref()?;
     let refused = status.grants.iter().any(|grant| grant.state == GrantState::Refused);
-    refused.then(|| Blocked {
+    refused.then(|| Why {
         reason: status.reason.unwrap_or(Reason::LoginFailed),
         message: status.message.clone().unwrap_or_default(),
     })
@@ -52,7 +52,7 @@ pub fn refusal(seen: &Seen<'_>) -> Option<Blocked> {
 
 /// What the login at hand needs, if anything. An open login is closed before the next one begins.
 #[must_use]
-pub fn needs(seen: &Seen<'_>) -> Option<LoginNeeds> {
+pub fn needs(seen: &BatchFacts<'_>) -> Option<LoginNeeds> {
     let (status, run) = (seen.batch.status.as_ref()?, seen.run()?);
     let login = run.login.as_ref()?;
     if let Some(grant) = open_grant(status) {
@@ -66,11 +66,11 @@ pub fn needs(seen: &Seen<'_>) -> Option<LoginNeeds> {
     }
     let answered = status.grants.iter().any(|grant| grant.login == login.n);
     (login.state == LoginState::AskingLogin && !answered && run.end.is_none())
-        .then_some(LoginNeeds::Leave(login.n))
+        .then_some(LoginNeeds::LoginPermission(login.n))
 }
 
 fn ended(status: &FnoBatchStatus, run: &Run, open: i32, login: &RunLogin) -> Option<LoginEnded> {
-    let why = |reason| Blocked {
+    let why = |reason| Why {
         reason: login.reason.unwrap_or(reason),
         message: login.message.clone().unwrap_or_default(),
     };
@@ -101,8 +101,8 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
         | Reason::Aborted
         | Reason::BrowserCrashed
         | Reason::Timeout
-        | Reason::PortalChanged => LoginEnded::Failed(Blocked { reason, message }),
-        _ => LoginEnded::Rejected(Blocked { reason: Reason::LoginRejected, message }),
+        | Reason::PortalChanged => LoginEnded::Failed(Why { reason, message }),
+        _ => LoginEnded::Rejected(Why { reason: Reason::LoginRejected, message }),
     }
 }
 
@@ -112,17 +112,17 @@ pub fn lost(grant: &Grant) -> LoginEnded {
     let message = "the runner was lost during the login".to_owned();
     match grant.state {
         GrantState::CodeReady => {
-            LoginEnded::Rejected(Blocked { reason: Reason::LoginRejected, message })
+            LoginEnded::Rejected(Why { reason: Reason::LoginRejected, message })
         }
-        _ => LoginEnded::Failed(Blocked { reason: Reason::LoginFailed, message }),
+        _ => LoginEnded::Failed(Why { reason: Reason::LoginFailed, message }),
     }
 }
 
 /// Until when the login at hand has to be done, and what is said when it is not. `running` is since when the runner runs.
 /// While a login waits for its turn no deadline runs.
 #[must_use]
-pub fn deadline(seen: &Seen<'_>, running: Timestamp) -> Option<(Timestamp, Blocked)> {
-    let late = |said: &str| Blocked {
+pub fn deadline(seen: &BatchFacts<'_>, running: Timestamp) -> Option<(Timestamp, Why)> {
+    let late = |said: &str| Why {
         reason: Reason::LoginFailed,
         message: format!(
             "{said} within {}",

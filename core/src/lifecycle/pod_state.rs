@@ -4,7 +4,7 @@ use fno_crds::{Reason, names::CONTAINER_RUNNER};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
-use crate::plan::Blocked;
+use crate::why::Why;
 
 /// How far a runner Pod is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum PodState {
     /// There is none of that name.
     Missing,
     /// Its main container has not run yet; what is in the way, if that is known.
-    Starting(Option<Blocked>),
+    Starting(Option<Why>),
     /// Its main container runs.
     Running {
         /// Since when.
@@ -81,7 +81,7 @@ impl PodState {
 }
 
 /// What keeps the Pod from running, as far as it has been said.
-fn problem(status: &PodStatus) -> Option<Blocked> {
+fn problem(status: &PodStatus) -> Option<Why> {
     let unscheduled = status
         .conditions
         .iter()
@@ -90,11 +90,11 @@ fn problem(status: &PodStatus) -> Option<Blocked> {
     if let Some(condition) = unscheduled {
         let message = condition.message.clone().unwrap_or_default();
         return Some(match condition.reason.as_deref() {
-            Some("SchedulingGated") => Blocked {
+            Some("SchedulingGated") => Why {
                 reason: Reason::PodUnschedulable,
                 message: format!("The Pod is gated by its scheduler: {message}"),
             },
-            _ => Blocked {
+            _ => Why {
                 reason: Reason::PodUnschedulable,
                 message: format!("No node can take the Pod: {message}"),
             },
@@ -108,7 +108,7 @@ fn problem(status: &PodStatus) -> Option<Blocked> {
     containers.filter_map(held_up).next()
 }
 
-fn held_up(container: &ContainerStatus) -> Option<Blocked> {
+fn held_up(container: &ContainerStatus) -> Option<Why> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let (name, said) = (&container.name, waiting.message.as_deref().unwrap_or("no message"));
     match waiting.reason.as_deref()? {
@@ -118,23 +118,21 @@ fn held_up(container: &ContainerStatus) -> Option<Blocked> {
         | "ErrImageNeverPull"
         | "RegistryUnavailable"
         | "ImageInspectError"
-        | "SignatureValidationFailed" => Some(Blocked {
+        | "SignatureValidationFailed" => Some(Why {
             reason: Reason::ImageUnavailable,
             message: format!(
                 "The image {} of the container {name} cannot be had: {said}",
                 container.image
             ),
         }),
-        "CreateContainerConfigError" => Some(Blocked {
+        "CreateContainerConfigError" => Some(Why {
             reason: Reason::SecretNotFound,
             message: format!("The container {name} cannot be made: {said}"),
         }),
-        reason @ ("CrashLoopBackOff" | "CreateContainerError" | "RunContainerError") => {
-            Some(Blocked {
-                reason: Reason::RunnerLost,
-                message: format!("The container {name} does not start ({reason}): {said}"),
-            })
-        }
+        reason @ ("CrashLoopBackOff" | "CreateContainerError" | "RunContainerError") => Some(Why {
+            reason: Reason::RunnerLost,
+            message: format!("The container {name} does not start ({reason}): {said}"),
+        }),
         _ => None,
     }
 }

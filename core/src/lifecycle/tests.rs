@@ -18,8 +18,8 @@ struct Case {
     images_replaced: bool,
     switches: Switches,
     silent: i64,
-    jobs: Vec<JobSeen>,
-    held: Option<Held>,
+    jobs: Vec<JobState>,
+    held: Option<Hold>,
     now: Timestamp,
 }
 
@@ -38,7 +38,7 @@ fn case(status: Value) -> Case {
         images_replaced: false,
         switches: Switches::default(),
         silent: 0,
-        jobs: vec![JobSeen { uid: "u".to_owned(), at_work: true, withdrawn: false }],
+        jobs: vec![JobState { uid: "u".to_owned(), at_work: true, withdrawn: false }],
         held: None,
         now: time(NOW),
     }
@@ -58,19 +58,16 @@ impl Case {
         self
     }
     fn held(self, reason: Reason, until: &str, in_turn: bool) -> Self {
-        let held = Held {
-            why: Blocked { reason, message: "held".to_owned() },
-            until: time(until),
-            in_turn,
-        };
+        let held =
+            Hold { why: Why { reason, message: "held".to_owned() }, until: time(until), in_turn };
         self.with(|case| case.held = Some(held))
     }
     fn at(self, now: &str) -> Self {
         let now = time(now);
         self.with(|case| case.now = now)
     }
-    fn next(&self) -> Step {
-        next(&Seen {
+    fn next(&self) -> NextAction {
+        next(&BatchFacts {
             now: self.now,
             batch: &self.batch,
             pod: &self.pod,
@@ -85,13 +82,13 @@ impl Case {
     }
     fn ends(&self) -> (BatchPhase, Reason, bool) {
         match self.next() {
-            Step::End(end) => (end.phase, end.why.reason, end.fence),
+            NextAction::End(end) => (end.phase, end.why.reason, end.fence),
             other => panic!("{other:?}"),
         }
     }
     fn waits(&self) -> (Option<Timestamp>, Option<Reason>) {
         match self.next() {
-            Step::Wait { until, shown } => (until, shown.map(|b| b.reason)),
+            NextAction::Wait { until, shown } => (until, shown.map(|b| b.reason)),
             other => panic!("{other:?}"),
         }
     }
@@ -123,8 +120,8 @@ fn end(reason: &str, logged_out: bool) -> Value {
 
 #[test]
 fn a_new_batch_claims_and_then_launches() {
-    assert_eq!(case(Value::Null).next(), Step::Claim);
-    assert_eq!(case(json!({"claimed": ["u"]})).next(), Step::Launch { attempt: 1 });
+    assert_eq!(case(Value::Null).next(), NextAction::Claim);
+    assert_eq!(case(json!({"claimed": ["u"]})).next(), NextAction::Launch { attempt: 1 });
 }
 
 #[test]
@@ -132,7 +129,7 @@ fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its
     let refused =
         || case(json!({"claimed": ["u"]})).held(Reason::PodRejected, "2030-01-01T00:01:05Z", false);
     assert_eq!(refused().waits(), (Some(time("2030-01-01T00:01:05Z")), Some(Reason::PodRejected)));
-    assert_eq!(refused().at("2030-01-01T00:01:05Z").next(), Step::Launch { attempt: 1 });
+    assert_eq!(refused().at("2030-01-01T00:01:05Z").next(), NextAction::Launch { attempt: 1 });
     assert_eq!(
         refused().at("2030-01-01T00:05:00Z").ends(),
         (BatchPhase::Failed, Reason::PodRejected, true)
@@ -143,7 +140,7 @@ fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its
 fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
     let stuck = || {
         case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(
-            Some(Blocked { reason: Reason::ImageUnavailable, message: String::new() }),
+            Some(Why { reason: Reason::ImageUnavailable, message: String::new() }),
         ))
     };
     assert_eq!(
@@ -181,24 +178,24 @@ fn only_a_pod_that_never_ran_gets_a_successor() {
     let over = |ran: bool| PodState::Ended { ran, how: "Evicted".to_owned() };
     let with = |status: Value, pod| case(status).pod(pod).next();
     let fresh = || json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]});
-    assert_eq!(with(fresh(), over(false)), Step::Launch { attempt: 2 });
-    assert_eq!(with(fresh(), PodState::Missing), Step::Launch { attempt: 2 });
-    assert!(matches!(with(fresh(), over(true)), Step::End(_)));
+    assert_eq!(with(fresh(), over(false)), NextAction::Launch { attempt: 2 });
+    assert_eq!(with(fresh(), PodState::Missing), NextAction::Launch { attempt: 2 });
+    assert!(matches!(with(fresh(), over(true)), NextAction::End(_)));
     // It is gone, but it has reported: it may have been on the portal.
     assert!(matches!(
         with(
             json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}),
             PodState::Missing
         ),
-        Step::End(_)
+        NextAction::End(_)
     ));
     assert!(matches!(
         with(json!({"phase": "Assigned", "attempt": 3, "claimed": ["u"]}), over(false)),
-        Step::End(_)
+        NextAction::End(_)
     ));
     assert!(matches!(
         case(fresh()).pod(over(false)).at("2030-01-01T00:05:00Z").next(),
-        Step::End(_)
+        NextAction::End(_)
     ));
 }
 
@@ -206,35 +203,35 @@ fn only_a_pod_that_never_ran_gets_a_successor() {
 fn a_login_goes_from_leave_over_the_code_to_its_closing() {
     assert_eq!(
         assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(),
-        Step::Grant { login: 1 }
+        NextAction::Grant { login: 1 }
     );
     assert!(matches!(
         assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(),
-        Step::Wait { .. }
+        NextAction::Wait { .. }
     ));
     assert_eq!(
         assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(),
-        Step::Mint { login: 1 }
+        NextAction::Mint { login: 1 }
     );
     assert!(matches!(
         assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(),
-        Step::Wait { .. }
+        NextAction::Wait { .. }
     ));
     let closing = assigned(
         json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
         &["CodeReady"],
     )
     .next();
-    assert_eq!(closing, Step::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
+    assert_eq!(closing, NextAction::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
     assert!(matches!(
         assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"])
             .next(),
-        Step::Wait { .. }
+        NextAction::Wait { .. }
     ));
     assert_eq!(
         assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"])
             .next(),
-        Step::Grant { login: 2 }
+        NextAction::Grant { login: 2 }
     );
 }
 
@@ -242,7 +239,7 @@ fn a_login_goes_from_leave_over_the_code_to_its_closing() {
 fn leave_is_given_to_the_current_pod_only() {
     assert!(matches!(
         assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(),
-        Step::Wait { .. }
+        NextAction::Wait { .. }
     ));
 }
 
@@ -260,7 +257,7 @@ fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
 #[test]
 fn every_way_a_login_can_end_is_counted_as_what_it_was_and_the_worst_is_assumed_if_unseen() {
     let ended = |run: Value, given: &str| match assigned(run, &[given]).next() {
-        Step::CloseLogin { login: 1, ended } => ended,
+        NextAction::CloseLogin { login: 1, ended } => ended,
         other => panic!("{other:?}"),
     };
     assert!(
@@ -334,12 +331,12 @@ fn a_silent_runner_is_given_up() {
 #[test]
 fn results_are_mirrored_before_anything_else_happens_with_the_batch() {
     let run = |end: Value| json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "results": [result("Succeeded", "Answered")], "end": end});
-    assert_eq!(assigned(run(end("Completed", true)), &["Done"]).next(), Step::Mirror);
+    assert_eq!(assigned(run(end("Completed", true)), &["Done"]).next(), NextAction::Mirror);
     let mirrored = assigned(run(end("Completed", true)), &["Done"])
         .at("2030-01-01T00:00:55Z")
         .with(|case| case.jobs[0].at_work = false);
     assert!(
-        matches!(mirrored.next(), Step::Wait { .. }),
+        matches!(mirrored.next(), NextAction::Wait { .. }),
         "the container has 10 s to exit, so that its log is whole"
     );
     assert_eq!(
@@ -381,7 +378,7 @@ fn the_log_is_not_waited_for_forever() {
     let run = json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn"), "end": end("Drained", true)});
     let waiting = assigned(run, &["Done"]).at("2030-01-01T00:00:59Z");
     assert_eq!(waiting.waits().0, Some(time("2030-01-01T00:01:00Z")));
-    assert!(matches!(waiting.at("2030-01-01T00:01:00Z").next(), Step::End(_)));
+    assert!(matches!(waiting.at("2030-01-01T00:01:00Z").next(), NextAction::End(_)));
 }
 
 #[test]
@@ -399,12 +396,12 @@ fn stopping_drains_or_aborts() {
     let at_work =
         || assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"]);
     let suspended = Switches { suspend: true, suspend_cancellations: false };
-    assert_eq!(at_work().with(|case| case.switches = suspended).next(), Step::Drain);
+    assert_eq!(at_work().with(|case| case.switches = suspended).next(), NextAction::Drain);
     assert!(matches!(
         at_work()
             .with(|case| (case.switches, case.batch.spec.stop) = (suspended, Stop::Drain))
             .next(),
-        Step::Wait { .. }
+        NextAction::Wait { .. }
     ));
     assert_eq!(
         at_work().with(|case| case.batch.spec.stop = Stop::Abort).ends(),
@@ -427,9 +424,9 @@ fn stopping_drains_or_aborts() {
 #[test]
 fn after_the_fence_everything_is_settled_then_cleaned_then_forgotten() {
     let fenced = case(json!({"phase": "Failed", "claimed": ["u"]}));
-    assert_eq!(fenced.next(), Step::Settle);
+    assert_eq!(fenced.next(), NextAction::Settle);
     let half = case(json!({"phase": "Failed", "claimed": ["u"], "finishedAt": NOW}));
-    assert_eq!(half.next(), Step::Settle, "a job is still at work for it");
+    assert_eq!(half.next(), NextAction::Settle, "a job is still at work for it");
     let settled = |finalizers: &[&str]| {
         let finalizers = finalizers.iter().map(|f| (*f).to_owned()).collect();
         case(json!({"phase": "Completed", "claimed": ["u"], "finishedAt": NOW})).with(|case| {
@@ -437,7 +434,7 @@ fn after_the_fence_everything_is_settled_then_cleaned_then_forgotten() {
             case.batch.metadata.finalizers = Some(finalizers);
         })
     };
-    assert_eq!(settled(&[FINALIZER]).next(), Step::Clean);
+    assert_eq!(settled(&[FINALIZER]).next(), NextAction::Clean);
     assert_eq!(settled(&[]).waits().0, Some(time("2030-01-01T00:02:00Z")));
-    assert_eq!(settled(&[]).at("2030-01-01T00:02:00Z").next(), Step::Forget);
+    assert_eq!(settled(&[]).at("2030-01-01T00:02:00Z").next(), NextAction::Forget);
 }

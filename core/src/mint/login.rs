@@ -1,4 +1,4 @@
-//! Leave to log in: asked before every login, with one-time code or without.
+//! LoginPermission to log in: asked before every login, with one-time code or without.
 
 use fno_crds::{
     Reason,
@@ -7,7 +7,7 @@ use fno_crds::{
 use jiff::Timestamp;
 
 use super::{RECHECK, checks};
-use crate::plan::{Blocked, Gate};
+use crate::{gate::Gate, time::after, why::Why};
 
 /// What is known when a batch asks for leave to log in.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub struct LoginRequest<'a> {
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leave {
+pub enum LoginPermission {
     /// User name and password may be typed.
     Granted,
     /// Ask again at `until`, or when something changes.
@@ -54,23 +54,23 @@ pub enum Leave {
         /// When.
         until: Timestamp,
         /// What is waited for.
-        blocked: Blocked,
+        why: Why,
     },
     /// No login: the batch has to end.
     Refused {
         /// Why.
-        blocked: Blocked,
+        why: Why,
     },
 }
 
 /// Decides.
 #[must_use]
-pub fn may_login(request: &LoginRequest<'_>) -> Leave {
-    CHAIN.iter().find_map(|check| check(request)).unwrap_or(Leave::Granted)
+pub fn may_login(request: &LoginRequest<'_>) -> LoginPermission {
+    CHAIN.iter().find_map(|check| check(request)).unwrap_or(LoginPermission::Granted)
 }
 
 /// `None` = passed.
-type Check = fn(&LoginRequest<'_>) -> Option<Leave>;
+type Check = fn(&LoginRequest<'_>) -> Option<LoginPermission>;
 
 /// First what ends the batch, then what is waited for.
 const CHAIN: [Check; 7] = [
@@ -83,13 +83,13 @@ const CHAIN: [Check; 7] = [
     failures_can_be_afforded,
 ];
 
-fn batch_may_log_in(request: &LoginRequest<'_>) -> Option<Leave> {
+fn batch_may_log_in(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     checks::batch(request.phase, request.stop, request.provider_suspended).map(refused)
 }
 
-fn logins_are_left(request: &LoginRequest<'_>) -> Option<Leave> {
+fn logins_are_left(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     (request.login > request.max_logins).then(|| {
-        refused(Blocked {
+        refused(Why {
             reason: Reason::SessionLost,
             message: format!(
                 "The batch has used the {} logins that session.maxLogins allows.",
@@ -99,31 +99,31 @@ fn logins_are_left(request: &LoginRequest<'_>) -> Option<Leave> {
     })
 }
 
-fn breaker_allows(request: &LoginRequest<'_>) -> Option<Leave> {
+fn breaker_allows(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     checks::breaker(request.gate).map(refused)
 }
 
-fn clocks_agree(request: &LoginRequest<'_>) -> Option<Leave> {
-    checks::clocks(request.clock_offset, request.period?).map(|blocked| not_yet(request, blocked))
+fn clocks_agree(request: &LoginRequest<'_>) -> Option<LoginPermission> {
+    checks::clocks(request.clock_offset, request.period?).map(|why| not_yet(request, why))
 }
 
-fn valkey_answers(request: &LoginRequest<'_>) -> Option<Leave> {
+fn valkey_answers(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     checks::valkey(request.valkey_unreachable && request.period.is_some())
-        .map(|blocked| not_yet(request, blocked))
+        .map(|why| not_yet(request, why))
 }
 
 /// The portal may end the older session when one too many logs in. A login on its way is as good as a session.
-fn session_is_free(request: &LoginRequest<'_>) -> Option<Leave> {
+fn session_is_free(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     (request.sessions + request.undecided >= limit(request.max_sessions)).then(|| {
         let message =
             format!("session.maxSessionsPerAccount allows {} at once on the account, and as many are, or may still be, logged in.", request.max_sessions);
-        not_yet(request, Blocked { reason: Reason::WaitingForSession, message })
+        not_yet(request, Why { reason: Reason::WaitingForSession, message })
     })
 }
 
 /// Sessions that log in at the same moment with the same wrong password would fail together, past the breaker and up to the portal's
 /// own lockout. So never more logins are on their way than may fail; and a trial is alone.
-fn failures_can_be_afforded(request: &LoginRequest<'_>) -> Option<Leave> {
+fn failures_can_be_afforded(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     let affordable = match request.gate {
         Gate::Open => limit(request.failures_to_open.saturating_sub(request.failures.max(0))),
         Gate::Trial | Gate::Shut(_) => 1,
@@ -133,7 +133,7 @@ fn failures_can_be_afforded(request: &LoginRequest<'_>) -> Option<Leave> {
             "{} other login(s) of the account are on their way; limits.loginFailuresToOpen ({}) allows no more until one of them is decided.",
             request.undecided, request.failures_to_open
         );
-        not_yet(request, Blocked { reason: Reason::WaitingForSession, message })
+        not_yet(request, Why { reason: Reason::WaitingForSession, message })
     })
 }
 
@@ -142,10 +142,10 @@ fn limit(value: i32) -> usize {
     usize::try_from(value).unwrap_or(0).max(1)
 }
 
-const fn refused(blocked: Blocked) -> Leave {
-    Leave::Refused { blocked }
+const fn refused(why: Why) -> LoginPermission {
+    LoginPermission::Refused { why }
 }
 
-fn not_yet(request: &LoginRequest<'_>, blocked: Blocked) -> Leave {
-    Leave::NotYet { until: checks::later(request.now, RECHECK), blocked }
+fn not_yet(request: &LoginRequest<'_>, why: Why) -> LoginPermission {
+    LoginPermission::NotYet { until: after(request.now, RECHECK), why }
 }

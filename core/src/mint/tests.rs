@@ -4,8 +4,10 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
-use super::{Leave, LoginRequest, Request, Valkey, Verdict, may_login, mint, step};
-use crate::plan::{Blocked, Gate};
+use super::{
+    LoginPermission, LoginRequest, MintDecision, MintRequest, StepRecord, may_login, mint, step,
+};
+use crate::{gate::Gate, why::Why};
 
 /// The first instant of step 100 with a period of 30 s.
 const STEP_100: i64 = 3000;
@@ -16,12 +18,12 @@ fn at(millis_into_step_100: i64) -> Timestamp {
 }
 
 fn shut() -> Gate {
-    Gate::Shut(Blocked { reason: Reason::BreakerOpen, message: "two logins failed".to_owned() })
+    Gate::Shut(Why { reason: Reason::BreakerOpen, message: "two logins failed".to_owned() })
 }
 
 /// Everything allows a code, five seconds into step 100.
-fn request() -> Request<'static> {
-    Request {
+fn request() -> MintRequest<'static> {
+    MintRequest {
         now: at(5000),
         phase: BatchPhase::Assigned,
         stop: Stop::None,
@@ -33,7 +35,7 @@ fn request() -> Request<'static> {
         doubtful: None,
         reserved: None,
         clock_offset: Some(0.5),
-        valkey: Valkey::Unknown,
+        valkey: StepRecord::Unknown,
     }
 }
 
@@ -58,34 +60,42 @@ fn login() -> LoginRequest<'static> {
     }
 }
 
-fn never(verdict: &Verdict) -> Option<Reason> {
+fn never(verdict: &MintDecision) -> Option<Reason> {
     match verdict {
-        Verdict::Never { blocked } => Some(blocked.reason),
-        Verdict::Mint { .. } | Verdict::Deliver { .. } | Verdict::NotYet { .. } => None,
+        MintDecision::Never { why } => Some(why.reason),
+        MintDecision::Mint { .. } | MintDecision::Deliver { .. } | MintDecision::NotYet { .. } => {
+            None
+        }
     }
 }
 
-fn not_yet(verdict: &Verdict) -> Option<(Reason, Timestamp)> {
+fn not_yet(verdict: &MintDecision) -> Option<(Reason, Timestamp)> {
     match verdict {
-        Verdict::NotYet { until, blocked } => Some((blocked.reason, *until)),
-        Verdict::Mint { .. } | Verdict::Deliver { .. } | Verdict::Never { .. } => None,
+        MintDecision::NotYet { until, why } => Some((why.reason, *until)),
+        MintDecision::Mint { .. } | MintDecision::Deliver { .. } | MintDecision::Never { .. } => {
+            None
+        }
     }
 }
 
 #[test]
 fn the_current_step_is_minted_when_nothing_speaks_against_it() {
-    assert_eq!(mint(&request()), Verdict::Mint { step: 100 });
+    assert_eq!(mint(&request()), MintDecision::Mint { step: 100 });
     for phase in [BatchPhase::Created, BatchPhase::Assigned, BatchPhase::InProgress] {
-        assert_eq!(mint(&Request { phase, ..request() }), Verdict::Mint { step: 100 }, "{phase}");
+        assert_eq!(
+            mint(&MintRequest { phase, ..request() }),
+            MintDecision::Mint { step: 100 },
+            "{phase}"
+        );
     }
     assert_eq!(
-        mint(&Request { last_step: None, ..request() }),
-        Verdict::Mint { step: 100 },
+        mint(&MintRequest { last_step: None, ..request() }),
+        MintDecision::Mint { step: 100 },
         "the account's first code"
     );
     assert_eq!(
-        mint(&Request { gate: &Gate::Trial, ..request() }),
-        Verdict::Mint { step: 100 },
+        mint(&MintRequest { gate: &Gate::Trial, ..request() }),
+        MintDecision::Mint { step: 100 },
         "the trial's own login"
     );
 }
@@ -94,17 +104,17 @@ fn the_current_step_is_minted_when_nothing_speaks_against_it() {
 fn a_login_that_must_not_happen_gets_no_code_ever() {
     let open = shut();
     let cases = [
-        (Request { phase: BatchPhase::Completed, ..request() }, Reason::Aborted),
-        (Request { phase: BatchPhase::Failed, ..request() }, Reason::Aborted),
-        (Request { stop: Stop::Abort, ..request() }, Reason::Aborted),
-        (Request { stop: Stop::Drain, ..request() }, Reason::Drained),
-        (Request { provider_suspended: true, ..request() }, Reason::Suspended),
-        (Request { gate: &open, ..request() }, Reason::BreakerOpen),
+        (MintRequest { phase: BatchPhase::Completed, ..request() }, Reason::Aborted),
+        (MintRequest { phase: BatchPhase::Failed, ..request() }, Reason::Aborted),
+        (MintRequest { stop: Stop::Abort, ..request() }, Reason::Aborted),
+        (MintRequest { stop: Stop::Drain, ..request() }, Reason::Drained),
+        (MintRequest { provider_suspended: true, ..request() }, Reason::Suspended),
+        (MintRequest { gate: &open, ..request() }, Reason::BreakerOpen),
     ];
     for (request, reason) in cases {
         assert_eq!(never(&mint(&request)), Some(reason));
         assert_eq!(
-            never(&mint(&Request { reserved: Some(100), last_step: Some(100), ..request })),
+            never(&mint(&MintRequest { reserved: Some(100), last_step: Some(100), ..request })),
             Some(reason),
             "not even the code that is burnt for it"
         );
@@ -115,30 +125,30 @@ fn a_login_that_must_not_happen_gets_no_code_ever() {
 fn a_step_is_not_minted_twice_whoever_may_have_used_it() {
     let next = Some((Reason::WaitingForCode, at(30_000)));
     for used in [
-        Request { last_step: Some(100), ..request() },
-        Request { doubtful: Some(100), ..request() },
-        Request { valkey: Valkey::Taken { step: 100 }, ..request() },
-        Request { reserved: Some(100), last_step: Some(98), ..request() },
+        MintRequest { last_step: Some(100), ..request() },
+        MintRequest { doubtful: Some(100), ..request() },
+        MintRequest { valkey: StepRecord::Taken { step: 100 }, ..request() },
+        MintRequest { reserved: Some(100), last_step: Some(98), ..request() },
     ] {
         assert_eq!(not_yet(&mint(&used)), next, "{used:?}");
         assert_eq!(
-            mint(&Request { now: at(30_000), ..used }),
-            Verdict::Mint { step: 101 },
+            mint(&MintRequest { now: at(30_000), ..used }),
+            MintDecision::Mint { step: 101 },
             "at the next step's first instant"
         );
     }
     // Something burnt a step ahead: a portal that was given the next step's code by hand.
     assert_eq!(
-        not_yet(&mint(&Request { valkey: Valkey::Taken { step: 101 }, ..request() })),
+        not_yet(&mint(&MintRequest { valkey: StepRecord::Taken { step: 101 }, ..request() })),
         Some((Reason::WaitingForCode, at(60_000)))
     );
     assert_eq!(
-        mint(&Request { valkey: Valkey::Free { step: 100 }, ..request() }),
-        Verdict::Mint { step: 100 }
+        mint(&MintRequest { valkey: StepRecord::Free { step: 100 }, ..request() }),
+        MintDecision::Mint { step: 100 }
     );
     assert_eq!(
-        mint(&Request { valkey: Valkey::Taken { step: 99 }, ..request() }),
-        Verdict::Mint { step: 100 }
+        mint(&MintRequest { valkey: StepRecord::Taken { step: 99 }, ..request() }),
+        MintDecision::Mint { step: 100 }
     );
 }
 
@@ -156,8 +166,8 @@ fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
         (500, 300, true),
         (5000, -5, true),
     ] {
-        let verdict = mint(&Request { now: at(millis), min_remaining, ..request() });
-        let expected = if minted { Verdict::Mint { step: 100 } } else { verdict.clone() };
+        let verdict = mint(&MintRequest { now: at(millis), min_remaining, ..request() });
+        let expected = if minted { MintDecision::Mint { step: 100 } } else { verdict.clone() };
         assert_eq!(verdict, expected, "{millis} ms into the step, {min_remaining} s wanted");
         assert_eq!(
             not_yet(&verdict),
@@ -177,7 +187,7 @@ fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
         (Some(-15.1), true),
         (Some(f64::NAN), true),
     ] {
-        let verdict = mint(&Request { clock_offset: offset, ..request() });
+        let verdict = mint(&MintRequest { clock_offset: offset, ..request() });
         assert_eq!(
             not_yet(&verdict).map(|(reason, _)| reason),
             skewed.then_some(Reason::ClockSkew),
@@ -185,7 +195,7 @@ fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
         );
     }
     assert_eq!(
-        not_yet(&mint(&Request {
+        not_yet(&mint(&MintRequest {
             clock_offset: Some(3.0),
             period: 5,
             min_remaining: 0,
@@ -199,22 +209,22 @@ fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
 #[test]
 fn a_last_step_in_the_future_means_a_wrong_clock_not_a_long_silence() {
     assert_eq!(
-        not_yet(&mint(&Request { last_step: Some(101), ..request() })),
+        not_yet(&mint(&MintRequest { last_step: Some(101), ..request() })),
         Some((Reason::WaitingForCode, at(60_000))),
         "a clock may be a little behind"
     );
     let (reason, until) =
-        not_yet(&mint(&Request { last_step: Some(102), ..request() })).expect("no code");
+        not_yet(&mint(&MintRequest { last_step: Some(102), ..request() })).expect("no code");
     assert_eq!((reason, until), (Reason::ClockSkew, at(10_000)));
     assert!(
-        not_yet(&mint(&Request { last_step: Some(i64::MAX), ..request() })).is_some(),
+        not_yet(&mint(&MintRequest { last_step: Some(i64::MAX), ..request() })).is_some(),
         "no overflow"
     );
 }
 
 #[test]
 fn without_valkey_no_code_is_minted() {
-    let verdict = mint(&Request { valkey: Valkey::Unreachable, ..request() });
+    let verdict = mint(&MintRequest { valkey: StepRecord::Unreachable, ..request() });
     assert_eq!(
         not_yet(&verdict),
         Some((Reason::ValkeyUnavailable, at(10_000))),
@@ -224,26 +234,29 @@ fn without_valkey_no_code_is_minted() {
 
 #[test]
 fn a_step_burnt_for_this_login_is_delivered_while_it_is_good() {
-    let burnt = Request { reserved: Some(100), last_step: Some(100), ..request() };
-    assert_eq!(mint(&burnt), Verdict::Deliver { step: 100 });
+    let burnt = MintRequest { reserved: Some(100), last_step: Some(100), ..request() };
+    assert_eq!(mint(&burnt), MintDecision::Deliver { step: 100 });
     assert_eq!(
-        mint(&Request { valkey: Valkey::Unreachable, ..burnt.clone() }),
-        Verdict::Deliver { step: 100 },
+        mint(&MintRequest { valkey: StepRecord::Unreachable, ..burnt.clone() }),
+        MintDecision::Deliver { step: 100 },
         "it has passed that guard already"
     );
     assert_eq!(
-        not_yet(&mint(&Request { now: at(21_000), ..burnt.clone() })),
+        not_yet(&mint(&MintRequest { now: at(21_000), ..burnt.clone() })),
         Some((Reason::WaitingForCode, at(30_000))),
         "too little time left: a new one"
     );
-    assert_eq!(mint(&Request { now: at(31_000), ..burnt.clone() }), Verdict::Mint { step: 101 });
     assert_eq!(
-        not_yet(&mint(&Request { clock_offset: Some(60.0), ..burnt.clone() }))
+        mint(&MintRequest { now: at(31_000), ..burnt.clone() }),
+        MintDecision::Mint { step: 101 }
+    );
+    assert_eq!(
+        not_yet(&mint(&MintRequest { clock_offset: Some(60.0), ..burnt.clone() }))
             .map(|(reason, _)| reason),
         Some(Reason::ClockSkew)
     );
     for last_step in [None, Some(99)] {
-        let uncovered = Request { last_step, ..burnt.clone() };
+        let uncovered = MintRequest { last_step, ..burnt.clone() };
         assert_eq!(
             not_yet(&mint(&uncovered)),
             Some((Reason::WaitingForCode, at(30_000))),
@@ -285,10 +298,10 @@ fn a_used_step_is_remembered_longer_than_any_portal_takes_its_code() {
 
 #[test]
 fn leave_to_log_in_is_given_when_nothing_speaks_against_it() {
-    assert_eq!(may_login(&login()), Leave::Granted);
+    assert_eq!(may_login(&login()), LoginPermission::Granted);
     assert_eq!(
         may_login(&LoginRequest { login: 3, phase: BatchPhase::InProgress, ..login() }),
-        Leave::Granted
+        LoginPermission::Granted
     );
     let password_only = LoginRequest {
         period: None,
@@ -296,7 +309,11 @@ fn leave_to_log_in_is_given_when_nothing_speaks_against_it() {
         clock_offset: Some(999.0),
         ..login()
     };
-    assert_eq!(may_login(&password_only), Leave::Granted, "what only codes need does not matter");
+    assert_eq!(
+        may_login(&password_only),
+        LoginPermission::Granted,
+        "what only codes need does not matter"
+    );
 }
 
 #[test]
@@ -312,7 +329,7 @@ fn each_thing_that_forbids_a_login_ends_the_batch_with_its_reason() {
     ];
     for (request, expected) in cases {
         match may_login(&request) {
-            Leave::Refused { blocked } => assert_eq!(blocked.reason, expected),
+            LoginPermission::Refused { why } => assert_eq!(why.reason, expected),
             other => panic!("{expected}: {other:?}"),
         }
     }
@@ -347,8 +364,8 @@ fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
     ];
     for (request, expected) in cases {
         match may_login(&request) {
-            Leave::NotYet { until, blocked } => {
-                assert_eq!((blocked.reason, until), (expected, at(10_000)))
+            LoginPermission::NotYet { until, why } => {
+                assert_eq!((why.reason, until), (expected, at(10_000)))
             }
             other => panic!("{expected}: {other:?}"),
         }
@@ -360,7 +377,7 @@ fn never_more_logins_are_on_their_way_than_may_fail() {
     // Three sessions start together with a wrong password; the portal locks at three refusals, the breaker opens at two.
     let granted = |failures, undecided| {
         may_login(&LoginRequest { failures, undecided, max_sessions: 3, sessions: 0, ..login() })
-            == Leave::Granted
+            == LoginPermission::Granted
     };
     assert!(granted(0, 0) && granted(0, 1) && !granted(0, 2));
     assert!(granted(1, 0) && !granted(1, 1));

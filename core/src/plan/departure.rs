@@ -16,7 +16,7 @@ use super::{
     runners, sentences,
     slots::{self, Limit, Sessions, Slot},
 };
-use crate::sessions;
+use crate::session_count;
 
 /// `spec.ttlSecondsAfterFinished` of a batch: the schema's default.
 const BATCH_TTL_SECONDS: i32 = 86_400;
@@ -35,7 +35,7 @@ impl<'a> Departure<'a> {
         let taken = live.of_provider(&provider.key).unwrap_or(&nothing);
         let possible = slots::sessions(provider, taken, now);
         let starts: Vec<f64> = possible.slots.iter().map(|slot| slot.start).collect();
-        let wanted = sessions::choose(&sessions::Work {
+        let wanted = session_count::choose(&session_count::Work {
             jobs: queue.jobs.len(),
             job_seconds: queue.mean_job_seconds(),
             login_seconds: provider.login_seconds(),

@@ -3,21 +3,21 @@
 use fno_crds::{job::Action, provider::Approval};
 use jiff::Timestamp;
 
-use super::{BatchView, Blocked, Gate, JobView, ProviderView, sentences};
+use super::{BatchView, Gate, JobView, ProviderView, Why, sentences};
 
 /// Where a job stands.
 pub(super) enum Stand {
     Ready,
-    Waits(Blocked),
-    Fails(Blocked),
+    Waits(Why),
+    Fails(Why),
     Withdrawn,
 }
 
 /// What holds back jobs of a provider: worked out once, asked for every job.
 pub(super) struct Rules<'a> {
     pub provider: &'a ProviderView,
-    cancellations: Option<Blocked>,
-    shut: Option<Blocked>,
+    cancellations: Option<Why>,
+    shut: Option<Why>,
 }
 
 impl<'a> Rules<'a> {
@@ -35,7 +35,7 @@ impl<'a> Rules<'a> {
 }
 
 /// The flow breaker, or every account.
-fn shut(provider: &ProviderView) -> Option<Blocked> {
+fn shut(provider: &ProviderView) -> Option<Why> {
     if let Gate::Shut(blocked) = &provider.flow_gate {
         return Some(blocked.clone());
     }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{JobView, ProviderView};
+use crate::time::after;
 
 /// Jobs a batch has at most, whatever `batching.maxJobs` says (maxItems of `FnoBatch.spec.jobs`).
 const MOST_JOBS: usize = 200;
@@ -60,7 +61,7 @@ impl<'a> Queue<'a> {
             .iter()
             .map(|job| eligible_since(job))
             .min()
-            .map_or(now, |oldest| later(oldest, linger));
+            .map_or(now, |oldest| after(oldest, linger));
         let presses = self
             .jobs
             .iter()
@@ -123,10 +124,6 @@ pub(super) fn running_order(job: &JobView) -> impl Ord + '_ {
 /// Linger counts from when the job could first have gone.
 pub(super) fn eligible_since(job: &JobView) -> Timestamp {
     [job.not_before, job.retry_at].into_iter().flatten().fold(job.eligible_since, Timestamp::max)
-}
-
-fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{Blocked, JobView, Key, NewBatch, Plan};
+use super::{JobView, Key, NewBatch, Plan, Why};
 
 /// Collects the answers. The maps are built at the end in one go: thousands of single insertions would cost more than everything else.
 pub(super) struct Report {
     now: Timestamp,
     create: Vec<NewBatch>,
-    waits: Vec<(Key, Blocked)>,
-    fail: Vec<(Key, Blocked)>,
+    waits: Vec<(Key, Why)>,
+    fail: Vec<(Key, Why)>,
     withdraw: Vec<Key>,
     wake_at: Option<Timestamp>,
 }
@@ -31,7 +31,7 @@ impl Report {
     }
 
     /// A job that waits changes by itself when it becomes due, and when its deadline passes.
-    pub fn wait(&mut self, job: &JobView, blocked: Blocked) {
+    pub fn wait(&mut self, job: &JobView, blocked: Why) {
         [job.not_before, job.retry_at, job.deadline]
             .into_iter()
             .flatten()
@@ -39,11 +39,11 @@ impl Report {
         self.waits.push((job.key.clone(), blocked));
     }
 
-    pub fn wait_all(&mut self, jobs: &[&JobView], blocked: &Blocked) {
+    pub fn wait_all(&mut self, jobs: &[&JobView], blocked: &Why) {
         jobs.iter().for_each(|job| self.wait(job, blocked.clone()));
     }
 
-    pub fn fail(&mut self, job: &JobView, blocked: Blocked) {
+    pub fn fail(&mut self, job: &JobView, blocked: Why) {
         self.fail.push((job.key.clone(), blocked));
     }
 

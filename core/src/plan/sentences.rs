@@ -7,10 +7,10 @@ use fno_crds::{
 };
 use jiff::{Timestamp, Unit};
 
-use super::{Blocked, ProviderView, slots::Limit};
+use super::{ProviderView, Why, slots::Limit};
 
-const fn blocked(reason: Reason, message: String) -> Blocked {
-    Blocked { reason, message }
+const fn blocked(reason: Reason, message: String) -> Why {
+    Why { reason, message }
 }
 
 /// To the second: more is noise.
@@ -18,36 +18,36 @@ fn at(time: Timestamp) -> Timestamp {
     time.round(Unit::Second).unwrap_or(time)
 }
 
-pub(super) fn deadline_exceeded(deadline: Timestamp) -> Blocked {
+pub(super) fn deadline_exceeded(deadline: Timestamp) -> Why {
     blocked(
         Reason::DeadlineExceeded,
         format!("spec.deadline ({}) passed before the job was started.", at(deadline)),
     )
 }
 
-pub(super) fn invited(batch: &str) -> Blocked {
+pub(super) fn invited(batch: &str) -> Why {
     blocked(Reason::Batched, format!("Invited by batch {batch}, which is about to claim it."))
 }
 
-pub(super) fn job_suspended() -> Blocked {
+pub(super) fn job_suspended() -> Why {
     blocked(Reason::Suspended, "The job is suspended (spec.suspend).".to_owned())
 }
 
-pub(crate) fn provider_suspended(provider: &ProviderView) -> Blocked {
+pub(crate) fn provider_suspended(provider: &ProviderView) -> Why {
     blocked(
         Reason::Suspended,
         format!("Provider {} is suspended (spec.suspend).", provider.key.name),
     )
 }
 
-pub(super) fn provider_not_found(namespace: &str, provider: &str) -> Blocked {
+pub(super) fn provider_not_found(namespace: &str, provider: &str) -> Why {
     blocked(
         Reason::ProviderNotFound,
         format!("There is no FnoProvider {provider:?} in namespace {namespace:?}."),
     )
 }
 
-pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Blocked {
+pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Why {
     blocked(
         Reason::NoFlow,
         format!(
@@ -58,36 +58,36 @@ pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Blocked {
     )
 }
 
-pub(super) fn not_before(time: Timestamp) -> Blocked {
+pub(super) fn not_before(time: Timestamp) -> Why {
     blocked(Reason::NotBefore, format!("Due at {} (spec.notBefore).", at(time)))
 }
 
-pub(super) fn retry_backoff(time: Timestamp) -> Blocked {
+pub(super) fn retry_backoff(time: Timestamp) -> Why {
     blocked(
         Reason::RetryBackoff,
         format!("The last try failed; the next one is due at {} (status.retryAt).", at(time)),
     )
 }
 
-pub(super) fn awaiting_approval() -> Blocked {
+pub(super) fn awaiting_approval() -> Why {
     blocked(Reason::AwaitingApproval, "The provider asks for approval of cancellations (spec.approval): a person must approve the job.".to_owned())
 }
 
-pub(super) fn cancellations_suspended(provider: &ProviderView) -> Blocked {
+pub(super) fn cancellations_suspended(provider: &ProviderView) -> Why {
     blocked(
         Reason::CancellationsHeld,
         format!("Provider {} holds cancellations (spec.suspendCancellations).", provider.key.name),
     )
 }
 
-pub(super) fn no_account(provider: &ProviderView) -> Blocked {
+pub(super) fn no_account(provider: &ProviderView) -> Why {
     blocked(
         Reason::ProviderNotReady,
         format!("Provider {} has no account (spec.accounts).", provider.key.name),
     )
 }
 
-pub(super) fn accounts_shut(first: &Blocked, accounts: usize) -> Blocked {
+pub(super) fn accounts_shut(first: &Why, accounts: usize) -> Why {
     let also = if accounts > 1 {
         format!(" None of the other {} accounts can be used either.", accounts - 1)
     } else {
@@ -96,7 +96,7 @@ pub(super) fn accounts_shut(first: &Blocked, accounts: usize) -> Blocked {
     blocked(first.reason, format!("{}{also}", first.message))
 }
 
-pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Blocked {
+pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Why {
     blocked(
         Reason::WaitingForLinger,
         format!(
@@ -108,7 +108,7 @@ pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Blocked {
     )
 }
 
-pub(super) fn runners(max_runners: usize) -> Blocked {
+pub(super) fn runners(max_runners: usize) -> Why {
     blocked(
         Reason::WaitingForRunner,
         format!(
@@ -118,7 +118,7 @@ pub(super) fn runners(max_runners: usize) -> Blocked {
 }
 
 /// Why no further session of the provider may be opened.
-pub(super) fn limit(limit: Limit, provider: &ProviderView) -> Blocked {
+pub(super) fn limit(limit: Limit, provider: &ProviderView) -> Why {
     let spec = &provider.spec;
     let message = match limit {
         Limit::Batches => format!(

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{AccountView, Key};
+use crate::{key::Key, plan::AccountView};
 
 fn now() -> Timestamp {
     "2030-01-01T00:10:00Z".parse().expect("a time")
@@ -32,7 +32,7 @@ fn result(phase: &str, reason: &str, seconds: f64) -> Value {
     json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:00.000000Z", "seconds": seconds, "step": "search"})
 }
 
-fn view(blocked: Option<Blocked>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
+fn view(blocked: Option<Why>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
     ProviderView {
         key: Key { namespace: "n".to_owned(), name: "p".to_owned() },
         generation: 1,
@@ -57,8 +57,8 @@ fn view(blocked: Option<Blocked>, gates: &[Gate], flow_gate: Gate) -> ProviderVi
     }
 }
 
-fn because(reason: Reason) -> Blocked {
-    Blocked { reason, message: format!("{reason}.") }
+fn because(reason: Reason) -> Why {
+    Why { reason, message: format!("{reason}.") }
 }
 
 #[test]

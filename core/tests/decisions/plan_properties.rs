@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fno_core::plan::{AccountView, BatchView, Gate, JobView, Key, NewBatch, Plan, ProviderView};
+use fno_core::{
+    gate::Gate,
+    key::Key,
+    plan::{AccountView, BatchView, JobView, NewBatch, Plan, ProviderView},
+};
 use fno_crds::{
     Action, Duration, Reason,
     provider::{Approval, Objective},

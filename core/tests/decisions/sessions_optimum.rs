@@ -2,7 +2,7 @@
 
 use fno_core::{
     plan::{AccountView, Plan},
-    sessions::{Work, choose, makespan},
+    session_count::{Work, choose, makespan},
 };
 use fno_crds::{Action, provider::Objective};
 use proptest::{collection::vec, prelude::*};

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fno_core::plan::{
-    AccountView, BatchView, Blocked, Gate, JobView, Key, Plan, ProviderView, World,
+use fno_core::{
+    gate::Gate,
+    key::Key,
+    plan::{AccountView, BatchView, JobView, Plan, ProviderView, World},
+    why::Why,
 };
 use fno_crds::{Action, FnoProviderSpec, Reason};
 use jiff::Timestamp;
@@ -20,8 +23,8 @@ pub fn key(name: &str) -> Key {
     Key { namespace: "fibre".to_owned(), name: name.to_owned() }
 }
 
-pub fn blocked(reason: Reason) -> Blocked {
-    Blocked { reason, message: format!("{reason} in a test.") }
+pub fn blocked(reason: Reason) -> Why {
+    Why { reason, message: format!("{reason} in a test.") }
 }
 
 /// A provider with one account without one-time codes, both flows and the schema's defaults (50 jobs, linger 5 s, 3 batches, 1 session).

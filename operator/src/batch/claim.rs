@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fno_core::{
-    claim::{Claim, Lost, Seen, claim},
-    plan::Key,
+    claim::{Claim, JobFacts, Lost, claim},
+    key::Key,
 };
 use fno_crds::{
     FnoBatch, FnoJob, JobPhase, Reason,
@@ -67,7 +67,7 @@ async fn claim_one(
                     Timestamp::now(),
                     &invited.uid,
                     &batch.name_any(),
-                    job.as_ref().map(Seen::from).as_ref(),
+                    job.as_ref().map(JobFacts::from).as_ref(),
                 );
                 let Some(job) = job else {
                     jobs::tell(context, context.jobs.delete(&of, &invited.uid));

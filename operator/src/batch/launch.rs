@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use fno_core::{
     objects::{self, PodInput, access, evidence_claim, is_owned, work_secret},
-    plan::Blocked,
+    why::Why,
     work::{JobWork, Work},
 };
 use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoProvider, Reason, batch::BatchPhase, names};
@@ -33,18 +33,18 @@ pub async fn launch(
     provider: &FnoProvider,
     attempt: i32,
     jobs: &[Arc<FnoJob>],
-) -> Result<std::result::Result<(), Blocked>> {
+) -> Result<std::result::Result<(), Why>> {
     match create_all(context, batch, provider, attempt, jobs).await {
         Ok(()) => Ok(Ok(())),
         Err(Error::Api(kube::Error::Api(status)))
             if status.code >= 400 && status.code < 500 && status.code != 429 =>
         {
-            Ok(Err(Blocked {
+            Ok(Err(Why {
                 reason: Reason::PodRejected,
                 message: format!("The API server refuses the runner: {}", status.message),
             }))
         }
-        Err(Error::Taken(message)) => Ok(Err(Blocked { reason: Reason::PodRejected, message })),
+        Err(Error::Taken(message)) => Ok(Err(Why { reason: Reason::PodRejected, message })),
         Err(error) => Err(error),
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use fno_core::{
     batch_status::derive,
     breaker,
-    lifecycle::{Held, LoginEnded, open_grant},
-    mint::{Leave, LoginRequest, may_login},
-    plan::Blocked,
+    lifecycle::{Hold, LoginEnded, open_grant},
+    mint::{LoginPermission, LoginRequest, may_login},
+    why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoBatchStatus, FnoProvider, Reason,
@@ -36,7 +36,7 @@ pub enum Answered {
     /// The batch with the answer.
     Batch(Arc<FnoBatch>),
     /// Not yet.
-    Held(Held),
+    Held(Hold),
 }
 
 /// Answers the question for leave.
@@ -55,17 +55,16 @@ pub async fn grant(
     let answer =
         match provider.as_ref().and_then(|provider| Some((provider, account(provider, batch)?))) {
             Some((provider, account)) => ask(context, batch, provider, account, login).await?,
-            None => Leave::Refused { blocked: gone(batch) },
+            None => LoginPermission::Refused { why: gone(batch) },
         };
     let now = Timestamp::now();
     let (state, shown) = match answer {
-        Leave::NotYet { until, blocked } => {
-            let in_turn =
-                matches!(blocked.reason, Reason::WaitingForSession | Reason::WaitingForCode);
-            return Ok(Answered::Held(Held { why: blocked, until, in_turn }));
+        LoginPermission::NotYet { until, why } => {
+            let in_turn = matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode);
+            return Ok(Answered::Held(Hold { why, until, in_turn }));
         }
-        Leave::Granted => (GrantState::Granted, None),
-        Leave::Refused { blocked } => (GrantState::Refused, Some(blocked)),
+        LoginPermission::Granted => (GrantState::Granted, None),
+        LoginPermission::Refused { why } => (GrantState::Refused, Some(why)),
     };
     info!(batch = batch.name_any(), provider = of.name, login, answer = %state, reason = shown.as_ref().map(|b| b.reason.as_str()), "leave to log in");
     let mut status = batch.status.clone().unwrap_or_default();
@@ -82,11 +81,11 @@ async fn ask(
     provider: &FnoProvider,
     account: &Account,
     login: i32,
-) -> Result<Leave> {
+) -> Result<LoginPermission> {
     let facts =
         secrets::look(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
-    if let Some(blocked) = facts.problem {
-        return Ok(Leave::Refused { blocked });
+    if let Some(why) = facts.problem {
+        return Ok(LoginPermission::Refused { why });
     }
     let now = Timestamp::now();
     let breaker = status::account(provider, &account.name).breaker.unwrap_or_default();
@@ -109,7 +108,7 @@ async fn ask(
         clock_offset: run(batch).and_then(|run| run.clock_offset),
         valkey_unreachable: unreachable,
     });
-    if leave == Leave::Granted {
+    if leave == LoginPermission::Granted {
         context.batches.with(&key(batch), |memory| memory.credentials = facts.version);
     }
     Ok(leave)
@@ -180,7 +179,7 @@ pub async fn count(
         let mut status = provider.status.clone().unwrap_or_default();
         let account = status::account_mut(&mut status, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
-        let failure = |why: &Blocked, refused| {
+        let failure = |why: &Why, refused| {
             let failure = breaker::account::Failure {
                 now: Timestamp::now(),
                 batch: &name,
@@ -228,10 +227,7 @@ pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
                 .normal(
                     batch,
                     "LogIn",
-                    &Blocked {
-                        reason: Reason::Running,
-                        message: format!("Login {login}: logged in."),
-                    },
+                    &Why { reason: Reason::Running, message: format!("Login {login}: logged in.") },
                 )
                 .await;
             context.valkey.count_login(&of.name, true).await;
@@ -239,10 +235,7 @@ pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
         Some(why) => {
             warn!(batch = batch.name_any(), provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
             let message = format!("Login {login} failed: {}", why.message);
-            context
-                .publisher
-                .warning(batch, "LogIn", &Blocked { reason: why.reason, message })
-                .await;
+            context.publisher.warning(batch, "LogIn", &Why { reason: why.reason, message }).await;
             if matches!(ended, LoginEnded::Rejected(_)) {
                 context.valkey.count_login(&of.name, false).await;
             }
@@ -279,9 +272,9 @@ fn account<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Accoun
     provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
 }
 
-fn gone(batch: &FnoBatch) -> Blocked {
+fn gone(batch: &FnoBatch) -> Why {
     let FnoBatch { spec, .. } = batch;
-    Blocked {
+    Why {
         reason: Reason::ProviderNotFound,
         message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account),
     }

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use fno_core::{lifecycle::Held, plan::Key};
+use fno_core::{key::Key, lifecycle::Hold};
 use fno_crds::{FnoBatch, Reason};
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct Memory {
     /// The last sign of life of the runner, and when we saw it.
     pub life: Option<(String, Instant)>,
     /// What holds the step at hand.
-    pub held: Option<Held>,
+    pub held: Option<Hold>,
     /// When the status was last written.
     pub written: Option<Timestamp>,
     /// Since when the runner waits for a code.

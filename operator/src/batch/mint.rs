@@ -6,11 +6,11 @@ use std::sync::Arc;
 use fno_core::{
     batch_status::derive,
     breaker,
-    lifecycle::Held,
-    mint::{Request, Valkey, Verdict, mint, step},
+    lifecycle::Hold,
+    mint::{MintDecision, MintRequest, StepRecord, mint, step},
     objects::{is_owned, totp_secret},
-    plan::Blocked,
     totp::Seed,
+    why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoProvider, Reason,
@@ -44,8 +44,8 @@ struct Delivered {
 
 enum Outcome {
     Delivered(Delivered),
-    Held(Blocked, Timestamp),
-    Refused(Blocked),
+    Held(Why, Timestamp),
+    Refused(Why),
 }
 
 /// Delivers the code of a login, or says what it waits for.
@@ -76,7 +76,7 @@ pub async fn mint_code(
         Outcome::Held(why, until) => {
             // A step that has to begin is a matter of turn; what is broken runs against the login's deadline.
             let in_turn = why.reason == Reason::WaitingForCode;
-            return Ok(Answered::Held(Held { why, until, in_turn }));
+            return Ok(Answered::Held(Hold { why, until, in_turn }));
         }
         Outcome::Delivered(Delivered { step }) => {
             grant(&mut status, GrantState::CodeReady, Some(step))
@@ -103,12 +103,14 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         return Ok(Outcome::Delivered(Delivered { step }));
     }
     let of = provider_key(batch);
-    let refused = |message: String| {
-        Ok(Outcome::Refused(Blocked { reason: Reason::ProviderNotFound, message }))
-    };
+    let refused =
+        |message: String| Ok(Outcome::Refused(Why { reason: Reason::ProviderNotFound, message }));
     let mut doubtful: Option<i64> = None;
-    let mut valkey =
-        if context.valkey.ping().await.is_ok() { Valkey::Unknown } else { Valkey::Unreachable };
+    let mut valkey = if context.valkey.ping().await.is_ok() {
+        StepRecord::Unknown
+    } else {
+        StepRecord::Unreachable
+    };
     for _ in 0..MOST_STEPS {
         let Some(provider) = status::read(&context.client, &of).await? else {
             return refused(format!("The provider {} is gone.", of.name));
@@ -124,13 +126,13 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         };
         let seed = match secrets::seed(&context.client, &of.namespace, &totp).await? {
             Ok(seed) => seed,
-            Err(blocked) => return Ok(Outcome::Refused(blocked)),
+            Err(why) => return Ok(Outcome::Refused(why)),
         };
         let account = status::account(&provider, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
         let now = Timestamp::now();
         let gate = breaker::account::gate(&account.name, &breaker, now);
-        let request = Request {
+        let request = MintRequest {
             now,
             phase: batch.phase(),
             stop: batch.spec.stop,
@@ -148,9 +150,9 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
             valkey,
         };
         let step = match mint(&request) {
-            Verdict::Mint { step } | Verdict::Deliver { step } => step,
-            Verdict::NotYet { until, blocked } => return Ok(Outcome::Held(blocked, until)),
-            Verdict::Never { blocked } => return Ok(Outcome::Refused(blocked)),
+            MintDecision::Mint { step } | MintDecision::Deliver { step } => step,
+            MintDecision::NotYet { until, why } => return Ok(Outcome::Held(why, until)),
+            MintDecision::Never { why } => return Ok(Outcome::Refused(why)),
         };
         // Guard 1, authoritative.
         match burn(context, &provider, &batch.spec.account, step).await {
@@ -174,28 +176,28 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
                     step,
                     "somebody else has used this step of the account; the next one is taken"
                 );
-                valkey = Valkey::Taken { step };
+                valkey = StepRecord::Taken { step };
                 continue;
             }
             Taken::Doubtful => {
                 doubtful = Some(step);
                 valkey = if context.valkey.ping().await.is_ok() {
-                    Valkey::Unknown
+                    StepRecord::Unknown
                 } else {
-                    Valkey::Unreachable
+                    StepRecord::Unreachable
                 };
                 continue;
             }
         }
         // The guards took time: is what is left of the step still enough?
-        let passed = Request {
+        let passed = MintRequest {
             now: Timestamp::now(),
             last_step: Some(step),
             reserved: Some(step),
-            valkey: Valkey::Free { step },
+            valkey: StepRecord::Free { step },
             ..request
         };
-        if mint(&passed) != (Verdict::Deliver { step }) {
+        if mint(&passed) != (MintDecision::Deliver { step }) {
             continue;
         }
         if let Some(delivered) = create(&api, batch, login, &seed, &totp, step).await? {
@@ -222,14 +224,11 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         }
     }
     let now = Timestamp::now();
-    let blocked = Blocked {
+    let why = Why {
         reason: Reason::WaitingForCode,
         message: "Several steps of the account were taken by others in a row.".to_owned(),
     };
-    Ok(Outcome::Held(
-        blocked,
-        now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now),
-    ))
+    Ok(Outcome::Held(why, now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)))
 }
 
 enum Guard {

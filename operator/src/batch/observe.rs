@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use fno_core::{
-    lifecycle::{Held, JobSeen, PodState, Seen, Switches},
+    key::Key,
+    lifecycle::{BatchFacts, Hold, JobState, PodState, Switches},
     objects::{self, is_owned},
-    plan::Key,
 };
 use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase, names};
 use jiff::{SignedDuration, Timestamp};
@@ -24,14 +24,14 @@ pub struct Observed {
     images_replaced: bool,
     switches: Switches,
     silent_for: SignedDuration,
-    jobs: Vec<JobSeen>,
-    held: Option<Held>,
+    jobs: Vec<JobState>,
+    held: Option<Hold>,
 }
 
 impl Observed {
     /// As decisions take it.
-    pub fn seen<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> Seen<'a> {
-        Seen {
+    pub fn seen<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> BatchFacts<'a> {
+        BatchFacts {
             now: self.now,
             batch,
             pod: &self.pod,
@@ -120,15 +120,15 @@ fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> 
     SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
 }
 
-fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobSeen> {
+fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobState> {
     let claimed = batch.status.as_ref().map(|status| status.claimed.as_slice()).unwrap_or_default();
     let look = |name: &String, uid: &String| {
         let of = Key { namespace: batch.namespace().unwrap_or_default(), name: name.clone() };
         if let Some(job) = at_work(context, batch, &of, uid) {
             let withdrawn = job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some();
-            return Some(JobSeen { uid: uid.clone(), at_work: true, withdrawn });
+            return Some(JobState { uid: uid.clone(), at_work: true, withdrawn });
         }
-        claimed.contains(uid).then(|| JobSeen {
+        claimed.contains(uid).then(|| JobState {
             uid: uid.clone(),
             at_work: false,
             withdrawn: !context.jobs.knows(&of, uid),

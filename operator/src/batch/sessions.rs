@@ -3,8 +3,10 @@
 use std::{collections::HashMap, ops::Deref, sync::Arc};
 
 use fno_core::{
-    lifecycle::{PodState, after, open_grant},
-    plan::{BatchView, Key},
+    key::Key,
+    lifecycle::{PodState, open_grant},
+    plan::BatchView,
+    time::after,
 };
 use fno_crds::FnoBatch;
 use jiff::Timestamp;

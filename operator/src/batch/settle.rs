@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fno_core::{job_status, plan::Blocked};
+use fno_core::{job_status, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase, Reason,
     batch::{BatchPhase, JobResult, Run},
@@ -55,13 +55,13 @@ pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
 ///
 /// # Errors
 /// When the API server does not answer; what is left is settled by the next pass.
-pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Blocked) -> Result<()> {
+pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     mirror(context, batch).await?;
     let no_run = Run::default();
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref()).unwrap_or(&no_run);
     // A good end is no reason to go back with.
     let why = match why.reason.class() {
-        ReasonClass::Normal | ReasonClass::Final => Blocked {
+        ReasonClass::Normal | ReasonClass::Final => Why {
             reason: Reason::Drained,
             message: "The batch ended before the job was begun.".to_owned(),
         },
@@ -82,7 +82,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Blocked) -> R
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn show(context: &Context, batch: &FnoBatch, why: &Blocked) -> Result<()> {
+pub async fn show(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     let status = |job: &FnoJob| job_status::waiting(job, why, Timestamp::now());
     all(jobs_at_work(context, batch)
         .into_iter()
@@ -99,7 +99,7 @@ async fn all(writes: Vec<impl Future<Output = Result<()>>>) -> Result<()> {
 fn jobs_at_work(context: &Context, batch: &FnoBatch) -> Vec<Arc<FnoJob>> {
     let namespace = batch.namespace().unwrap_or_default();
     let of =
-        |name: &String| fno_core::plan::Key { namespace: namespace.clone(), name: name.clone() };
+        |name: &String| fno_core::key::Key { namespace: namespace.clone(), name: name.clone() };
     batch
         .spec
         .jobs
@@ -190,11 +190,7 @@ pub async fn ended(context: &Context, job: &FnoJob, phase: JobPhase) {
     if let (JobPhase::Failed | JobPhase::OutcomeUnknown, Some(reason)) = (phase, status.reason) {
         context
             .publisher
-            .warning(
-                job,
-                "Settle",
-                &Blocked { reason, message: status.message.unwrap_or_default() },
-            )
+            .warning(job, "Settle", &Why { reason, message: status.message.unwrap_or_default() })
             .await;
     }
 }
@@ -209,7 +205,7 @@ fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
         };
         context.metrics.flow_drift.get_or_create(&labels).inc();
     }
-    let action = context.jobs.action_of(&fno_core::plan::Key {
+    let action = context.jobs.action_of(&fno_core::key::Key {
         namespace: of.namespace.clone(),
         name: result.job.clone(),
     });

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use fno_core::plan::{JobView, Key};
+use fno_core::{key::Key, plan::JobView};
 use fno_crds::{
     FnoJob, JobPhase, Reason,
     condition::{self, types},

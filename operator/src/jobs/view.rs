@@ -1,9 +1,6 @@
 //! What planning and claiming need of a job.
 
-use fno_core::{
-    claim::Seen,
-    plan::{JobView, Key},
-};
+use fno_core::{claim::JobFacts, key::Key, plan::JobView};
 use fno_crds::{FnoJob, JobPhase, job::Action};
 use jiff::Timestamp;
 
@@ -83,8 +80,8 @@ impl Waiting {
     }
 
     /// As the decision takes it.
-    pub fn seen(&self) -> Seen<'_> {
-        Seen {
+    pub fn seen(&self) -> JobFacts<'_> {
+        JobFacts {
             uid: &self.uid,
             resource_version: &self.resource_version,
             phase: JobPhase::Pending,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fno_core::plan::{Blocked, Key};
+use fno_core::{key::Key, why::Why};
 use fno_crds::{FnoJob, JobPhase, Reason};
 use futures::{StreamExt as _, pin_mut};
 use jiff::Timestamp;
@@ -108,7 +108,7 @@ async fn write_invalid(context: &Context, key: &Key, why: &str) -> kube::Result<
     if phase != JobPhase::Pending.to_string() {
         return Ok(());
     }
-    let blocked = Blocked {
+    let blocked = Why {
         reason: Reason::InvalidJob,
         message: fno_core::text::at_most(&format!("The job cannot be read: {why}"), 2000),
     };

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use fno_core::{
-    job_status,
-    plan::{Blocked, Key, NewBatch},
-};
+use fno_core::{job_status, key::Key, plan::NewBatch, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase,
     names::{FINALIZER, LABEL_ACCOUNT, LABEL_MANAGED_BY, LABEL_PROVIDER, MANAGER},
@@ -36,7 +33,7 @@ pub struct Parts<'a> {
     /// Batches to create.
     pub create: &'a [NewBatch],
     /// Jobs that end without a try.
-    pub fail: &'a BTreeMap<Key, Blocked>,
+    pub fail: &'a BTreeMap<Key, Why>,
     /// Jobs to withdraw.
     pub withdraw: &'a [Key],
 }
@@ -119,7 +116,7 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
 }
 
 /// Fails the job for that reason, or withdraws it. False: it is to be planned again.
-async fn end_one(context: &Context, of: &Key, why: Option<&Blocked>) -> bool {
+async fn end_one(context: &Context, of: &Key, why: Option<&Why>) -> bool {
     let now = Timestamp::now();
     let status = |job: &FnoJob| {
         why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now))

@@ -6,8 +6,10 @@ use std::sync::{
 };
 
 use fno_core::{
-    plan::{Blocked, JobView, Key, Plan},
+    key::Key,
+    plan::{JobView, Plan},
     text::at_most,
+    why::Why,
 };
 use fno_crds::{
     FnoJob, JobPhase, Reason,
@@ -71,7 +73,7 @@ pub fn due(views: &[JobView], beside: &mut [Pending], plan: &Plan, now: Timestam
 }
 
 /// Whether the job says so already. That a try failed says more than that its pause is not over.
-fn is_told(beside: &Pending, why: &Blocked) -> bool {
+fn is_told(beside: &Pending, why: &Why) -> bool {
     let tried = beside.reason.is_some_and(|reason| {
         matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree)
     });
@@ -82,7 +84,7 @@ fn is_told(beside: &Pending, why: &Blocked) -> bool {
         && beside.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
 }
 
-fn patch(view: &JobView, beside: &Pending, why: &Blocked, now: Timestamp) -> Value {
+fn patch(view: &JobView, beside: &Pending, why: &Why, now: Timestamp) -> Value {
     let message = at_most(&why.message, 2000);
     let mut conditions = Vec::new();
     let since = beside.unknown_since.unwrap_or(now);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     fn waits(reason: Reason, message: &str) -> Plan {
-        let why = Blocked { reason, message: message.to_owned() };
+        let why = Why { reason, message: message.to_owned() };
         Plan {
             waits: [(Key { namespace: "n".to_owned(), name: "j".to_owned() }, why)].into(),
             ..Plan::default()
@@ -212,7 +214,7 @@ mod tests {
         let patch = patch(
             &view(),
             &beside,
-            &Blocked { reason: Reason::BreakerOpen, message: "open".to_owned() },
+            &Why { reason: Reason::BreakerOpen, message: "open".to_owned() },
             now(60),
         );
         assert_eq!(patch["metadata"]["resourceVersion"], "4");

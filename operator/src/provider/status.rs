@@ -1,6 +1,6 @@
 //! Writes of a provider's status: read afresh, change, compare-and-set, again on a conflict. Several tasks write here, each its own fields.
 
-use fno_core::plan::{Blocked, Key};
+use fno_core::{key::Key, why::Why};
 use fno_crds::{
     FnoProvider, FnoProviderStatus,
     provider_status::{AccountStatus, BreakerState},
@@ -22,13 +22,13 @@ pub struct News {
     /// Worth a look, or good news.
     pub warning: bool,
     /// What.
-    pub what: Blocked,
+    pub what: Why,
 }
 
 impl News {
     /// News of a breaker: an opening is worth a look, the rest is good.
     #[must_use]
-    pub fn of_breaker(state: BreakerState, what: Option<Blocked>) -> Option<Self> {
+    pub fn of_breaker(state: BreakerState, what: Option<Why>) -> Option<Self> {
         what.map(|what| Self { warning: state == BreakerState::Open, what })
     }
 }

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fno_core::{
     breaker,
-    plan::{AccountView, Blocked, Gate, ProviderView},
+    gate::Gate,
+    plan::{AccountView, ProviderView},
+    why::Why,
 };
 use fno_crds::{FnoProvider, Reason, names::ANNOTATION_FLUSH, provider::Account};
 use jiff::Timestamp;
@@ -21,7 +23,7 @@ pub struct Known<'a> {
     /// Valkey answers.
     pub valkey: bool,
     /// A pause after batches that never got to work.
-    pub pause: Option<&'a Blocked>,
+    pub pause: Option<&'a Why>,
     /// The flush value that was planned with already.
     pub flushed: Option<&'a str>,
 }
@@ -59,15 +61,14 @@ pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> Provide
     }
 }
 
-fn blocked(facts: Option<&ProviderFacts>, pause: Option<&Blocked>) -> Option<Blocked> {
+fn blocked(facts: Option<&ProviderFacts>, pause: Option<&Why>) -> Option<Why> {
     let Some(facts) = facts else {
-        return Some(Blocked {
+        return Some(Why {
             reason: Reason::ProviderNotReady,
             message: "The provider is being looked at.".to_owned(),
         });
     };
-    let flow =
-        facts.flow_error.clone().map(|message| Blocked { reason: Reason::FlowInvalid, message });
+    let flow = facts.flow_error.clone().map(|message| Why { reason: Reason::FlowInvalid, message });
     flow.or_else(|| pause.cloned())
 }
 
@@ -80,7 +81,7 @@ fn account_view(
 ) -> AccountView {
     let stored = status::account(provider, &account.name);
     let problem = facts.and_then(|facts| facts.accounts.get(&account.name)?.problem.clone());
-    let lonely = (account.totp.is_some() && !valkey).then(|| Blocked {
+    let lonely = (account.totp.is_some() && !valkey).then(|| Why {
         reason: Reason::ValkeyUnavailable,
         message: "Valkey does not answer, so no one-time code may be minted. Sessions that are logged in go on.".to_owned(),
     });

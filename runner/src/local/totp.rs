@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use fno_core::{
-    mint::{Request, Valkey, Verdict, mint},
-    plan::Gate,
+    gate::Gate,
+    mint::{MintDecision, MintRequest, StepRecord, mint},
     totp::{Seed, SeedError},
 };
 use fno_crds::{
@@ -33,8 +33,8 @@ impl Steps {
         })
     }
 
-    fn ask(&self, now: Timestamp, last_step: Option<i64>) -> Verdict {
-        mint(&Request {
+    fn ask(&self, now: Timestamp, last_step: Option<i64>) -> MintDecision {
+        mint(&MintRequest {
             now,
             phase: BatchPhase::InProgress,
             stop: Stop::None,
@@ -47,7 +47,7 @@ impl Steps {
             doubtful: None,
             reserved: None,
             clock_offset: None,
-            valkey: Valkey::Unknown,
+            valkey: StepRecord::Unknown,
         })
     }
 }
@@ -59,17 +59,17 @@ impl Codes for Steps {
         loop {
             let now = Timestamp::now();
             match self.ask(now, *last) {
-                Verdict::Mint { step } | Verdict::Deliver { step } => {
+                MintDecision::Mint { step } | MintDecision::Deliver { step } => {
                     *last = Some(step);
                     return Ok(SecretString::from(self.seed.code(&self.settings, step).reveal()));
                 }
-                Verdict::NotYet { until, blocked } => {
-                    tracing::info!("{}", blocked.message);
+                MintDecision::NotYet { until, why } => {
+                    tracing::info!("{}", why.message);
                     let wait = until.duration_since(now).try_into().unwrap_or_default();
                     tokio::time::sleep(wait).await;
                 }
-                Verdict::Never { blocked } => {
-                    return Err(NoCode { reason: Reason::LoginFailed, message: blocked.message });
+                MintDecision::Never { why } => {
+                    return Err(NoCode { reason: Reason::LoginFailed, message: why.message });
                 }
             }
         }
@@ -91,10 +91,10 @@ mod tests {
         )
         .expect("a seed");
         let at = |second, last| codes.ask(Timestamp::from_second(second).expect("a time"), last);
-        assert_eq!(at(300, None), Verdict::Mint { step: 10 });
-        assert_eq!(at(300, Some(9)), Verdict::Mint { step: 10 });
+        assert_eq!(at(300, None), MintDecision::Mint { step: 10 });
+        assert_eq!(at(300, Some(9)), MintDecision::Mint { step: 10 });
         for (second, last) in [(305, Some(10)), (325, Some(9))] {
-            let Verdict::NotYet { until, .. } = at(second, last) else {
+            let MintDecision::NotYet { until, .. } = at(second, last) else {
                 panic!("{second} {last:?}")
             };
             assert_eq!(until.as_second(), 330, "{second} {last:?}");

@@ -1,6 +1,6 @@
 //! Which account, and what one on trial may do.
 
-use fno_core::plan::Gate;
+use fno_core::gate::Gate;
 use fno_crds::{Action, Reason};
 
 use crate::world::{Scene, account, batch, job, jobs, names, sizes};

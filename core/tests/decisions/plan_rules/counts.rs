@@ -1,6 +1,6 @@
 //! What waits, counted.
 
-use fno_core::plan::{Key, pending};
+use fno_core::{key::Key, plan::pending};
 
 use crate::world::{Scene, at, jobs, key, provider};
 

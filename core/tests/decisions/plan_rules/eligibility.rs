@@ -1,6 +1,6 @@
 //! Which jobs may leave.
 
-use fno_core::plan::Gate;
+use fno_core::gate::Gate;
 use fno_crds::{Action, Reason, provider::Approval};
 
 use crate::world::{

@@ -1,6 +1,6 @@
 //! What is at work already, and what it leaves room for.
 
-use fno_core::plan::Blocked;
+use fno_core::why::Why;
 use fno_crds::{Reason, provider::Objective};
 
 use crate::world::{Scene, account, batch, jobs, reasons};
@@ -9,8 +9,7 @@ use crate::world::{Scene, account, batch, jobs, reasons};
 fn each_limit_is_named_in_what_the_waiting_jobs_say() {
     let message = |scene: &Scene, reason| {
         let plan = scene.plan();
-        let Some(Blocked { reason: seen, message }) = plan.waits.values().next_back().cloned()
-        else {
+        let Some(Why { reason: seen, message }) = plan.waits.values().next_back().cloned() else {
             panic!("somebody waits: {plan:?}")
         };
         assert_eq!(seen, reason);

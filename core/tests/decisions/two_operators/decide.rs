@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fno_core::{
-    claim::{Claim, Seen, claim},
-    mint::{Request, Valkey, Verdict, mint},
-    plan::{AccountView, BatchView, Gate, NewBatch, Plan, ProviderView},
+    claim::{Claim, JobFacts, claim},
+    gate::Gate,
+    mint::{MintDecision, MintRequest, StepRecord, mint},
+    plan::{AccountView, BatchView, NewBatch, Plan, ProviderView},
 };
 use fno_crds::{
     Duration, JobPhase,
@@ -56,7 +57,7 @@ impl World {
             BatchPhase::Assigned
                 if !cache.secrets.contains_key(&(name.to_owned(), batch.login)) =>
             {
-                let verdict = mint(&Request {
+                let verdict = mint(&MintRequest {
                     now: self.now,
                     phase: batch.phase,
                     stop: Stop::None,
@@ -71,15 +72,15 @@ impl World {
                         .filter(|(login, _)| *login == batch.login)
                         .map(|(_, step)| step),
                     clock_offset: None,
-                    valkey: Valkey::Unknown,
+                    valkey: StepRecord::Unknown,
                 });
                 let (batch, login, version) = (name.to_owned(), batch.login, cache.last_step.0);
                 match verdict {
-                    Verdict::Mint { step } => {
+                    MintDecision::Mint { step } => {
                         Some(Intent::BurnStep { batch, login, step, version })
                     }
-                    Verdict::Deliver { step } => Some(Intent::Deliver { batch, login, step }),
-                    Verdict::NotYet { .. } | Verdict::Never { .. } => None,
+                    MintDecision::Deliver { step } => Some(Intent::Deliver { batch, login, step }),
+                    MintDecision::NotYet { .. } | MintDecision::Never { .. } => None,
                 }
             }
             BatchPhase::Assigned
@@ -96,7 +97,7 @@ impl World {
             let uid = format!("uid-{job}");
             let stored = &self.api.jobs[job];
             let version = stored.version.to_string();
-            let seen = Seen {
+            let seen = JobFacts {
                 uid: &uid,
                 resource_version: &version,
                 phase: stored.phase,

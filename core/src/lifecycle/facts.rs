@@ -7,7 +7,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::PodState;
-use crate::plan::Blocked;
+use crate::why::Why;
 
 /// How long a phase may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Switches {
 
 /// An invited job, as far as the batch's life depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobSeen {
+pub struct JobState {
     /// Its UID.
     pub uid: String,
     /// Still Batched in this batch: there is something to write about it yet.
@@ -42,9 +42,9 @@ pub struct JobSeen {
 
 /// What keeps the step at hand from being carried out, as the last try to carry it out found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct Hold {
     /// Why.
-    pub why: Blocked,
+    pub why: Why,
     /// When it is tried again.
     pub until: Timestamp,
     /// It is a matter of turn, not of something broken: no deadline runs meanwhile.
@@ -53,7 +53,7 @@ pub struct Held {
 
 /// Everything a decision about a batch rests on.
 #[derive(Clone, Debug)]
-pub struct Seen<'a> {
+pub struct BatchFacts<'a> {
     /// The time.
     pub now: Timestamp,
     /// The batch.
@@ -69,14 +69,14 @@ pub struct Seen<'a> {
     /// How long we have seen no sign of life of the runner, by our own clock: a node's clock may be wrong.
     pub silent_for: SignedDuration,
     /// The jobs the batch got.
-    pub jobs: &'a [JobSeen],
+    pub jobs: &'a [JobState],
     /// What holds the step at hand.
-    pub held: Option<&'a Held>,
+    pub held: Option<&'a Hold>,
     /// How long a phase may last.
     pub deadlines: &'a Deadlines,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> BatchFacts<'a> {
     /// What the current Pod's runner reports. A report of an earlier Pod is none; when the Pod is gone, the last report stands.
     #[must_use]
     pub fn run(&self) -> Option<&'a Run> {
@@ -98,10 +98,4 @@ impl<'a> Seen<'a> {
     pub fn created(&self) -> Timestamp {
         self.batch.metadata.creation_timestamp.as_ref().map_or(self.now, |t| t.0)
     }
-}
-
-/// `time` plus `duration`, at the end of time if that is beyond it.
-#[must_use]
-pub fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
