@@ -3,15 +3,14 @@
 mod claim;
 mod clean;
 mod launch;
-mod log;
 mod login;
-pub mod memory;
 mod mint;
 mod observe;
 mod report;
-pub mod sessions;
+mod runner_log;
 mod settle;
 
+pub use observe::pod_name;
 pub use settle::ended;
 
 use std::{
@@ -37,10 +36,10 @@ use tracing::{debug, info, warn};
 use crate::{
     context::{Context, key, provider_key},
     error::{Error, Result},
+    known::{caches::Guarded, sessions},
     metrics::{Task, Word},
     patch,
     provider::{self, status::News},
-    scope::Guarded,
 };
 use login::Answered;
 use observe::Observed;
@@ -360,7 +359,7 @@ async fn conclude(
         status = login::closed(status, login);
     }
     tell_provider(context, batch).await?;
-    status.evidence = log::keep(context, batch).await.or(status.evidence);
+    status.evidence = runner_log::keep(context, batch).await.or(status.evidence);
     let written = report::write(
         context,
         batch,

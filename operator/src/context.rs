@@ -16,12 +16,10 @@ use kube::Client;
 use tokio::sync::Notify;
 
 use crate::{
-    batch::memory::Batches,
-    jobs::JobIndex,
+    known::{batches::Batches, caches::Scopes, jobs::JobIndex},
     metrics::Metrics,
     provider::{Looked, facts::ProviderFacts},
     publish::Publisher,
-    scope::Scopes,
     settings::Settings,
     valkey::Valkey,
 };

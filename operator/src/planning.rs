@@ -1,7 +1,7 @@
 //! The planning task: one for the whole operator, woken by changes. It asks `fno_core::plan`, carries the plan out, and tells what waits for what.
 
-mod carry_out;
-mod tell;
+mod execute;
+mod wait_reasons;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,8 +21,12 @@ use tokio::{select, time::sleep};
 use tracing::{debug, warn};
 
 use crate::{
-    batch::sessions::{self, Newest},
     context::{Context, key},
+    known::{
+        batches::{self, Newest},
+        caches::Guarded,
+        sessions,
+    },
     metrics::{self, Task, Waiting, Word},
     provider::{self, view::Known},
 };
@@ -34,7 +38,7 @@ const AT_LEAST_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Plans for ever.
 pub async fn run(context: Arc<Context>) {
-    let teller = tell::Teller::default();
+    let teller = wait_reasons::Teller::default();
     let mut wake_at = Timestamp::now();
     loop {
         let pause =
@@ -54,9 +58,9 @@ pub async fn run(context: Arc<Context>) {
 }
 
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
-async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
+async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller) -> Timestamp {
     let now = Timestamp::now();
-    let batches = sessions::all(context);
+    let batches = batches::all(context);
     let watched: BTreeSet<Key> =
         context.scopes.batches().iter().map(|batch| key(&**batch)).collect();
     context.batches.retain(|of| watched.contains(of));
@@ -92,7 +96,7 @@ async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
         for job in jobs.iter_mut().filter(|job| !plan.is_ready(&job.key)) {
             job.eligible_since = now;
         }
-        let due = tell::due(jobs, beside, &plan, now);
+        let due = wait_reasons::due(jobs, beside, &plan, now);
         queue_ages(context, &providers, jobs, now);
         (plan, pending, due)
     });
@@ -100,12 +104,12 @@ async fn once(context: &Arc<Context>, teller: &tell::Teller) -> Timestamp {
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     teller.tell(context, due.now);
-    carry_out::all(context, plan_parts(&plan)).await;
+    execute::all(context, plan_parts(&plan)).await;
     let latest = now.saturating_add(AT_LEAST_EVERY).unwrap_or(Timestamp::MAX);
     wake_at.map_or(latest, |at| at.min(latest))
 }
 
-fn plan_parts(plan: &Plan) -> carry_out::Parts<'_> {
+fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
     if !plan.create.is_empty() || !plan.fail.is_empty() || !plan.withdraw.is_empty() {
         debug!(
             batches = plan.create.len(),
@@ -115,7 +119,7 @@ fn plan_parts(plan: &Plan) -> carry_out::Parts<'_> {
             "planned"
         );
     }
-    carry_out::Parts { create: &plan.create, fail: &plan.fail, withdraw: &plan.withdraw }
+    execute::Parts { create: &plan.create, fail: &plan.fail, withdraw: &plan.withdraw }
 }
 
 /// Every provider as planning sees it, and when the first of their breakers or pauses ends.
@@ -161,7 +165,7 @@ fn providers(
 }
 
 fn unreadable(context: &Context) -> BTreeMap<Key, Why> {
-    let error = |guarded: &crate::scope::Guarded<_>| {
+    let error = |guarded: &Guarded<_>| {
         guarded
             .0
             .as_ref()

@@ -30,12 +30,14 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::{
-    batch::sessions,
     context::{Context, key},
     error::{Error, Result},
+    known::{
+        batches::{self, Newest},
+        caches::Guarded,
+    },
     metrics::{Task, Word},
     patch::{status_patch, write_status},
-    scope::Guarded,
 };
 use facts::ProviderFacts;
 use status::News;
@@ -220,7 +222,7 @@ fn resumed_at(provider: &FnoProvider) -> Option<Timestamp> {
 }
 
 fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut FnoProviderStatus) {
-    let at_work: Vec<String> = sessions::all(context)
+    let at_work: Vec<String> = batches::all(context)
         .iter()
         .filter(|batch| {
             batch.namespace().as_deref() == Some(&of.namespace)
@@ -325,7 +327,7 @@ pub fn unreadable(error: &str) -> Why {
 
 /// The pause of a provider after batches that never got to work, and its end.
 #[must_use]
-pub fn pause(of: &Key, batches: &[sessions::Newest], now: Timestamp) -> Option<(Timestamp, Why)> {
+pub fn pause(of: &Key, batches: &[Newest], now: Timestamp) -> Option<(Timestamp, Why)> {
     let ours = |batch: &&FnoBatch| {
         batch.spec.provider == of.name && batch.metadata.namespace.as_deref() == Some(&of.namespace)
     };

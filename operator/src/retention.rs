@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use crate::{
     context::Context,
     error::{Error, Result},
-    jobs,
     patch::{is_conflict, is_not_found},
+    watches::jobs::wake_affected,
 };
 
 /// Looked at this often at least: the machine's clock may be set meanwhile.
@@ -83,7 +83,10 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
         Err(error) if is_conflict(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    jobs::tell(context, context.jobs.delete(of, job.metadata.uid.as_deref().unwrap_or_default()));
+    wake_affected(
+        context,
+        context.jobs.delete(of, job.metadata.uid.as_deref().unwrap_or_default()),
+    );
     Ok(true)
 }
 

@@ -46,15 +46,17 @@ use crate::{
     context::{Context, Locks, Shared, key},
     error::Error,
     http::{self, Readiness},
-    jobs::{self, JobIndex},
+    known::{
+        batches,
+        caches::{self, Guarded, ScopeInputs, Scopes},
+        jobs::JobIndex,
+    },
     leader::Candidate,
     metrics::Metrics,
-    planning, provider,
+    orphan_pods, planning, provider,
     publish::Publisher,
     retention,
-    scope::{self, Guarded, ScopeInputs, Scopes},
     settings::Settings,
-    sweep,
     valkey::Valkey,
     valkey_watch, watches,
 };
@@ -145,7 +147,7 @@ fn prepare(
         store,
         scopes,
         jobs: JobIndex::default(),
-        batches: batch::memory::Batches::default(),
+        batches: batches::Batches::default(),
         facts: Shared::default(),
         looked: Shared::default(),
         finished: Notify::default(),
@@ -202,30 +204,35 @@ async fn work(
             input;
         let (listed, in_step) = oneshot::channel();
         jobs_ready.push(in_step);
-        watching.spawn(jobs::watch(Arc::clone(&context), namespace.clone(), listed));
+        watching.spawn(watches::jobs::watch(Arc::clone(&context), namespace.clone(), listed));
 
         let (providers_now, batches_now) = (providers.as_reader(), batches.as_reader());
         let name = namespace.as_deref();
-        let provider_events =
-            watcher(scope::api::<Guarded<FnoProvider>>(&context.client, name), watches::config())
-                .default_backoff();
+        let provider_events = watcher(
+            caches::api::<Guarded<FnoProvider>>(&context.client, name),
+            caches::watch_config(),
+        )
+        .default_backoff();
         let for_plan = Arc::clone(&context);
         let provider_events = provider_events
             .reflect(providers)
             .touched_objects()
             .inspect(move |event| switched(&for_plan, event));
-        let batch_events =
-            watcher(scope::api::<Guarded<FnoBatch>>(&context.client, name), watches::config())
-                .default_backoff();
+        let batch_events = watcher(
+            caches::api::<Guarded<FnoBatch>>(&context.client, name),
+            caches::watch_config(),
+        )
+        .default_backoff();
         let for_plan = Arc::clone(&context);
         let batch_events = batch_events
             .reflect(batches)
             .touched_objects()
             .inspect(move |_| for_plan.scopes.plan.notify_one());
-        let ours = watches::config()
+        let ours = caches::watch_config()
             .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
-        let pod_events =
-            watcher(scope::api::<Pod>(&context.client, name), ours).default_backoff().modify(prune);
+        let pod_events = watcher(caches::api::<Pod>(&context.client, name), ours)
+            .default_backoff()
+            .modify(prune);
         let for_plan = Arc::clone(&context);
         let pod_events = pod_events
             .reflect(pods)
@@ -274,7 +281,7 @@ async fn work(
     };
     tasks.spawn(until_stop(planning::run(Arc::clone(&context)).boxed()));
     tasks.spawn(until_stop(retention::run(Arc::clone(&context)).boxed()));
-    tasks.spawn(until_stop(sweep::run(Arc::clone(&context)).boxed()));
+    tasks.spawn(until_stop(orphan_pods::run(Arc::clone(&context)).boxed()));
     tasks.spawn(until_stop(valkey_watch::run(Arc::clone(&context)).boxed()));
     // A task that ends while nobody has said so has failed: the program ends, and the next one begins afresh.
     select! {
@@ -317,7 +324,7 @@ fn switched(context: &Context, event: &Result<Guarded<FnoProvider>, watcher::Err
     context.scopes.plan.notify_one();
     let Ok(Guarded { 0: Ok(provider) }) = event else { return };
     let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
-    for batch in batch::sessions::all(context) {
+    for batch in batches::all(context) {
         let status = batch.status.clone().unwrap_or_default();
         let switched = provider.spec.suspend
             || provider.spec.suspend_cancellations != status.cancellations_held;

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::{
-    batch::sessions,
     context::{Context, key},
+    known::batches,
 };
 
 const EVERY: Duration = Duration::from_secs(3);
@@ -43,7 +43,7 @@ fn changed(context: &Context) {
     for provider in context.scopes.providers() {
         context.scopes.wake_provider(&key(&*provider));
     }
-    for batch in sessions::all(context).iter().filter(|batch| !batch.phase().is_finished()) {
+    for batch in batches::all(context).iter().filter(|batch| !batch.phase().is_finished()) {
         let of = key(&**batch);
         context.batches.with(&of, |memory| {
             if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable)

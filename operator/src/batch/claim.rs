@@ -24,8 +24,9 @@ use super::observe::at_work;
 use crate::{
     context::{Context, key},
     error::Result,
-    jobs::{self, Waiting},
+    known::jobs::Waiting,
     patch::{self, is_conflict, is_not_found, write_status},
+    watches::jobs::wake_affected,
 };
 
 /// Claims at once.
@@ -70,7 +71,7 @@ async fn claim_one(
                     job.as_ref().map(JobFacts::from).as_ref(),
                 );
                 let Some(job) = job else {
-                    jobs::tell(context, context.jobs.delete(&of, &invited.uid));
+                    wake_affected(context, context.jobs.delete(&of, &invited.uid));
                     return Ok(lost(batch, invited, &Lost::Gone));
                 };
                 let facts = Waiting::of(&job);
@@ -142,7 +143,7 @@ fn claim_patch(batch: &str, facts: &Waiting, now: Timestamp) -> Value {
 
 fn remember(context: &Context, mut job: FnoJob) -> Arc<FnoJob> {
     job.metadata.managed_fields = None;
-    jobs::tell(context, context.jobs.apply(job.clone(), Timestamp::now()));
+    wake_affected(context, context.jobs.apply(job.clone(), Timestamp::now()));
     // The index may know a newer one by now.
     context.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
 }

@@ -21,10 +21,11 @@ use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Micr
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 use tracing::{info, warn};
 
-use super::{memory::Memory, observe::Observed, report, sessions};
+use super::{observe::Observed, report};
 use crate::{
     context::{Context, key, provider_key},
     error::Result,
+    known::{batches::Memory, sessions},
     metrics::{LoginEnd, Word},
     patch::is_not_found,
     provider::status::{self, News},

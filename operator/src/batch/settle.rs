@@ -20,9 +20,9 @@ use super::observe::at_work;
 use crate::{
     context::{Context, key, provider_key},
     error::Result,
-    jobs,
     metrics::{Drift, JobEnd, JobKind, Word},
     patch::{self, is_conflict, is_not_found, status_patch, write_status},
+    watches::jobs::wake_affected,
 };
 
 /// Jobs written at once.
@@ -137,7 +137,7 @@ async fn write(
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => return stored(context, &api, written).await,
             Err(error) if is_not_found(&error) => {
-                jobs::tell(context, context.jobs.delete(&of, &uid));
+                wake_affected(context, context.jobs.delete(&of, &uid));
                 return Ok(());
             }
             Err(error) if is_conflict(&error) => {}
@@ -145,10 +145,10 @@ async fn write(
         }
         // Somebody changed it: read it, and leave it if it is not in this batch any more.
         let Some(fresh) = api.get_opt(&of.name).await? else {
-            jobs::tell(context, context.jobs.delete(&of, &uid));
+            wake_affected(context, context.jobs.delete(&of, &uid));
             return Ok(());
         };
-        jobs::tell(context, context.jobs.apply(fresh, Timestamp::now()));
+        wake_affected(context, context.jobs.apply(fresh, Timestamp::now()));
         let Some(still) = at_work(context, batch, &of, &uid) else { return Ok(()) };
         job = still;
     }
@@ -171,7 +171,7 @@ async fn stored(context: &Context, api: &Api<FnoJob>, mut job: FnoJob) -> Result
     if phase.is_finished() || phase == JobPhase::OutcomeUnknown {
         ended(context, &job, phase).await;
     }
-    jobs::tell(context, context.jobs.apply(job, Timestamp::now()));
+    wake_affected(context, context.jobs.apply(job, Timestamp::now()));
     Ok(())
 }
 

@@ -17,18 +17,19 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::index::Changed;
 use crate::{
     context::{Context, key},
-    patch, scope,
-    scope::Guarded,
-    watches,
+    known::{
+        caches::{self, Guarded},
+        jobs::Changed,
+    },
+    patch,
 };
 
 /// Watches the jobs of a scope for ever. `ready` is told when the first list is in.
 pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: oneshot::Sender<()>) {
-    let api: Api<Guarded<FnoJob>> = scope::api(&context.client, namespace.as_deref());
-    let events = watcher(api, watches::config()).default_backoff();
+    let api: Api<Guarded<FnoJob>> = caches::api(&context.client, namespace.as_deref());
+    let events = watcher(api, caches::watch_config()).default_backoff();
     pin_mut!(events);
     let mut ready = Some(ready);
     while let Some(event) = events.next().await {
@@ -40,7 +41,7 @@ pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: ones
                     .jobs
                     .relist_ends(&namespace)
                     .into_iter()
-                    .for_each(|changed| tell(&context, changed));
+                    .for_each(|changed| wake_affected(&context, changed));
                 context.scopes.plan.notify_one();
                 if let Some(ready) = ready.take() {
                     let _ended = ready.send(());
@@ -48,7 +49,7 @@ pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: ones
             }
             Ok(Event::Delete(job)) => {
                 let uid = job.uid().unwrap_or_default();
-                tell(&context, context.jobs.delete(&key(&job), &uid));
+                wake_affected(&context, context.jobs.delete(&key(&job), &uid));
             }
             Err(error) => warn!(%error, kind = "FnoJob", "a watch failed; it is begun again"),
         }
@@ -59,14 +60,14 @@ async fn seen(context: &Context, job: Guarded<FnoJob>) {
     match job.0 {
         Ok(mut job) => {
             job.metadata.managed_fields = None;
-            tell(context, context.jobs.apply(job, Timestamp::now()));
+            wake_affected(context, context.jobs.apply(job, Timestamp::now()));
         }
         Err(invalid) => refuse(context, invalid).await,
     }
 }
 
 /// Passes on what a change means.
-pub fn tell(context: &Context, changed: Changed) {
+pub fn wake_affected(context: &Context, changed: Changed) {
     if changed.queue {
         context.scopes.plan.notify_one();
     }

@@ -8,7 +8,10 @@ use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
     core::DeserializeGuard,
-    runtime::reflector::{ObjectRef, Store, store::Writer},
+    runtime::{
+        reflector::{ObjectRef, Store, store::Writer},
+        watcher::Config,
+    },
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -168,4 +171,10 @@ pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
         || Api::all(client.clone()),
         |namespace| Api::namespaced(client.clone(), namespace),
     )
+}
+
+/// First lists come as a stream, so a large namespace is never in memory twice; a connection that died without a word is noticed within a minute.
+#[must_use]
+pub fn watch_config() -> Config {
+    Config { timeout: Some(60), ..Config::default() }.streaming_lists()
 }

@@ -1,4 +1,9 @@
-//! The index itself. Every method is short and synchronous; nobody waits while holding it.
+//! The jobs: a compact index of those that wait, the whole objects of those at work, and when the finished ones are due for the archive.
+//!
+//! One entry per job, fed by the watch and by the answers to our own writes. No reflector of full objects: ten thousand waiting jobs are a few
+//! megabytes here. Every method is short and synchronous; nobody waits while holding it.
+
+mod view;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,7 +18,9 @@ use fno_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::view::{Waiting, view};
+pub use view::Waiting;
+
+use self::view::view;
 use crate::version;
 
 /// A waiting job beside its view: what is told about its waiting.

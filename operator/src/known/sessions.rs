@@ -1,7 +1,5 @@
 //! Which batches use an account, or may still.
 
-use std::{collections::HashMap, ops::Deref, sync::Arc};
-
 use fno_core::{
     key::Key,
     lifecycle::{PodState, open_grant},
@@ -12,11 +10,10 @@ use fno_crds::FnoBatch;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use super::observe::pod_name;
+use super::batches::all;
 use crate::{
+    batch::pod_name,
     context::{Context, key},
-    scope::Guarded,
-    version,
 };
 
 /// What the other batches of an account take up.
@@ -26,43 +23,6 @@ pub struct Others {
     pub undecided: usize,
     /// Sessions that live, or may still.
     pub sessions: usize,
-}
-
-/// A batch in its newest known state, without a copy.
-pub enum Newest {
-    /// The answer to our own last write, which the watch has not shown yet.
-    Own(Arc<FnoBatch>),
-    /// As watched.
-    Watched(Arc<Guarded<FnoBatch>>),
-}
-
-impl Deref for Newest {
-    type Target = FnoBatch;
-
-    fn deref(&self) -> &FnoBatch {
-        match self {
-            Self::Own(batch) => batch,
-            Self::Watched(guarded) => guarded
-                .0
-                .as_ref()
-                .unwrap_or_else(|_| unreachable!("only readable batches are taken in")),
-        }
-    }
-}
-
-/// Every batch that can be read, in its newest known state.
-pub fn all(context: &Context) -> Vec<Newest> {
-    let mut own: HashMap<Key, Arc<FnoBatch>> = context.batches.latest().into_iter().collect();
-    let mut batches = Vec::new();
-    for guarded in context.scopes.batches() {
-        let Ok(watched) = &guarded.0 else { continue };
-        let newer = own.remove(&key(watched)).filter(|own| {
-            own.metadata.uid == watched.metadata.uid && version::of(&**own) > version::of(watched)
-        });
-        batches.push(newer.map_or_else(|| Newest::Watched(Arc::clone(&guarded)), Newest::Own));
-    }
-    batches.extend(own.into_values().map(Newest::Own));
-    batches
 }
 
 /// What the other batches of this one's account take up.

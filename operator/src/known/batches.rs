@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -10,7 +11,11 @@ use fno_core::{key::Key, lifecycle::Hold};
 use fno_crds::{FnoBatch, Reason};
 use jiff::Timestamp;
 
-use crate::version;
+use super::caches::Guarded;
+use crate::{
+    context::{Context, key},
+    version,
+};
 
 /// What is known of one batch.
 #[derive(Default)]
@@ -89,4 +94,41 @@ impl Batches {
     pub fn forget(&self, key: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+/// A batch in its newest known state, without a copy.
+pub enum Newest {
+    /// The answer to our own last write, which the watch has not shown yet.
+    Own(Arc<FnoBatch>),
+    /// As watched.
+    Watched(Arc<Guarded<FnoBatch>>),
+}
+
+impl Deref for Newest {
+    type Target = FnoBatch;
+
+    fn deref(&self) -> &FnoBatch {
+        match self {
+            Self::Own(batch) => batch,
+            Self::Watched(guarded) => guarded
+                .0
+                .as_ref()
+                .unwrap_or_else(|_| unreachable!("only readable batches are taken in")),
+        }
+    }
+}
+
+/// Every batch that can be read, in its newest known state.
+pub fn all(context: &Context) -> Vec<Newest> {
+    let mut own: HashMap<Key, Arc<FnoBatch>> = context.batches.latest().into_iter().collect();
+    let mut batches = Vec::new();
+    for guarded in context.scopes.batches() {
+        let Ok(watched) = &guarded.0 else { continue };
+        let newer = own.remove(&key(watched)).filter(|own| {
+            own.metadata.uid == watched.metadata.uid && version::of(&**own) > version::of(watched)
+        });
+        batches.push(newer.map_or_else(|| Newest::Watched(Arc::clone(&guarded)), Newest::Own));
+    }
+    batches.extend(own.into_values().map(Newest::Own));
+    batches
 }

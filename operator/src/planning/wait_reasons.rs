@@ -24,8 +24,9 @@ use serde_json::{Value, json};
 use crate::{
     context::Context,
     error::Error,
-    jobs::{self, Pending},
+    known::jobs::Pending,
     patch::{is_conflict, is_not_found, write_status},
+    watches::jobs::wake_affected,
 };
 
 const HELD: SignedDuration = SignedDuration::from_secs(10);
@@ -140,8 +141,10 @@ fn untell(context: &Context, due: &[(Key, String, Value)]) {
 async fn write(context: &Context, of: Key, uid: String, patch: Value) {
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     match write_status(&api, &of.name, &patch).await {
-        Ok(job) => jobs::tell(context, context.jobs.apply(job, Timestamp::now())),
-        Err(error) if is_not_found(&error) => jobs::tell(context, context.jobs.delete(&of, &uid)),
+        Ok(job) => wake_affected(context, context.jobs.apply(job, Timestamp::now())),
+        Err(error) if is_not_found(&error) => {
+            wake_affected(context, context.jobs.delete(&of, &uid))
+        }
         // It has moved on: what it waited for is of no interest any more, or is told next time.
         Err(error) if is_conflict(&error) => {}
         Err(error) => {
@@ -164,7 +167,7 @@ mod tests {
             "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1"},
         }))
         .expect("a job");
-        let index = crate::jobs::JobIndex::default();
+        let index = crate::known::jobs::JobIndex::default();
         index.apply(job, now(0));
         index.with_pending(|views, _| views[0].clone())
     }

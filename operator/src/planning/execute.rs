@@ -20,8 +20,9 @@ use crate::{
     batch,
     context::{Context, key},
     error::{Error, Result},
-    jobs, metrics,
+    metrics,
     patch::{is_conflict, is_not_found, status_patch, write_status},
+    watches::jobs::wake_affected,
 };
 
 const AT_ONCE: usize = 16;
@@ -135,7 +136,7 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
             return Ok(());
         };
         if job.phase() != JobPhase::Pending {
-            jobs::tell(context, context.jobs.apply(job, Timestamp::now()));
+            wake_affected(context, context.jobs.apply(job, Timestamp::now()));
             return Ok(());
         }
         let Some(patch) = status_patch(
@@ -149,7 +150,7 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => {
                 batch::ended(context, &written, written.phase()).await;
-                jobs::tell(context, context.jobs.apply(written, Timestamp::now()));
+                wake_affected(context, context.jobs.apply(written, Timestamp::now()));
                 return Ok(());
             }
             Err(error) if is_conflict(&error) => {}
@@ -167,6 +168,6 @@ fn forget(context: &Context, of: &Key) {
         views.iter().find(|view| view.key == *of).map(|view| view.uid.clone())
     });
     if let Some(uid) = uid {
-        jobs::tell(context, context.jobs.delete(of, &uid));
+        wake_affected(context, context.jobs.delete(of, &uid));
     }
 }
