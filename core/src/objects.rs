@@ -33,6 +33,13 @@ pub fn owner(batch: &FnoBatch) -> OwnerReference {
     }
 }
 
+/// Name of the batch's current Pod: that of its latest attempt, of the first one before any was made.
+#[must_use]
+pub fn current_pod(batch: &FnoBatch) -> String {
+    let attempt = batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
+    names::pod(batch.metadata.name.as_deref().unwrap_or_default(), attempt)
+}
+
 /// Whether `meta` belongs to this very batch and not to a namesake.
 #[must_use]
 pub fn is_owned(meta: &ObjectMeta, batch: &FnoBatch) -> bool {

@@ -3,9 +3,9 @@
 //! In reading order:
 //!
 //! * [`run`] wires everything; `leader` decides who acts; `context` is what the tasks share.
-//! * `scope` and `jobs` are what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs.
+//! * `known` is what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs. `watches` feeds it.
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
-//! * `retention`, `sweep` and `valkey_watch` look after what else there is.
+//! * `retention`, `orphan_pods` and `valkey_watch` look after what else there is.
 //! * `valkey` and `secrets` are the guarded things: nothing there can be printed.
 
 pub mod args;

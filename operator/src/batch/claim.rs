@@ -5,10 +5,12 @@ use std::sync::Arc;
 use fno_core::{
     claim::{Claim, JobFacts, Lost, claim},
     key::Key,
+    lifecycle::End,
+    why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoJob, JobPhase, Reason,
-    batch::JobReference,
+    batch::{BatchPhase, JobReference},
     condition::{self, types},
     job::Action,
     names::FINALIZER,
@@ -20,7 +22,10 @@ use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::observe::at_work;
+use super::{
+    Next, end, launch,
+    observe::{Observed, at_work},
+};
 use crate::{
     context::{Context, key},
     error::Result,
@@ -32,11 +37,40 @@ use crate::{
 /// Claims at once.
 const AT_ONCE: usize = 16;
 
+/// Claims the invited jobs and launches the runner with those the batch got.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn claim_and_launch(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+) -> Result<Next> {
+    let jobs = claim_all(context, batch).await?;
+    if jobs.is_empty() {
+        let why = Why {
+            reason: Reason::Completed,
+            message: "None of the invited jobs was left to be claimed.".to_owned(),
+        };
+        return end::finish(
+            context,
+            batch,
+            observed,
+            End { phase: BatchPhase::Completed, why, fence: false },
+        )
+        .await
+        .map(Next::Decide);
+    }
+    let mut status = batch.status.clone().unwrap_or_default();
+    status.claimed = jobs.iter().filter_map(|job| job.uid()).collect();
+    launch::launch(context, batch, observed, 1, status).await
+}
+
 /// The jobs the batch got, in the order they were invited.
 ///
 /// # Errors
 /// When the API server does not answer; what was claimed stays claimed and is found by the next pass.
-pub async fn claim_all(context: &Context, batch: &FnoBatch) -> Result<Vec<Arc<FnoJob>>> {
+async fn claim_all(context: &Context, batch: &FnoBatch) -> Result<Vec<Arc<FnoJob>>> {
     let claims: Vec<_> =
         batch.spec.jobs.iter().map(|invited| claim_one(context, batch, invited)).collect();
     let got: Vec<Option<Arc<FnoJob>>> =

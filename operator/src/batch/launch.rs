@@ -3,13 +3,16 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use fno_core::{
+    batch_status::derive,
+    key::Key,
+    lifecycle::{End, Hold},
     objects::{self, PodInput, access, evidence_claim, is_owned, work_secret},
     why::Why,
     work::{JobWork, Work},
 };
 use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoProvider, Reason, batch::BatchPhase, names};
 use futures::try_join;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{core::v1::PersistentVolumeClaim, rbac::v1::RoleBinding},
@@ -17,17 +20,125 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, Resource, ResourceExt as _, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::info;
 
-use crate::{
-    context::Context,
-    error::{Error, Result},
+use super::{
+    Next, end,
+    observe::{Observed, at_work},
+    report,
 };
+use crate::{
+    context::{Context, key, provider_key},
+    error::{Error, Result},
+    provider,
+};
+
+/// A refused Pod is asked for again after this.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Launches an attempt with the jobs that are in the batch.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn launch(
+    context: &Context,
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    attempt: i32,
+    status: FnoBatchStatus,
+) -> Result<Next> {
+    let of = key(&**batch);
+    let fail = |reason, message: String| End {
+        phase: BatchPhase::Failed,
+        why: Why { reason, message },
+        fence: true,
+    };
+    let provider = match provider_for(context, batch, attempt).await? {
+        Ok(provider) => provider,
+        Err(why) => {
+            return end::finish(context, batch, observed, fail(why.reason, why.message))
+                .await
+                .map(Next::Decide);
+        }
+    };
+    let jobs: Vec<_> = batch
+        .spec
+        .jobs
+        .iter()
+        .filter_map(|job| {
+            at_work(
+                context,
+                batch,
+                &Key { namespace: of.namespace.clone(), name: job.name.clone() },
+                &job.uid,
+            )
+        })
+        .collect();
+    match make(context, batch, &provider, attempt, &jobs).await? {
+        Ok(()) => {
+            info!(
+                batch = of.name,
+                namespace = of.namespace,
+                provider = batch.spec.provider,
+                account = batch.spec.account,
+                jobs = jobs.len(),
+                attempt,
+                "the runner Pod is made"
+            );
+            context.batches.with(&of, |memory| memory.held = None);
+            let assigned = assigned(batch, status, attempt, Timestamp::now());
+            report::write(context, batch, &derive(&observed.seen(context, batch), assigned, None))
+                .await
+                .map(Next::Decide)
+        }
+        Err(why) => {
+            let until = Timestamp::now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+            let shown = derive(&observed.seen(context, batch), status, Some(&why));
+            let written = report::write(context, batch, &shown).await?;
+            Ok(super::hold(context, &written, Hold { why, until, in_turn: false }))
+        }
+    }
+}
+
+/// The provider the Pod is made from; the inner error says why there is to be none.
+async fn provider_for(
+    context: &Context,
+    batch: &FnoBatch,
+    attempt: i32,
+) -> Result<std::result::Result<FnoProvider, Why>> {
+    let of = provider_key(batch);
+    let Some(provider) = provider::status::read(&context.client, &of).await? else {
+        return Ok(Err(Why {
+            reason: Reason::ProviderNotFound,
+            message: format!("The provider {} is gone.", of.name),
+        }));
+    };
+    // Flows and limits are pinned with the first Pod: the work Secret is made then.
+    if attempt == 1 && provider.metadata.generation != Some(batch.spec.provider_generation) {
+        let message =
+            "The provider was changed while the batch was made: it is planned anew.".to_owned();
+        return Ok(Err(Why { reason: Reason::ProviderNotReady, message }));
+    }
+    let Some(account) =
+        provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
+    else {
+        return Ok(Err(Why {
+            reason: Reason::ProviderNotReady,
+            message: format!("The provider has no account {} any more.", batch.spec.account),
+        }));
+    };
+    let facts = crate::secrets::look(&context.client, &of.namespace, account).await?;
+    if facts.problem.is_some() {
+        context.scopes.wake_provider(&of);
+    }
+    Ok(facts.problem.map_or(Ok(provider), Err))
+}
 
 /// Makes the Pod of an attempt. The inner error says why the API server does not want it, which may pass.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn launch(
+async fn make(
     context: &Context,
     batch: &FnoBatch,
     provider: &FnoProvider,
@@ -51,7 +162,7 @@ pub async fn launch(
 
 /// The status once the Pod exists.
 #[must_use]
-pub fn assigned(
+fn assigned(
     batch: &FnoBatch,
     mut status: FnoBatchStatus,
     attempt: i32,

@@ -6,9 +6,9 @@ use std::time::Instant;
 use fno_core::{
     key::Key,
     lifecycle::{BatchFacts, Hold, JobState, PodState, Switches},
-    objects::{self, is_owned},
+    objects::{self, current_pod, is_owned},
 };
-use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase, names};
+use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _};
@@ -46,12 +46,6 @@ impl Observed {
     }
 }
 
-/// Name of the batch's current Pod.
-pub fn pod_name(batch: &FnoBatch) -> String {
-    let attempt = batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
-    names::pod(&batch.name_any(), attempt)
-}
-
 /// Looks at a batch.
 ///
 /// # Errors
@@ -83,7 +77,7 @@ async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod
     if batch.phase() == BatchPhase::Created {
         return Ok(None);
     }
-    let name = pod_name(batch);
+    let name = current_pod(batch);
     let watched = context
         .scopes
         .pod(&Key { namespace: of.namespace.clone(), name: name.clone() })

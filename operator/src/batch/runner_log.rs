@@ -1,11 +1,11 @@
 //! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, is no reason to hold a batch.
 
+use fno_core::objects::current_pod;
 use fno_crds::{FnoBatch, batch::BatchPhase, job::Evidence, names::CONTAINER_RUNNER};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::LogParams};
 use tracing::warn;
 
-use super::observe::pod_name;
 use crate::{context::Context, patch::is_not_found};
 
 /// More than any batch says; a runner gone mad must not fill the operator's memory.
@@ -24,7 +24,7 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
         timestamps: true,
         ..LogParams::default()
     };
-    let text = match api.logs(&pod_name(batch), &parameters).await {
+    let text = match api.logs(&current_pod(batch), &parameters).await {
         Ok(text) => text,
         Err(error) => {
             // A container that never ran has none.

@@ -3,6 +3,7 @@
 use fno_core::{
     key::Key,
     lifecycle::{PodState, open_grant},
+    objects::current_pod,
     plan::BatchView,
     time::after,
 };
@@ -11,10 +12,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::batches::all;
-use crate::{
-    batch::pod_name,
-    context::{Context, key},
-};
+use crate::context::{Context, key};
 
 /// What the other batches of an account take up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +95,7 @@ fn outlives(context: &Context, batch: &FnoBatch, now: Timestamp) -> bool {
 }
 
 fn pod(context: &Context, batch: &FnoBatch) -> Option<PodState> {
-    let name = pod_name(batch);
+    let name = current_pod(batch);
     context
         .scopes
         .pod(&Key { namespace: batch.namespace().unwrap_or_default(), name })
