@@ -1,4 +1,4 @@
-//! What a runner is given: the content of the immutable Secret `<batch>-work`, written by the operator, read by the runner.
+//! What a runner is given: the content of the immutable Secret `<batch>-work`. The operator writes it, the runner reads it.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,10 @@ use fno_crds::{
     job::Action,
     provider::{Browser, Flows, Limits, Session},
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Everything a runner works from. Pinned at the batch's start: an edit of the provider reaches the next batch, not this one.
+/// Everything a runner works from, pinned when the batch starts: an edit of the provider reaches the next batch, not this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Work {
@@ -21,7 +22,7 @@ pub struct Work {
     pub provider: String,
     /// Name of the account.
     pub account: String,
-    /// The account has one-time codes: a code is waited for when a flow asks for `{{ totp }}`.
+    /// Whether the account has one-time codes: the runner waits for one where a flow types `{{ totp }}`.
     pub totp: bool,
     /// `spec.baseUrl`.
     pub base_url: String,
@@ -38,7 +39,7 @@ pub struct Work {
     /// HTTP proxy of the browser, `host:port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// The jobs the batch got, in order.
+    /// The jobs that the batch has claimed, in the order in which they run.
     pub jobs: Vec<JobWork>,
 }
 
@@ -59,16 +60,27 @@ impl Work {
 pub struct JobWork {
     /// Name of the FnoJob.
     pub name: String,
-    /// Its UID.
+    /// UID of the FnoJob.
     pub uid: String,
-    /// What to do.
+    /// `spec.action`.
     pub action: Action,
-    /// On which circuit.
+    /// `spec.circuitNumber`.
     pub circuit_number: String,
     /// `spec.parameters`.
     pub parameters: BTreeMap<String, String>,
     /// `spec.expect`.
     pub expect: BTreeMap<String, String>,
-    /// Which try this is, from 1.
+    /// Number of this try, from 1.
     pub attempt: i32,
+    /// `spec.deadline`. Absent: the job may start at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+impl JobWork {
+    /// The deadline, if it has passed at `now`. A job that has not started by then fails; one that has started finishes.
+    #[must_use]
+    pub fn missed_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        self.deadline.filter(|deadline| *deadline <= now)
+    }
 }

@@ -255,6 +255,7 @@ fn job_work(job: &FnoJob) -> JobWork {
         parameters: job.spec.parameters.clone(),
         expect: job.spec.expect.clone(),
         attempt: job.status.as_ref().and_then(|status| status.attempts).unwrap_or(0) + 1,
+        deadline: job.spec.deadline.as_ref().map(|deadline| deadline.0),
     }
 }
 

@@ -54,20 +54,17 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         };
         let kind = FlowKind::from(job.action);
         let mut trace = Trace::default();
-        let mut repeated = false;
+        let (mut started, mut repeated) = (false, false);
         loop {
-            if self.halts.withdrawn(&job.uid) {
-                let withdrawn = Verdict {
-                    phase: JobPhase::Cancelled,
-                    ..Verdict::without_try(Reason::Withdrawn, "Withdrawn before it was begun.")
-                };
-                return self.settle_without_try(job, withdrawn);
+            if let Some(verdict) = self.must_not_start(job, started) {
+                return self.settle_without_try(job, verdict);
             }
             self.ensure_session().await?;
             if let Some(halt) = self.halts.now() {
                 return Err(halt.into());
             }
-            if self.halts.withdrawn(&job.uid) {
+            // A login may have taken minutes.
+            if self.must_not_start(job, started).is_some() {
                 continue;
             }
             if self.probe_is_due() {
@@ -88,6 +85,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             self.control
                 .reporter()
                 .report(Urgency::WithNext, |run| run.job = Some(job.name.clone()));
+            started = true;
             let walked = self.walk(job, kind, flow, &mut trace).await?;
             let verdict = verdict::of(kind, &walked.end);
             self.take_picture(&verdict, &mut trace).await;
@@ -118,6 +116,21 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 }
             }
         }
+    }
+
+    /// How a job is settled that must not start now. A withdrawn job goes back: the operator knows whether it was cancelled or only
+    /// suspended. A deadline says when a job must have started, so it no longer counts for one that starts again in a new session.
+    fn must_not_start(&self, job: &JobWork, started: bool) -> Option<Verdict> {
+        if self.halts.withdrawn(&job.uid) {
+            let message = "Withdrawn before the runner started it.";
+            return Some(Verdict {
+                phase: JobPhase::Pending,
+                ..Verdict::without_try(Reason::Withdrawn, message)
+            });
+        }
+        let deadline = job.missed_deadline(Timestamp::now()).filter(|_| !started)?;
+        let message = format!("spec.deadline ({deadline}) passed before the job was started.");
+        Some(Verdict::without_try(Reason::DeadlineExceeded, &message))
     }
 
     async fn walk(

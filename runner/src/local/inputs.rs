@@ -143,6 +143,7 @@ fn job_work(job: FnoJob) -> JobWork {
         parameters: job.spec.parameters,
         expect: job.spec.expect,
         attempt: 1,
+        deadline: job.spec.deadline.map(|deadline| deadline.0),
     }
 }
 

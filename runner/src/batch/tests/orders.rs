@@ -67,7 +67,7 @@ async fn a_fenced_runner_logs_out_and_reports_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_job_is_left_out_unless_it_has_begun() {
+async fn a_withdrawn_job_goes_back_unless_it_has_started() {
     let world = slow();
     world.orders_at(100.0, |orders| {
         orders.withdrawn = ["u-01".to_owned(), "u-04".to_owned()].into()
@@ -76,8 +76,36 @@ async fn a_withdrawn_job_is_left_out_unless_it_has_begun() {
     assert_eq!(done.ended.reason, Reason::Completed);
     let reasons = done.reasons();
     assert_eq!(reasons[1], (JobPhase::Succeeded, Reason::Answered), "it was at work");
-    assert_eq!(reasons[4], (JobPhase::Cancelled, Reason::Withdrawn));
+    assert_eq!(
+        reasons[4],
+        (JobPhase::Pending, Reason::Withdrawn),
+        "whether it ends or only waits is for the operator to say"
+    );
     assert_eq!((reasons.len(), done.lookups().len()), (6, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_deadline_has_passed_never_starts_and_fails() {
+    let mut world = World::with_jobs(4);
+    world.work.jobs[0].deadline = Some(jiff::Timestamp::UNIX_EPOCH);
+    world.work.jobs[2].deadline = Some(jiff::Timestamp::UNIX_EPOCH);
+    world.work.jobs[3].deadline = Some(jiff::Timestamp::MAX);
+    let done = world.run().await;
+    assert_eq!(done.lookups(), ["C-1", "C-3"]);
+    let late = (JobPhase::Failed, Reason::DeadlineExceeded);
+    let answered = (JobPhase::Succeeded, Reason::Answered);
+    assert_eq!(done.reasons(), [late, answered, late, answered]);
+    assert_eq!(done.ended.reason, Reason::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_are_all_too_late_cost_no_login() {
+    let mut world = World::with_jobs(2);
+    for job in &mut world.work.jobs {
+        job.deadline = Some(jiff::Timestamp::UNIX_EPOCH);
+    }
+    let done = world.run().await;
+    assert_eq!((done.count("open"), done.count("login")), (0, 0), "{:?}", done.log);
 }
 
 #[tokio::test(start_paused = true)]

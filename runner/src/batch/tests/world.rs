@@ -127,6 +127,7 @@ fn job(n: usize) -> JobWork {
         parameters: Default::default(),
         expect: Default::default(),
         attempt: 1,
+        deadline: None,
     }
 }
 
