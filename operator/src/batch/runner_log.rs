@@ -18,10 +18,10 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
     }
     let api: Api<Pod> =
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    // Without the kubelet's timestamps: each line is one JSON object, with a time of its own.
     let parameters = LogParams {
         container: Some(CONTAINER_RUNNER.to_owned()),
         limit_bytes: Some(MOST_BYTES),
-        timestamps: true,
         ..LogParams::default()
     };
     let text = match api.logs(&current_pod(batch), &parameters).await {
