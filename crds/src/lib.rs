@@ -28,6 +28,7 @@ pub mod names;
 pub mod provider;
 pub mod provider_status;
 pub mod reason;
+mod reference;
 mod schema;
 
 pub use batch::{FnoBatch, FnoBatchSpec, FnoBatchStatus};
@@ -57,7 +58,10 @@ pub fn crds() -> [CustomResourceDefinition; 3] {
 /// # Errors
 /// Never for the CRDs of this crate.
 pub fn generated() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
-    let mut files = vec![("docs/reasons.md".to_owned(), reason::document())];
+    let mut files = vec![
+        ("docs/reasons.md".to_owned(), reason::document()),
+        ("docs/api.md".to_owned(), reference::page(&crds())),
+    ];
     for crd in crds() {
         let text = format!(
             "# Generated from crds/src by `make crds`. Do not edit.\n{}",

@@ -1,4 +1,5 @@
-//! Writes what is generated from the types: `crdgen ROOT` makes `ROOT/crds/<plural>.yaml` and `ROOT/docs/reasons.md`.
+//! Writes what is generated from the types: `crdgen ROOT` writes `ROOT/crds/<plural>.yaml`, the chart's copies of them,
+//! `ROOT/docs/reasons.md` and `ROOT/docs/api.md`.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
