@@ -78,7 +78,7 @@ pub struct LocalArgs {
     /// YAML file with one FnoProvider.
     #[arg(long)]
     pub provider: PathBuf,
-    /// YAML file with FnoJobs. Those of other providers are left out.
+    /// YAML file with one or more FnoJobs. One login serves all of them. Jobs of other providers are skipped.
     #[arg(long)]
     pub job: PathBuf,
     /// The account's credentials: a folder with the files username, password and (for one-time codes) the seed under the key the
@@ -108,7 +108,7 @@ pub struct LocalArgs {
     pub job_deadline: Duration,
     /// How the report is printed.
     #[arg(long, default_value = "text")]
-    pub output: Output,
+    pub output: Report,
     /// error, warn, info, debug or trace. The log goes to standard error.
     #[arg(long, env = "FNO_LOG_LEVEL", default_value = "warn")]
     pub log_level: String,
@@ -131,6 +131,17 @@ pub enum Output {
     /// For people.
     Text,
     /// For programs.
+    Json,
+}
+
+/// How `local` prints its report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// Every job with its fields and evidence.
+    Text,
+    /// One line per job.
+    Table,
+    /// The object that a cluster would be given as `FnoBatch.status.run`.
     Json,
 }
 

@@ -1,17 +1,20 @@
 //! What was found, for a person or for a program.
 
+mod table;
+
 use std::fmt::Write as _;
 
 use fno_core::work::Work;
 use fno_crds::batch::{JobResult, Run};
 
-use crate::args::Output;
+use crate::args::Report;
 
 /// The page that is printed.
-pub(super) fn page(work: &Work, run: &Run, output: Output) -> serde_json::Result<String> {
+pub(super) fn page(work: &Work, run: &Run, output: Report) -> serde_json::Result<String> {
     match output {
-        Output::Json => serde_json::to_string_pretty(run),
-        Output::Text => Ok(text(work, run)),
+        Report::Json => serde_json::to_string_pretty(run),
+        Report::Text => Ok(text(work, run)),
+        Report::Table => Ok(table(work, run)),
     }
 }
 
@@ -42,6 +45,34 @@ fn text(work: &Work, run: &Run) -> String {
             _ = writeln!(page, "    evidence: {}/report.html", evidence.uri);
         }
     }
+    page.push_str(&ending(run));
+    page
+}
+
+/// One line per job, then how the session went.
+fn table(work: &Work, run: &Run) -> String {
+    let rows: Vec<[String; 6]> = work
+        .jobs
+        .iter()
+        .map(|job| {
+            let result = run.results.iter().find(|result| result.uid == job.uid);
+            [
+                job.name.clone(),
+                job.action.to_string(),
+                job.circuit_number.clone(),
+                result.map_or_else(|| "NotStarted".to_owned(), |result| result.phase.to_string()),
+                result.map_or_else(String::new, |result| said(result).to_owned()),
+                result.map_or_else(String::new, |result| format!("{:.1}", result.seconds)),
+            ]
+        })
+        .collect();
+    let head = ["NAME", "ACTION", "CIRCUIT", "PHASE", "OUTCOME", "SECONDS"];
+    format!("{}\n{}", table::aligned(&head.map(str::to_owned), &rows), ending(run))
+}
+
+/// How the session went: logins, end, logout.
+fn ending(run: &Run) -> String {
+    let mut page = String::new();
     let login = run
         .login_seconds
         .map_or_else(String::new, |seconds| format!(", the first after {seconds:.1} s"));
@@ -60,6 +91,10 @@ fn text(work: &Work, run: &Run) -> String {
 
 fn ended(result: &JobResult) -> String {
     let message = result.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-    let what = result.outcome.as_deref().unwrap_or(result.reason.as_str());
-    format!("{} {what} ({:.1} s){message}", result.phase, result.seconds)
+    format!("{} {} ({:.1} s){message}", result.phase, said(result), result.seconds)
+}
+
+/// The portal's answer, or else the reason.
+fn said(result: &JobResult) -> &str {
+    result.outcome.as_deref().unwrap_or(result.reason.as_str())
 }

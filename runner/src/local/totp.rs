@@ -61,6 +61,7 @@ impl Codes for Steps {
             match self.ask(now, *last) {
                 MintDecision::Mint { step } | MintDecision::Deliver { step } => {
                     *last = Some(step);
+                    tracing::info!(totp_step = step, "one-time code minted at the prompt");
                     return Ok(SecretString::from(self.seed.code(&self.settings, step).reveal()));
                 }
                 MintDecision::NotYet { until, why } => {
