@@ -6,13 +6,14 @@
 //! In reading order:
 //!
 //! * [`why`], [`key`], [`gate`], [`time`]: the vocabulary of all that follows.
-//! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits.
+//! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits. [`view`]: what it is given.
 //! * [`session_count`]: into how many sessions waiting work is split; [`measure`]: how long a job and a login take.
 //! * [`claim`]: whether a batch gets a job it has invited.
 //! * [`lifecycle`]: what a batch needs next.
 //! * [`mint`]: whether a one-time code may be minted now.
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
+//! * [`batch_wait`]: when jobs show what their batch waits for.
 //! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
 //! * [`totp`]: the code of a seed and a step.
@@ -20,6 +21,7 @@
 //! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
 
 pub mod batch_status;
+pub mod batch_wait;
 pub mod breaker;
 pub mod claim;
 pub mod flow;
@@ -36,5 +38,6 @@ pub mod session_count;
 pub mod text;
 pub mod time;
 pub mod totp;
+pub mod view;
 pub mod why;
 pub mod work;

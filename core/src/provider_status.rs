@@ -1,5 +1,13 @@
 //! What is written about a provider: whether it is ready, and what a batch's end says about it.
 
+mod accounts;
+mod refresh;
+
+pub use accounts::{account, account_mut};
+pub use refresh::{
+    Numbers, ProviderNews, only_numbers_differ, refreshed, resting, set_numbers, transition,
+};
+
 use std::collections::BTreeMap;
 
 use fno_crds::{
@@ -18,6 +26,7 @@ use crate::{
         flow::{Observation, Saw, observe},
     },
     gate::Gate,
+    key::Key,
     measure,
     plan::{ProviderView, sentences},
     why::Why,
@@ -201,6 +210,26 @@ pub fn pause_after<'a>(
         status.message.as_deref().unwrap_or("no message.")
     );
     (now < until).then_some((until, Why { reason, message }))
+}
+
+/// The pause of a provider after batches that never got to work, and its end: [`pause_after`] the finished ones among all of these.
+#[must_use]
+pub fn pause_of<'a>(
+    of: &Key,
+    batches: impl IntoIterator<Item = &'a FnoBatch>,
+    now: Timestamp,
+) -> Option<(Timestamp, Why)> {
+    let finished_at = |batch: &FnoBatch| Some(batch.status.as_ref()?.finished_at.as_ref()?.0);
+    let mut finished: Vec<_> = batches
+        .into_iter()
+        .filter(|batch| {
+            batch.spec.provider == of.name
+                && batch.metadata.namespace.as_deref() == Some(&of.namespace)
+        })
+        .filter_map(|batch| Some((finished_at(batch)?, batch)))
+        .collect();
+    finished.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    pause_after(finished.into_iter().map(|(_, batch)| batch), now)
 }
 
 /// Ended because somebody wanted it: no fault to wait for.

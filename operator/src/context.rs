@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use fno_core::{key::Key, lifecycle::Deadlines, why::Why};
+use fno_core::{key::Key, lifecycle::Deadlines, view::provider::ProviderFacts, why::Why};
 use fno_crds::{FnoBatch, FnoProvider, provider_status::Pending};
 use fno_store::Store;
 use kube::Client;
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use crate::{
     known::{batches::Batches, caches::Scopes, jobs::JobIndex},
     metrics::Metrics,
-    provider::{Looked, facts::ProviderFacts},
+    provider::Looked,
     publish::Publisher,
     settings::Settings,
     valkey::Valkey,

@@ -12,6 +12,8 @@ use std::{
 use fno_core::{
     key::Key,
     plan::{Plan, ProviderView, World, pending, plan},
+    provider_status::pause_of,
+    view::provider::{Known, view},
     why::Why,
 };
 use fno_crds::{Reason, names::ANNOTATION_FLUSH, provider_status::Pending};
@@ -28,7 +30,7 @@ use crate::{
         sessions,
     },
     metrics::{self, Task, Waiting, Word},
-    provider::{self, view::Known},
+    provider,
 };
 
 /// A burst of changes is one planning. Not a pause after the last change: that could be put off for ever.
@@ -136,7 +138,7 @@ fn providers(
         .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
         .map(|provider| {
             let of = key(&provider);
-            let pause = provider::pause(&of, batches, now);
+            let pause = pause_of(&of, batches.iter().map(|batch| &**batch), now);
             wakes.extend(pause.as_ref().map(|(until, _)| *until));
             let status = provider.status.iter();
             let accounts = status
@@ -158,7 +160,7 @@ fn providers(
                 pause: pause.as_ref().map(|(_, why)| why),
                 flushed: flushed.as_deref(),
             };
-            provider::view::view(&provider, known, now)
+            view(&provider, known, now)
         })
         .collect();
     (views, wakes.into_iter().filter(|at| *at > now).min())

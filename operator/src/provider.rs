@@ -2,7 +2,6 @@
 
 pub mod facts;
 pub mod status;
-pub mod view;
 
 use std::{
     sync::Arc,
@@ -10,16 +9,16 @@ use std::{
 };
 
 use fno_core::{
-    breaker,
     key::Key,
-    provider_status::{conditions, pause_after, readiness},
+    provider_status::{
+        Numbers, ProviderNews, conditions, only_numbers_differ, readiness, refreshed, resting,
+        set_numbers, transition,
+    },
+    view::provider::{Known, ProviderFacts, view},
     why::Why,
 };
 use fno_crds::{
-    FnoBatch, FnoProvider, FnoProviderStatus, Reason,
-    condition::{get, types},
-    names::{ANNOTATION_FLUSH, ANNOTATION_RESUME},
-    provider_status::BreakerState,
+    FnoProvider, FnoProviderStatus, Reason, condition::types, names::ANNOTATION_RESUME,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -32,16 +31,10 @@ use tracing::{error, warn};
 use crate::{
     context::{Context, key},
     error::{Error, Result},
-    known::{
-        batches::{self, Newest},
-        caches::Guarded,
-    },
+    known::{batches, caches::Guarded},
     metrics::{Task, Word},
     patch::{status_patch, write_status},
 };
-use facts::ProviderFacts;
-use status::News;
-use view::{Known, view};
 
 /// While a Secret is missing, or a breaker is open, the Secrets are looked at this often: mending one is noticed by itself.
 const LOOK_SOON: Duration = Duration::from_secs(4);
@@ -85,7 +78,7 @@ async fn look_at(context: &Context, provider: &FnoProvider) -> Result<Action> {
     let of = key(provider);
     let facts = facts(context, &of, provider).await?;
     let now = Timestamp::now();
-    let (mut status, mut news) = refreshed(provider, &facts, now);
+    let (mut status, mut news) = refreshed(provider, &facts, resumed_at(provider), now);
     let refreshed = FnoProvider { status: Some(status.clone()), ..provider.clone() };
     let view = view(
         &refreshed,
@@ -99,9 +92,8 @@ async fn look_at(context: &Context, provider: &FnoProvider) -> Result<Action> {
 
     let old = provider.status.clone().unwrap_or_default();
     let since = context.looked.get(&of).and_then(|looked| looked.written).map(|at| at.elapsed());
-    let only_numbers = without_numbers(&old) == without_numbers(&status);
     let put_off = since
-        .filter(|since| only_numbers && old != status && *since < NUMBERS_EVERY)
+        .filter(|since| only_numbers_differ(&old, &status) && *since < NUMBERS_EVERY)
         .map(|since| NUMBERS_EVERY - since);
     if put_off.is_none() {
         write(context, &of, provider, &status, &news).await?;
@@ -116,7 +108,7 @@ async fn write(
     of: &Key,
     provider: &FnoProvider,
     status: &FnoProviderStatus,
-    news: &[News],
+    news: &[ProviderNews],
 ) -> Result<()> {
     let Some(patch) = status_patch(
         provider.metadata.resource_version.as_deref(),
@@ -131,7 +123,7 @@ async fn write(
     if let Some(looked) = context.looked.get(of) {
         context.looked.set(of.clone(), Some(Looked { written: Some(Instant::now()), ..looked }));
     }
-    status::tell(context, &written, news).await;
+    status::publish(context, &written, news).await;
     // A breaker that opened or closed, or a problem that is mended, changes what may leave.
     context.scopes.plan.notify_one();
     Ok(())
@@ -183,34 +175,6 @@ async fn facts(context: &Context, of: &Key, provider: &FnoProvider) -> Result<Ar
     Ok(facts)
 }
 
-/// What time, a new Secret, changed flows or a person change about the breakers.
-fn refreshed(
-    provider: &FnoProvider,
-    facts: &ProviderFacts,
-    now: Timestamp,
-) -> (FnoProviderStatus, Vec<News>) {
-    let mut status = provider.status.clone().unwrap_or_default();
-    let mut news = Vec::new();
-    let resumed_at = resumed_at(provider);
-    for account in &provider.spec.accounts {
-        let entry = status::account_mut(&mut status, &account.name);
-        if let Some(breaker) = &entry.breaker {
-            let version =
-                facts.accounts.get(&account.name).and_then(|facts| facts.version.as_deref());
-            let change =
-                breaker::account::refresh(&account.name, breaker, now, version, resumed_at);
-            news.extend(News::of_breaker(change.breaker.state, change.event));
-            entry.breaker = Some(change.breaker);
-        }
-    }
-    if let Some(breaker) = &status.flow_breaker {
-        let change = breaker::flow::refresh(breaker, now, &facts.flows_digest, resumed_at);
-        news.extend(News::of_breaker(change.breaker.state, change.event));
-        status.flow_breaker = Some(change.breaker);
-    }
-    (status, news)
-}
-
 fn resumed_at(provider: &FnoProvider) -> Option<Timestamp> {
     let value = provider.annotations().get(ANNOTATION_RESUME)?;
     value
@@ -222,7 +186,7 @@ fn resumed_at(provider: &FnoProvider) -> Option<Timestamp> {
 }
 
 fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut FnoProviderStatus) {
-    let at_work: Vec<String> = batches::all(context)
+    let at_work = batches::all(context)
         .iter()
         .filter(|batch| {
             batch.namespace().as_deref() == Some(&of.namespace)
@@ -231,54 +195,10 @@ fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut Fno
         })
         .map(|batch| batch.spec.account.clone())
         .collect();
-    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    for account in &provider.spec.accounts {
-        status::account_mut(status, &account.name).active_batches =
-            number(at_work.iter().filter(|name| **name == account.name).count());
-    }
-    // An account that was taken out of the spec keeps its last step: put back, it must not use a code twice.
-    let named = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
-    status.accounts.retain(|account| named(&account.name) || account.last_step.is_some());
-    status.active_batches = Some(number(at_work.len()));
-    // Before the first planning nothing is known, and what is stored stands.
-    status.pending = context.pending.get(of).or_else(|| status.pending.take());
-    let flush = provider.annotations().get(ANNOTATION_FLUSH);
-    if let Some(value) = flush.filter(|value| context.flushed.get(of).as_ref() == Some(*value)) {
-        status.flushed = Some(fno_core::text::at_most(value, 100));
-    }
-}
-
-fn without_numbers(status: &FnoProviderStatus) -> FnoProviderStatus {
-    let mut rest = FnoProviderStatus { pending: None, active_batches: None, ..status.clone() };
-    rest.accounts.iter_mut().for_each(|account| account.active_batches = 0);
-    rest
-}
-
-/// A breaker is not closed: a new Secret would change that.
-fn resting(status: &FnoProviderStatus) -> bool {
-    status.accounts.iter().any(|account| {
-        account
-            .breaker
-            .as_ref()
-            .is_some_and(|breaker| breaker.state != BreakerState::Closed || breaker.failures > 0)
-    }) || status.flow_breaker.as_ref().is_some_and(|breaker| breaker.state != BreakerState::Closed)
-}
-
-/// Ready or not, told when it changes. Breakers tell their own.
-fn transition(provider: &FnoProvider, ready: &Why) -> Option<News> {
-    let was = provider
-        .status
-        .as_ref()
-        .and_then(|status| get(&status.conditions, types::READY))
-        .map(|condition| condition.reason.as_str());
-    let changed = was != Some(ready.reason.as_str())
-        && !matches!(
-            ready.reason,
-            Reason::BreakerOpen | Reason::PortalChanged | Reason::PortalUnavailable
-        );
-    let first_good = was.is_none() && ready.reason == Reason::Available;
-    let wanted = matches!(ready.reason, Reason::Available | Reason::Suspended);
-    (changed && !first_good).then(|| News { warning: !wanted, what: ready.clone() })
+    let flushed = context.flushed.get(of);
+    let numbers =
+        Numbers { at_work, pending: context.pending.get(of), flushed: flushed.as_deref() };
+    set_numbers(provider, status, numbers);
 }
 
 /// A provider that cannot be read says so itself, and holds up nobody else.
@@ -323,23 +243,4 @@ pub fn unreadable(error: &str) -> Why {
         reason: Reason::ProviderNotReady,
         message: fno_core::text::at_most(&format!("The provider cannot be read: {error}"), 2000),
     }
-}
-
-/// The pause of a provider after batches that never got to work, and its end.
-#[must_use]
-pub fn pause(of: &Key, batches: &[Newest], now: Timestamp) -> Option<(Timestamp, Why)> {
-    let ours = |batch: &&FnoBatch| {
-        batch.spec.provider == of.name && batch.metadata.namespace.as_deref() == Some(&of.namespace)
-    };
-    let finished_at = |batch: &FnoBatch| {
-        batch.status.as_ref().and_then(|status| status.finished_at.clone()).map(|at| at.0)
-    };
-    let mut finished: Vec<&FnoBatch> = batches
-        .iter()
-        .map(|batch| &**batch)
-        .filter(ours)
-        .filter(|batch| finished_at(batch).is_some())
-        .collect();
-    finished.sort_by_key(|batch| std::cmp::Reverse(finished_at(batch)));
-    pause_after(finished, now)
 }

@@ -1,7 +1,7 @@
 //! The Secrets of accounts, read one by one by name. The operator never lists or watches Secrets: a watch over those of a namespace would have
 //! to be allowed to read all of them, and what is needed is a handful known by name.
 
-use fno_core::{totp::Seed, why::Why};
+use fno_core::{totp::Seed, view::provider::AccountFacts, why::Why};
 use fno_crds::{
     Reason,
     names::{KEY_PASSWORD, KEY_USERNAME},
@@ -9,15 +9,6 @@ use fno_crds::{
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-
-/// What is known of an account's Secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountFacts {
-    /// Which version of the credentials this is, made of UIDs and versions and of nothing secret. None while a Secret is missing.
-    pub version: Option<String>,
-    /// What is wrong with them.
-    pub problem: Option<Why>,
-}
 
 /// Looks at an account's Secrets.
 ///

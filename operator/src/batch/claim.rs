@@ -6,6 +6,7 @@ use fno_core::{
     claim::{Claim, JobFacts, Lost, claim},
     key::Key,
     lifecycle::End,
+    view::job::ClaimCopy,
     why::Why,
 };
 use fno_crds::{
@@ -29,7 +30,6 @@ use super::{
 use crate::{
     context::{Context, key},
     error::Result,
-    known::jobs::Waiting,
     patch::{self, is_conflict, is_not_found, write_status},
     watches::jobs::wake_affected,
 };
@@ -93,7 +93,7 @@ async fn claim_one(
     loop {
         let (decision, facts) = match copy.take() {
             Some(facts) => (
-                claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.seen())),
+                claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.facts())),
                 facts,
             ),
             None => {
@@ -108,7 +108,7 @@ async fn claim_one(
                     wake_affected(context, context.jobs.delete(&of, &invited.uid));
                     return Ok(lost(batch, invited, &Lost::Gone));
                 };
-                let facts = Waiting::of(&job);
+                let facts = ClaimCopy::of(&job);
                 remember(context, job);
                 (decision, facts)
             }
@@ -134,7 +134,7 @@ async fn take(
     api: &Api<FnoJob>,
     batch: &FnoBatch,
     invited: &JobReference,
-    mut facts: Waiting,
+    mut facts: ClaimCopy,
 ) -> kube::Result<FnoJob> {
     // Only where forgetting would be dangerous: a validation that is deleted while at work is no loss, and two writes per job are.
     if facts.action == Action::Cancellation {
@@ -153,7 +153,7 @@ async fn take(
 }
 
 /// Written without the job at hand, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
-fn claim_patch(batch: &str, facts: &Waiting, now: Timestamp) -> Value {
+fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
     let mut conditions = Vec::new();
     let since = facts.unknown_since.unwrap_or(now);
     condition::set(
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_claim_is_guarded_and_clears_what_the_job_waited_for() {
-        let facts = Waiting {
+        let facts = ClaimCopy {
             uid: "u".to_owned(),
             resource_version: "7".to_owned(),
             action: Action::Validation,
@@ -213,7 +213,7 @@ mod tests {
                 },
             })
         );
-        let again = Waiting { started: true, unknown_since: Some(now), ..facts };
+        let again = ClaimCopy { started: true, unknown_since: Some(now), ..facts };
         assert_eq!(
             claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"],
             Value::Null,

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use fno_core::{batch_status, key::Key, lifecycle::End, why::Why};
+use fno_core::{
+    batch_status, batch_wait::keeps_pods_away, key::Key, lifecycle::End,
+    provider_status::ProviderNews, why::Why,
+};
 use fno_crds::{FnoBatch, batch::BatchPhase};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use tracing::info;
 
-use super::{
-    login,
-    observe::Observed,
-    report, runner_log, settle,
-    wait::{keeps_pods_away, trouble},
-};
+use super::{login, observe::Observed, report, runner_log, settle, wait::trouble};
 use crate::{
     context::{Context, key, provider_key},
     error::Result,
     known::sessions,
-    provider::{self, status::News},
+    provider,
 };
 
 /// The end. If the runner may still act, the phase is stored first and alone: that write is the fence.
@@ -85,7 +83,7 @@ async fn tell_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
     provider::status::update(context, &of, |provider| {
         let (status, change) =
             fno_core::provider_status::after_batch(provider, batch, action_of, Timestamp::now());
-        (status, News::of_breaker(change.breaker.state, change.event).into_iter().collect())
+        (status, ProviderNews::of_breaker(change.breaker.state, change.event).into_iter().collect())
     })
     .await?;
     Ok(())

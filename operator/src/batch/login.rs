@@ -8,6 +8,7 @@ use fno_core::{
     breaker,
     lifecycle::{Hold, LoginEnded, open_grant},
     mint::{LoginPermission, LoginRequest, may_login},
+    provider_status::{self, ProviderNews, account_mut},
     why::Why,
 };
 use fno_crds::{
@@ -28,7 +29,7 @@ use crate::{
     known::{batches::Memory, sessions},
     metrics::{LoginEnd, Word},
     patch::is_not_found,
-    provider::status::{self, News},
+    provider::status,
     secrets,
 };
 
@@ -54,7 +55,8 @@ pub async fn grant(
     let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
     let provider = status::read(&context.client, &of).await?;
     let answer =
-        match provider.as_ref().and_then(|provider| Some((provider, account(provider, batch)?))) {
+        match provider.as_ref().and_then(|provider| Some((provider, account_of(provider, batch)?)))
+        {
             Some((provider, account)) => ask(context, batch, provider, account, login).await?,
             None => LoginPermission::Refused { why: gone(batch) },
         };
@@ -89,7 +91,7 @@ async fn ask(
         return Ok(LoginPermission::Refused { why });
     }
     let now = Timestamp::now();
-    let breaker = status::account(provider, &account.name).breaker.unwrap_or_default();
+    let breaker = provider_status::account(provider, &account.name).breaker.unwrap_or_default();
     let others = sessions::others_on_account(context, batch, now);
     let unreachable = account.totp.is_some() && context.valkey.ping().await.is_err();
     let leave = may_login(&LoginRequest {
@@ -178,7 +180,7 @@ pub async fn count(
     let name = batch.name_any();
     status::update(context, &of, |provider| {
         let mut status = provider.status.clone().unwrap_or_default();
-        let account = status::account_mut(&mut status, &batch.spec.account);
+        let account = account_mut(&mut status, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
         let failure = |why: &Why, refused| {
             let failure = breaker::account::Failure {
@@ -196,7 +198,7 @@ pub async fn count(
             LoginEnded::Rejected(why) => failure(why, true),
             LoginEnded::Failed(why) => failure(why, false),
         };
-        let news = News::of_breaker(change.breaker.state, change.event);
+        let news = ProviderNews::of_breaker(change.breaker.state, change.event);
         if account.breaker.is_some() || change.breaker != Default::default() {
             account.breaker = Some(change.breaker);
         }
@@ -269,7 +271,7 @@ pub fn left_open(status: &FnoBatchStatus) -> Option<(i32, LoginEnded)> {
     open_grant(status).map(|grant| (grant.login, fno_core::lifecycle::lost(grant)))
 }
 
-fn account<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Account> {
+fn account_of<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Account> {
     provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
 }
 

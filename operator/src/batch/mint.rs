@@ -9,6 +9,7 @@ use fno_core::{
     lifecycle::Hold,
     mint::{MintDecision, MintRequest, StepRecord, mint, step},
     objects::{is_owned, totp_secret},
+    provider_status::{account, account_mut},
     totp::Seed,
     why::Why,
 };
@@ -128,7 +129,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
             Ok(seed) => seed,
             Err(why) => return Ok(Outcome::Refused(why)),
         };
-        let account = status::account(&provider, &batch.spec.account);
+        let account = account(&provider, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
         let now = Timestamp::now();
         let gate = breaker::account::gate(&account.name, &breaker, now);
@@ -242,7 +243,7 @@ enum Guard {
 /// Compare-and-set of `lastStep`.
 async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i64) -> Guard {
     let mut status = provider.status.clone().unwrap_or_default();
-    status::account_mut(&mut status, account).last_step = Some(step);
+    account_mut(&mut status, account).last_step = Some(step);
     let patch = match status_patch(
         provider.metadata.resource_version.as_deref(),
         provider.status.as_ref(),

@@ -7,8 +7,8 @@ use std::{
     time::Instant,
 };
 
-use fno_core::{key::Key, lifecycle::Hold};
-use fno_crds::{FnoBatch, Reason};
+use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold};
+use fno_crds::FnoBatch;
 use jiff::Timestamp;
 
 use super::caches::Guarded;
@@ -32,8 +32,8 @@ pub struct Memory {
     pub awaiting: Option<Instant>,
     /// Version of the credentials the login at hand was allowed with.
     pub credentials: Option<String>,
-    /// What is shown on its jobs, since when, and whether it was written.
-    pub shown: Option<(Reason, Timestamp, bool)>,
+    /// What it waits for, and whether its jobs show it.
+    pub wait: Option<BatchWait>,
     /// Passes that failed in a row.
     pub failures: u32,
     /// It was in the watch's store.

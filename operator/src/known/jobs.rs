@@ -3,62 +3,20 @@
 //! One entry per job, fed by the watch and by the answers to our own writes. No reflector of full objects: ten thousand waiting jobs are a few
 //! megabytes here. Every method is short and synchronous; nobody waits while holding it.
 
-mod view;
-
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use fno_core::{key::Key, plan::JobView};
-use fno_crds::{
-    FnoJob, JobPhase, Reason,
-    condition::{self, types},
-    job::Action,
+use fno_core::{
+    key::Key,
+    plan::JobView,
+    view::job::{ClaimCopy, WaitNotes, view},
 };
+use fno_crds::{FnoJob, JobPhase, job::Action};
 use jiff::{SignedDuration, Timestamp};
 
-pub use view::Waiting;
-
-use self::view::view;
 use crate::version;
-
-/// A waiting job beside its view: what is told about its waiting.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
-    /// `status.reason` as stored.
-    pub reason: Option<Reason>,
-    /// `status.message` as stored.
-    pub message: Option<String>,
-    /// When the condition `Succeeded` took its value; none while it was never set.
-    pub unknown_since: Option<Timestamp>,
-    /// `metadata.generation`.
-    pub generation: Option<i64>,
-    /// It was in a batch before.
-    pub started: bool,
-    /// Which reason it has had since when, as planned.
-    pub waits: Option<(Reason, Timestamp)>,
-    /// When a waiting reason was last written.
-    pub told_at: Option<Timestamp>,
-}
-
-impl Pending {
-    /// As stored in the job.
-    pub fn of(job: &FnoJob) -> Self {
-        let status = job.status.as_ref();
-        Self {
-            reason: status.and_then(|s| s.reason),
-            message: status.and_then(|s| s.message.clone()),
-            unknown_since: status
-                .and_then(|s| condition::get(&s.conditions, types::SUCCEEDED))
-                .map(|c| c.last_transition_time.0),
-            generation: job.metadata.generation,
-            started: status.is_some_and(|s| s.started_at.is_some()),
-            waits: None,
-            told_at: None,
-        }
-    }
-}
 
 /// A job nothing more is done about, until its time is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +42,7 @@ pub struct Inner {
     /// Waiting jobs, densely: planning takes them as one slice.
     views: Vec<JobView>,
     /// Beside each view.
-    beside: Vec<Pending>,
+    notes: Vec<WaitNotes>,
     /// Where a waiting job is in both.
     places: HashMap<Key, usize>,
     /// Jobs in a batch, whole.
@@ -140,16 +98,16 @@ impl JobIndex {
     }
 
     /// Looks at the waiting jobs, all at once.
-    pub fn with_pending<T>(&self, look: impl FnOnce(&mut [JobView], &mut [Pending]) -> T) -> T {
+    pub fn with_pending<T>(&self, look: impl FnOnce(&mut [JobView], &mut [WaitNotes]) -> T) -> T {
         let inner = &mut *self.lock();
-        look(&mut inner.views, &mut inner.beside)
+        look(&mut inner.views, &mut inner.notes)
     }
 
     /// A job, if it waits.
-    pub fn waiting(&self, key: &Key, uid: &str) -> Option<Waiting> {
+    pub fn waiting(&self, key: &Key, uid: &str) -> Option<ClaimCopy> {
         let inner = self.lock();
-        let (view, beside) = inner.pending(key)?;
-        (view.uid == uid).then(|| Waiting::from_index(view, beside))
+        let (view, notes) = inner.pending(key)?;
+        (view.uid == uid).then(|| ClaimCopy::from_index(view, notes))
     }
 
     /// A job at work.
@@ -228,7 +186,7 @@ impl Inner {
             return Changed::default();
         }
         let (before, before_work) = (
-            self.pending(&key).map(|(view, beside)| (view.clone(), beside.clone())),
+            self.pending(&key).map(|(view, notes)| (view.clone(), notes.clone())),
             self.at_work.remove(&key),
         );
         self.ended.remove(&key);
@@ -240,15 +198,15 @@ impl Inner {
         match phase {
             JobPhase::Pending => {
                 let mut view = view(key.clone(), &job, now);
-                let mut beside = Pending::of(&job);
-                if let Some((old, told)) = before.filter(|(old, _)| old.uid == view.uid) {
+                let mut notes = WaitNotes::of(&job);
+                if let Some((old, kept)) = before.filter(|(old, _)| old.uid == view.uid) {
                     view.eligible_since = old.eligible_since;
-                    (beside.waits, beside.told_at) = (told.waits, told.told_at);
+                    (notes.planned, notes.written_at) = (kept.planned, kept.written_at);
                     // A waiting reason we wrote ourselves is no reason to plan again.
                     let same = JobView { resource_version: view.resource_version.clone(), ..old };
                     changed.queue = same != view;
                 }
-                self.insert_pending(key, view, beside);
+                self.insert_pending(key, view, notes);
             }
             JobPhase::Batched => {
                 let withdrawn = |job: &FnoJob| {
@@ -301,25 +259,25 @@ impl Inner {
         self.ended.get(key).map(|ended| (ended.uid.clone(), ended.version))
     }
 
-    fn pending(&self, key: &Key) -> Option<(&JobView, &Pending)> {
+    fn pending(&self, key: &Key) -> Option<(&JobView, &WaitNotes)> {
         let place = *self.places.get(key)?;
-        Some((&self.views[place], &self.beside[place]))
+        Some((&self.views[place], &self.notes[place]))
     }
 
-    fn insert_pending(&mut self, key: Key, view: JobView, beside: Pending) {
+    fn insert_pending(&mut self, key: Key, view: JobView, notes: WaitNotes) {
         if let Some(place) = self.places.get(&key) {
-            (self.views[*place], self.beside[*place]) = (view, beside);
+            (self.views[*place], self.notes[*place]) = (view, notes);
             return;
         }
         self.places.insert(key, self.views.len());
         self.views.push(view);
-        self.beside.push(beside);
+        self.notes.push(notes);
     }
 
     fn remove_pending(&mut self, key: &Key) -> bool {
         let Some(place) = self.places.remove(key) else { return false };
         self.views.swap_remove(place);
-        self.beside.swap_remove(place);
+        self.notes.swap_remove(place);
         if let Some(moved) = self.views.get(place) {
             self.places.insert(moved.key.clone(), place);
         }

@@ -5,9 +5,9 @@ use fno_core::{
     lifecycle::{PodState, open_grant},
     objects::current_pod,
     plan::BatchView,
-    time::after,
+    view,
 };
-use fno_crds::FnoBatch;
+use fno_crds::{FnoBatch, provider::Session};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -53,45 +53,22 @@ pub fn wake_others(context: &Context, batch: &FnoBatch) {
     }
 }
 
-/// As planning takes a batch.
+/// A batch as planning takes it.
 pub fn view(context: &Context, batch: &FnoBatch, now: Timestamp) -> BatchView {
-    let finished = batch.phase().is_finished();
-    BatchView {
-        key: key(batch),
-        provider: batch.spec.provider.clone(),
-        account: batch.spec.account.clone(),
-        jobs: if finished { Vec::new() } else { held_jobs(batch) },
-        holds_session: !finished || outlives(context, batch, now),
-        holds_runner: !finished || pod(context, batch).is_some_and(|pod| !pod.is_over()),
-        finished,
-    }
+    let pod = pod(context, batch);
+    view::batch::view(batch, pod.as_ref(), &session(context, batch), now)
 }
 
-/// The jobs no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended. A job whose try failed
-/// may be tried again in another batch while this one still runs.
-fn held_jobs(batch: &FnoBatch) -> Vec<String> {
-    let Some(status) = batch.status.as_ref().filter(|status| !status.claimed.is_empty()) else {
-        return batch.spec.jobs.iter().map(|job| job.uid.clone()).collect();
-    };
-    let ended = |uid: &String| {
-        status.run.as_ref().is_some_and(|run| run.results.iter().any(|result| result.uid == *uid))
-    };
-    status.claimed.iter().filter(|uid| !ended(uid)).cloned().collect()
-}
-
-/// Whether the session of a finished batch may still be alive: its Pod is not over, it did not log out, and the portal has not ended it yet.
-fn outlives(context: &Context, batch: &FnoBatch, now: Timestamp) -> bool {
-    let Some(status) = &batch.status else { return false };
-    let Some(started) = &status.started_at else { return false };
-    let logged_out =
-        status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
-    let lifetime = context
+/// The session settings of a batch's provider as they are now; the defaults while the provider is gone.
+fn session(context: &Context, batch: &FnoBatch) -> Session {
+    context
         .provider_of(batch)
-        .map_or_else(fno_crds::provider::Session::default, |provider| provider.spec.session.clone())
-        .max_lifetime;
-    !logged_out
-        && now < after(started.0, lifetime.signed())
-        && pod(context, batch).is_some_and(|pod| !pod.is_over())
+        .map_or_else(Session::default, |provider| provider.spec.session.clone())
+}
+
+fn outlives(context: &Context, batch: &FnoBatch, now: Timestamp) -> bool {
+    let pod = pod(context, batch);
+    pod.is_some() && view::batch::outlives(batch, pod.as_ref(), &session(context, batch), now)
 }
 
 fn pod(context: &Context, batch: &FnoBatch) -> Option<PodState> {

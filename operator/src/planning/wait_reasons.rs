@@ -9,6 +9,7 @@ use fno_core::{
     key::Key,
     plan::{JobView, Plan},
     text::at_most,
+    view::job::WaitNotes,
     why::Why,
 };
 use fno_crds::{
@@ -24,7 +25,6 @@ use serde_json::{Value, json};
 use crate::{
     context::Context,
     error::Error,
-    known::jobs::Pending,
     patch::{is_conflict, is_not_found, write_status},
     watches::jobs::wake_affected,
 };
@@ -44,67 +44,67 @@ pub struct Due {
 }
 
 /// Notes since when each job waits for what, and what is due.
-pub fn due(views: &[JobView], beside: &mut [Pending], plan: &Plan, now: Timestamp) -> Due {
+pub fn due(views: &[JobView], notes: &mut [WaitNotes], plan: &Plan, now: Timestamp) -> Due {
     let mut due = Due::default();
-    for (view, beside) in views.iter().zip(beside) {
+    for (view, notes) in views.iter().zip(notes) {
         let Some(why) = plan.waits.get(&view.key) else {
-            beside.waits = None;
+            notes.planned = None;
             continue;
         };
-        let since = match beside.waits {
+        let since = match notes.planned {
             Some((reason, since)) if reason == why.reason => since,
             _ => now,
         };
-        beside.waits = Some((why.reason, since));
-        if is_told(beside, why) {
+        notes.planned = Some((why.reason, since));
+        if is_told(notes, why) {
             continue;
         }
         let held = since.saturating_add(HELD).unwrap_or(Timestamp::MAX);
-        let at = beside.told_at.map_or(held, |told| {
+        let at = notes.written_at.map_or(held, |told| {
             held.max(told.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX))
         });
         if at > now {
             due.wake_at = Some(due.wake_at.map_or(at, |wake| wake.min(at)));
             continue;
         }
-        beside.told_at = Some(now);
-        due.now.push((view.key.clone(), view.uid.clone(), patch(view, beside, why, now)));
+        notes.written_at = Some(now);
+        due.now.push((view.key.clone(), view.uid.clone(), patch(view, notes, why, now)));
     }
     due
 }
 
 /// Whether the job says so already. That a try failed says more than that its pause is not over.
-fn is_told(beside: &Pending, why: &Why) -> bool {
-    let tried = beside.reason.is_some_and(|reason| {
+fn is_told(notes: &WaitNotes, why: &Why) -> bool {
+    let tried = notes.reason.is_some_and(|reason| {
         matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree)
     });
     if why.reason == Reason::RetryBackoff && tried {
         return true;
     }
-    beside.reason == Some(why.reason)
-        && beside.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
+    notes.reason == Some(why.reason)
+        && notes.message.as_deref().unwrap_or_default() == at_most(&why.message, 2000)
 }
 
-fn patch(view: &JobView, beside: &Pending, why: &Why, now: Timestamp) -> Value {
+fn patch(view: &JobView, notes: &WaitNotes, why: &Why, now: Timestamp) -> Value {
     let message = at_most(&why.message, 2000);
     let mut conditions = Vec::new();
-    let since = beside.unknown_since.unwrap_or(now);
+    let since = notes.unknown_since.unwrap_or(now);
     condition::set(
         &mut conditions,
         since,
-        beside.generation,
+        notes.generation,
         types::SUCCEEDED,
         Status::Unknown,
         why.reason,
         &message,
     );
     let status = json!({
-        "phase": JobPhase::Pending, "reason": why.reason, "message": message, "observedGeneration": beside.generation, "conditions": conditions,
+        "phase": JobPhase::Pending, "reason": why.reason, "message": message, "observedGeneration": notes.generation, "conditions": conditions,
     });
     json!({"metadata": {"resourceVersion": view.resource_version}, "status": status})
 }
 
-/// Writes beside the planning: thousands of jobs to tell must not hold up a plan.
+/// Writes notes the planning: thousands of jobs to tell must not hold up a plan.
 #[derive(Default)]
 pub struct Teller(Arc<AtomicBool>);
 
@@ -131,9 +131,9 @@ impl Teller {
 
 fn untell(context: &Context, due: &[(Key, String, Value)]) {
     let keys: std::collections::BTreeSet<_> = due.iter().map(|(of, _, _)| of).collect();
-    context.jobs.with_pending(|views, beside| {
-        for (_, beside) in views.iter().zip(beside).filter(|(view, _)| keys.contains(&view.key)) {
-            beside.told_at = None;
+    context.jobs.with_pending(|views, notes| {
+        for (_, notes) in views.iter().zip(notes).filter(|(view, _)| keys.contains(&view.key)) {
+            notes.written_at = None;
         }
     });
 }
@@ -182,41 +182,41 @@ mod tests {
 
     #[test]
     fn a_reason_is_told_once_it_has_held_and_not_more_often_than_allowed() {
-        let (views, mut beside) = ([view()], [Pending::default()]);
-        let at = |seconds, plan: &Plan, beside: &mut [Pending]| {
-            let due = due(&views, beside, plan, now(seconds));
+        let (views, mut notes) = ([view()], [WaitNotes::default()]);
+        let at = |seconds, plan: &Plan, notes: &mut [WaitNotes]| {
+            let due = due(&views, notes, plan, now(seconds));
             (due.now.len(), due.wake_at.map(|at| at.as_second() - now(0).as_second()))
         };
         let linger = waits(Reason::WaitingForLinger, "");
-        assert_eq!(at(0, &linger, &mut beside), (0, Some(10)));
+        assert_eq!(at(0, &linger, &mut notes), (0, Some(10)));
         // Another reason starts to count anew.
         let session = waits(Reason::WaitingForSession, "busy");
-        assert_eq!(at(5, &session, &mut beside), (0, Some(15)));
-        assert_eq!(at(15, &session, &mut beside), (1, None));
+        assert_eq!(at(5, &session, &mut notes), (0, Some(15)));
+        assert_eq!(at(15, &session, &mut notes), (1, None));
         // As the answer to the write would make it.
-        (beside[0].reason, beside[0].message) =
+        (notes[0].reason, notes[0].message) =
             (Some(Reason::WaitingForSession), Some("busy".to_owned()));
-        assert_eq!(at(16, &session, &mut beside), (0, None));
+        assert_eq!(at(16, &session, &mut notes), (0, None));
         let breaker = waits(Reason::BreakerOpen, "open");
-        assert_eq!(at(20, &breaker, &mut beside), (0, Some(45)));
-        assert_eq!(at(45, &breaker, &mut beside), (1, None));
+        assert_eq!(at(20, &breaker, &mut notes), (0, Some(45)));
+        assert_eq!(at(45, &breaker, &mut notes), (1, None));
     }
 
     #[test]
     fn why_a_try_failed_is_not_replaced_by_its_pause() {
-        let (views, mut beside) =
-            ([view()], [Pending { reason: Some(Reason::StepFailed), ..Pending::default() }]);
-        let due = due(&views, &mut beside, &waits(Reason::RetryBackoff, "later"), now(60));
+        let (views, mut notes) =
+            ([view()], [WaitNotes { reason: Some(Reason::StepFailed), ..WaitNotes::default() }]);
+        let due = due(&views, &mut notes, &waits(Reason::RetryBackoff, "later"), now(60));
         assert_eq!((due.now.len(), due.wake_at), (0, None));
     }
 
     #[test]
     fn what_is_told_is_guarded_and_keeps_since_when_it_is_unknown() {
-        let beside =
-            Pending { unknown_since: Some(now(0)), generation: Some(1), ..Pending::default() };
+        let notes =
+            WaitNotes { unknown_since: Some(now(0)), generation: Some(1), ..WaitNotes::default() };
         let patch = patch(
             &view(),
-            &beside,
+            &notes,
             &Why { reason: Reason::BreakerOpen, message: "open".to_owned() },
             now(60),
         );

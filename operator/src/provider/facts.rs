@@ -1,28 +1,12 @@
-//! What was found out about a provider: its flows linted, its Secrets looked at.
+//! Finds out what a provider is worth: its flows linted, its Secrets read.
 
 use std::collections::BTreeMap;
 
-use fno_core::flow;
+use fno_core::{flow, view::provider::ProviderFacts};
 use fno_crds::FnoProvider;
 use kube::Client;
 
-use crate::{
-    error::Result,
-    secrets::{self, AccountFacts},
-};
-
-/// See the module.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderFacts {
-    /// The generation that was looked at.
-    pub generation: i64,
-    /// SHA-256 of its flows.
-    pub flows_digest: String,
-    /// What the linter refuses.
-    pub flow_error: Option<String>,
-    /// By the account's name.
-    pub accounts: BTreeMap<String, AccountFacts>,
-}
+use crate::{error::Result, secrets};
 
 /// Looks at a provider. `known` saves linting a generation twice.
 ///

@@ -1,10 +1,7 @@
 //! Writes of a provider's status: read afresh, change, compare-and-set, again on a conflict. Several tasks write here, each its own fields.
 
-use fno_core::{key::Key, why::Why};
-use fno_crds::{
-    FnoProvider, FnoProviderStatus,
-    provider_status::{AccountStatus, BreakerState},
-};
+use fno_core::{key::Key, provider_status::ProviderNews};
+use fno_crds::{FnoProvider, FnoProviderStatus};
 use kube::{Api, Client};
 
 use crate::{
@@ -15,23 +12,6 @@ use crate::{
 
 /// Conflicts before it is left to the next pass. The writers are few and quick.
 const MOST_TRIES: usize = 8;
-
-/// Something to tell about a provider once the status that says it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
-    /// Worth a look, or good news.
-    pub warning: bool,
-    /// What.
-    pub what: Why,
-}
-
-impl News {
-    /// News of a breaker: an opening is worth a look, the rest is good.
-    #[must_use]
-    pub fn of_breaker(state: BreakerState, what: Option<Why>) -> Option<Self> {
-        what.map(|what| Self { warning: state == BreakerState::Open, what })
-    }
-}
 
 /// The provider as it is now; none if it is gone.
 ///
@@ -48,7 +28,7 @@ pub async fn read(client: &Client, key: &Key) -> Result<Option<FnoProvider>> {
 pub async fn update(
     context: &Context,
     key: &Key,
-    change: impl Fn(&FnoProvider) -> (FnoProviderStatus, Vec<News>),
+    change: impl Fn(&FnoProvider) -> (FnoProviderStatus, Vec<ProviderNews>),
 ) -> Result<Option<FnoProvider>> {
     let api: Api<FnoProvider> = Api::namespaced(context.client.clone(), &key.namespace);
     let mut tries = 0;
@@ -66,7 +46,7 @@ pub async fn update(
         tries += 1;
         match write_status(&api, &key.name, &patch).await {
             Ok(written) => {
-                tell(context, &written, &news).await;
+                publish(context, &written, &news).await;
                 return Ok(Some(written));
             }
             Err(error) if is_conflict(&error) && tries < MOST_TRIES => {}
@@ -76,7 +56,7 @@ pub async fn update(
 }
 
 /// Publishes news.
-pub async fn tell(context: &Context, provider: &FnoProvider, news: &[News]) {
+pub async fn publish(context: &Context, provider: &FnoProvider, news: &[ProviderNews]) {
     for item in news {
         if item.warning {
             tracing::warn!(provider = key_name(provider), reason = %item.what.reason, "{}", item.what.message);
@@ -90,28 +70,4 @@ pub async fn tell(context: &Context, provider: &FnoProvider, news: &[News]) {
 
 fn key_name(provider: &FnoProvider) -> &str {
     provider.metadata.name.as_deref().unwrap_or_default()
-}
-
-/// The entry of an account; a new one if there is none.
-pub fn account_mut<'a>(status: &'a mut FnoProviderStatus, name: &str) -> &'a mut AccountStatus {
-    let place =
-        status.accounts.iter().position(|account| account.name == name).unwrap_or_else(|| {
-            status
-                .accounts
-                .push(AccountStatus { name: name.to_owned(), ..AccountStatus::default() });
-            status.accounts.len() - 1
-        });
-    &mut status.accounts[place]
-}
-
-/// The entry of an account, if there is one.
-#[must_use]
-pub fn account(provider: &FnoProvider, name: &str) -> AccountStatus {
-    let found = provider
-        .status
-        .as_ref()
-        .and_then(|status| status.accounts.iter().find(|account| account.name == name));
-    found
-        .cloned()
-        .unwrap_or_else(|| AccountStatus { name: name.to_owned(), ..AccountStatus::default() })
 }

@@ -1,3 +1,4 @@
+use fno_crds::Reason;
 use serde_json::{Value, json};
 
 use super::*;
@@ -112,9 +113,9 @@ fn our_own_waiting_reason_does_not_start_another_planning_and_keeps_the_linger()
     let changed =
         index.apply(job("a", 2, json!({"phase": "Pending", "reason": "WaitingForLinger"})), later);
     assert_eq!(changed, Changed::default());
-    index.with_pending(|views, beside| {
+    index.with_pending(|views, notes| {
         assert_eq!((views[0].eligible_since, views[0].resource_version.as_str()), (moved, "2"));
-        assert_eq!(beside[0].reason, Some(Reason::WaitingForLinger));
+        assert_eq!(notes[0].reason, Some(Reason::WaitingForLinger));
     });
 }
 

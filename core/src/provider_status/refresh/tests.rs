@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{provider_status::conditions, view::provider::AccountFacts};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
+}
+
+fn provider(annotations: &Value, status: &Value) -> FnoProvider {
+    let flow = json!({"steps": [{"type": "navigate", "url": "/"}]});
+    serde_json::from_value(json!({
+        "apiVersion": "fno.dev/v1alpha1", "kind": "FnoProvider",
+        "metadata": {"name": "p", "namespace": "n", "generation": 3, "annotations": annotations},
+        "spec": {"baseUrl": "https://portal.example.net", "allowedOrigins": ["https://portal.example.net"],
+            "accounts": [{"name": "a", "credentialsSecretRef": {"name": "s"}}], "flows": {"login": flow, "validation": flow}},
+        "status": status,
+    }))
+    .expect("a provider")
+}
+
+fn facts(version: &str) -> ProviderFacts {
+    let account = AccountFacts { version: Some(version.to_owned()), problem: None };
+    ProviderFacts {
+        generation: 3,
+        flows_digest: "new".to_owned(),
+        flow_error: None,
+        accounts: BTreeMap::from([("a".to_owned(), account)]),
+    }
+}
+
+fn open(version: &str) -> Value {
+    json!({"accounts": [{"name": "a", "breaker": {
+        "state": "Open", "failures": 2, "refused": true, "openedAt": "2030-01-01T00:00:00Z", "credentialsVersion": version}}]})
+}
+
+#[test]
+fn a_new_secret_closes_the_breaker_of_its_account_and_is_published() {
+    let (status, news) = refreshed(&provider(&Value::Null, &open("1")), &facts("2"), None, at(60));
+    assert!(!resting(&status));
+    assert_eq!(news.iter().map(|news| news.warning).collect::<Vec<_>>(), [false]);
+    let (status, news) = refreshed(&provider(&Value::Null, &open("1")), &facts("1"), None, at(60));
+    assert!(resting(&status) && news.is_empty());
+}
+
+#[test]
+fn changed_flows_let_a_canary_through() {
+    let stored =
+        json!({"flowBreaker": {"state": "Open", "flowsDigest": "old", "reason": "PortalChanged"}});
+    let (status, news) = refreshed(&provider(&Value::Null, &stored), &facts("1"), None, at(60));
+    assert_eq!(status.flow_breaker.expect("a breaker").state, BreakerState::HalfOpen);
+    assert_eq!(news.len(), 1);
+}
+
+#[test]
+fn a_failure_that_was_counted_is_looked_after_before_the_breaker_opens() {
+    let counted =
+        json!({"accounts": [{"name": "a", "breaker": {"state": "Closed", "failures": 1}}]});
+    assert!(resting(&provider(&Value::Null, &counted).status.expect("a status")));
+}
+
+#[test]
+fn an_account_taken_out_of_the_spec_is_forgotten_unless_a_code_was_used() {
+    let stored = json!({"accounts": [{"name": "gone"}, {"name": "used", "lastStep": 5}]});
+    let provider = provider(&Value::Null, &stored);
+    let mut status = provider.status.clone().expect("a status");
+    let at_work = ["a", "a", "used"].map(str::to_owned).to_vec();
+    set_numbers(&provider, &mut status, Numbers { at_work, ..Numbers::default() });
+    let kept: Vec<_> =
+        status.accounts.iter().map(|a| (a.name.as_str(), a.active_batches)).collect();
+    assert_eq!(kept, [("used", 0), ("a", 2)]);
+    assert_eq!(status.active_batches, Some(3));
+}
+
+#[test]
+fn the_stored_count_of_waiting_jobs_stands_until_the_first_planning() {
+    let stored = json!({"pending": {"count": 4}});
+    let provider = provider(&json!({ANNOTATION_FLUSH: "now"}), &stored);
+    let mut status = provider.status.clone().expect("a status");
+    set_numbers(&provider, &mut status, Numbers::default());
+    assert_eq!((status.pending.as_ref().expect("stored").count, &status.flushed), (4, &None));
+    let planned = Numbers {
+        pending: Some(Pending { count: 1, ..Pending::default() }),
+        flushed: Some("now"),
+        ..Numbers::default()
+    };
+    set_numbers(&provider, &mut status, planned);
+    assert_eq!(status.pending.expect("planned").count, 1);
+    assert_eq!(status.flushed.as_deref(), Some("now"));
+}
+
+#[test]
+fn numbers_alone_are_told_from_everything_else() {
+    let old = FnoProviderStatus { active_batches: Some(1), ..FnoProviderStatus::default() };
+    let numbers = FnoProviderStatus { active_batches: Some(2), ..old.clone() };
+    let more = FnoProviderStatus { observed_generation: Some(1), ..numbers.clone() };
+    assert!(only_numbers_differ(&old, &numbers));
+    assert!(!only_numbers_differ(&old, &more) && !only_numbers_differ(&old, &old));
+}
+
+#[test]
+fn readiness_is_published_when_its_reason_changes_and_never_for_a_good_start() {
+    let why = |reason| Why { reason, message: String::new() };
+    let stored = |reason: Reason| {
+        let mut status = FnoProviderStatus::default();
+        conditions(&mut status, Some(3), &why(reason), at(0));
+        FnoProvider { status: Some(status), ..provider(&Value::Null, &Value::Null) }
+    };
+    let fresh = provider(&Value::Null, &Value::Null);
+    let warning = |provider: &FnoProvider, reason| {
+        transition(provider, &why(reason)).map(|news| news.warning)
+    };
+    assert_eq!(warning(&fresh, Reason::Available), None);
+    assert_eq!(warning(&fresh, Reason::SecretNotFound), Some(true));
+    assert_eq!(warning(&stored(Reason::SecretNotFound), Reason::Available), Some(false));
+    assert_eq!(warning(&stored(Reason::SecretNotFound), Reason::SecretNotFound), None);
+    assert_eq!(warning(&stored(Reason::Available), Reason::Suspended), Some(false));
+    assert_eq!(warning(&stored(Reason::Available), Reason::BreakerOpen), None);
+}

@@ -1,0 +1,120 @@
+//! A batch as planning takes it: which jobs, which session and which runner it holds, or may still.
+
+use fno_crds::{FnoBatch, provider::Session};
+use jiff::Timestamp;
+
+use crate::{key::Key, lifecycle::PodState, plan::BatchView, time::after};
+
+/// The view of a batch at a time. `pod` is its current Pod as watched, and `session` the session settings of its provider as they are now.
+#[must_use]
+pub fn view(
+    batch: &FnoBatch,
+    pod: Option<&PodState>,
+    session: &Session,
+    now: Timestamp,
+) -> BatchView {
+    let finished = batch.phase().is_finished();
+    BatchView {
+        key: Key {
+            namespace: batch.metadata.namespace.clone().unwrap_or_default(),
+            name: batch.metadata.name.clone().unwrap_or_default(),
+        },
+        provider: batch.spec.provider.clone(),
+        account: batch.spec.account.clone(),
+        jobs: if finished { Vec::new() } else { held_jobs(batch) },
+        holds_session: !finished || outlives(batch, pod, session, now),
+        holds_runner: !finished || pod.is_some_and(|pod| !pod.is_over()),
+        finished,
+    }
+}
+
+/// The UIDs of the jobs that no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended. A job
+/// whose try failed may be tried again in another batch while this one still runs.
+#[must_use]
+pub fn held_jobs(batch: &FnoBatch) -> Vec<String> {
+    let Some(status) = batch.status.as_ref().filter(|status| !status.claimed.is_empty()) else {
+        return batch.spec.jobs.iter().map(|job| job.uid.clone()).collect();
+    };
+    let ended = |uid: &String| {
+        status.run.as_ref().is_some_and(|run| run.results.iter().any(|result| result.uid == *uid))
+    };
+    status.claimed.iter().filter(|uid| !ended(uid)).cloned().collect()
+}
+
+/// Whether the session of a finished batch may still be alive: its Pod is not over, it did not log out, and the portal has not ended it yet.
+#[must_use]
+pub fn outlives(
+    batch: &FnoBatch,
+    pod: Option<&PodState>,
+    session: &Session,
+    now: Timestamp,
+) -> bool {
+    let Some(status) = &batch.status else { return false };
+    let Some(started) = &status.started_at else { return false };
+    let logged_out =
+        status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
+    !logged_out
+        && pod.is_some_and(|pod| !pod.is_over())
+        && now < after(started.0, session.max_lifetime.signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn batch(status: &Value) -> FnoBatch {
+        serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d",
+                "jobs": [{"name": "j1", "uid": "1"}, {"name": "j2", "uid": "2"}, {"name": "j3", "uid": "3"}]},
+            "status": status,
+        }))
+        .expect("a batch")
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
+    }
+
+    fn running() -> PodState {
+        PodState::Running { since: at(0) }
+    }
+
+    #[test]
+    fn the_invited_jobs_are_held_until_the_claim_and_then_those_whose_try_has_not_ended() {
+        assert_eq!(held_jobs(&batch(&json!({}))), ["1", "2", "3"]);
+        assert_eq!(held_jobs(&batch(&json!({"claimed": ["1", "3"]}))), ["1", "3"]);
+        let tried = json!({"claimed": ["1", "3"], "run": {"results": [
+            {"job": "j1", "uid": "1", "phase": "Pending", "reason": "StepFailed", "startedAt": "2030-01-01T00:00:00.000000Z", "seconds": 1.0}]}});
+        assert_eq!(held_jobs(&batch(&tried)), ["3"]);
+    }
+
+    #[test]
+    fn a_batch_that_is_not_finished_holds_its_session_and_its_runner_whatever_its_pod_does() {
+        let view = view(&batch(&json!({"phase": "Assigned"})), None, &Session::default(), at(0));
+        assert!(view.holds_session && view.holds_runner && !view.finished);
+    }
+
+    #[test]
+    fn a_finished_batch_holds_its_session_until_pod_logout_or_lifetime_end_it() {
+        let ended = json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z"});
+        let logged_out = json!({"phase": "Completed", "startedAt": "2030-01-01T00:00:00Z", "run": {
+            "end": {"reason": "Completed", "at": "2030-01-01T00:01:00.000000Z", "loggedOut": true}}});
+        let over = PodState::Ended { ran: true, how: String::new() };
+        let lifetime = Session::default().max_lifetime.signed().as_secs();
+        for (status, pod, seconds, alive) in [
+            (&ended, Some(running()), 60, true),
+            (&ended, Some(running()), lifetime, false),
+            (&ended, Some(over), 60, false),
+            (&ended, None, 60, false),
+            (&logged_out, Some(running()), 60, false),
+            (&json!({"phase": "Failed"}), Some(running()), 60, false),
+        ] {
+            let view = view(&batch(status), pod.as_ref(), &Session::default(), at(seconds));
+            assert_eq!(view.holds_session, alive, "{status} {pod:?} after {seconds} s");
+            assert_eq!(view.jobs, Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A provider as planning takes it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fno_crds::{FnoProvider, Reason, names::ANNOTATION_FLUSH, provider::Account};
+use jiff::Timestamp;
+
+use crate::{
+    breaker,
+    gate::Gate,
+    key::Key,
+    plan::{AccountView, ProviderView},
+    provider_status,
+    why::Why,
+};
+
+/// What was found out about a provider: its flows linted, its Secrets read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderFacts {
+    /// The generation that was inspected.
+    pub generation: i64,
+    /// SHA-256 of its flows.
+    pub flows_digest: String,
+    /// What the linter refuses.
+    pub flow_error: Option<String>,
+    /// By the account's name.
+    pub accounts: BTreeMap<String, AccountFacts>,
+}
+
+/// What was found out about an account's Secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Which version of the credentials this is, made of UIDs and versions and of nothing secret. None while a Secret is missing.
+    pub version: Option<String>,
+    /// What is wrong with them.
+    pub problem: Option<Why>,
+}
+
+/// What a view is made from, beside the provider.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// What was found out about it.
+    pub facts: Option<&'a ProviderFacts>,
+    /// Valkey answers.
+    pub valkey: bool,
+    /// A pause after batches that never got to work.
+    pub pause: Option<&'a Why>,
+    /// The flush value that was planned with already.
+    pub flushed: Option<&'a str>,
+}
+
+/// The view at a time.
+#[must_use]
+pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> ProviderView {
+    let status = provider.status.clone().unwrap_or_default();
+    let generation = provider.metadata.generation.unwrap_or(0);
+    let facts = known.facts.filter(|facts| facts.generation == generation);
+    let flush = provider.metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION_FLUSH));
+    ProviderView {
+        key: Key {
+            namespace: provider.metadata.namespace.clone().unwrap_or_default(),
+            name: provider.metadata.name.clone().unwrap_or_default(),
+        },
+        generation,
+        spec: Arc::new(provider.spec.clone()),
+        flows_digest: facts.map(|facts| facts.flows_digest.clone()).unwrap_or_default(),
+        blocked: blocked(facts, known.pause),
+        cancellations_blocked: None,
+        flow_gate: breaker::flow::gate(&status.flow_breaker.clone().unwrap_or_default(), now),
+        accounts: provider
+            .spec
+            .accounts
+            .iter()
+            .map(|account| account_view(provider, account, facts, known.valkey, now))
+            .collect(),
+        job_seconds: status
+            .job_seconds
+            .iter()
+            .map(|known| (known.action, known.mean))
+            .collect::<BTreeMap<_, _>>(),
+        login_seconds: status.login_seconds,
+        flush: flush.is_some_and(|value| {
+            status.flushed.as_ref() != Some(value) && known.flushed != Some(value)
+        }),
+    }
+}
+
+fn blocked(facts: Option<&ProviderFacts>, pause: Option<&Why>) -> Option<Why> {
+    let Some(facts) = facts else {
+        return Some(Why {
+            reason: Reason::ProviderNotReady,
+            message: "The provider is being inspected.".to_owned(),
+        });
+    };
+    let flow = facts.flow_error.clone().map(|message| Why { reason: Reason::FlowInvalid, message });
+    flow.or_else(|| pause.cloned())
+}
+
+fn account_view(
+    provider: &FnoProvider,
+    account: &Account,
+    facts: Option<&ProviderFacts>,
+    valkey: bool,
+    now: Timestamp,
+) -> AccountView {
+    let stored = provider_status::account(provider, &account.name);
+    let problem = facts.and_then(|facts| facts.accounts.get(&account.name)?.problem.clone());
+    let no_codes = (account.totp.is_some() && !valkey).then(|| Why {
+        reason: Reason::ValkeyUnavailable,
+        message: "Valkey does not answer, so no one-time code may be minted. Sessions that are logged in go on.".to_owned(),
+    });
+    AccountView {
+        name: account.name.clone(),
+        gate: problem.or(no_codes).map_or_else(
+            || breaker::account::gate(&account.name, &stored.breaker.unwrap_or_default(), now),
+            Gate::Shut,
+        ),
+        totp_period: account.totp.as_ref().map(|totp| i64::from(totp.period)),
+        last_step: stored.last_step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
+    }
+
+    fn provider(annotations: &Value, status: &Value) -> FnoProvider {
+        let flow = json!({"steps": [{"type": "navigate", "url": "/"}]});
+        serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoProvider",
+            "metadata": {"name": "p", "namespace": "n", "generation": 3, "annotations": annotations},
+            "spec": {"baseUrl": "https://portal.example.net", "allowedOrigins": ["https://portal.example.net"],
+                "accounts": [{"name": "plain", "credentialsSecretRef": {"name": "s"}},
+                    {"name": "codes", "credentialsSecretRef": {"name": "s"}, "totp": {"secretRef": {"name": "s", "key": "seed"}}}],
+                "flows": {"login": flow, "validation": flow}},
+            "status": status,
+        }))
+        .expect("a provider")
+    }
+
+    fn facts(generation: i64) -> ProviderFacts {
+        ProviderFacts {
+            generation,
+            flows_digest: "d".to_owned(),
+            flow_error: None,
+            accounts: BTreeMap::new(),
+        }
+    }
+
+    fn reason(gate: &Gate) -> Option<Reason> {
+        match gate {
+            Gate::Shut(why) => Some(why.reason),
+            Gate::Open | Gate::Trial => None,
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_for_a_provider_whose_present_generation_was_not_inspected() {
+        let provider = provider(&Value::Null, &Value::Null);
+        let blocked = |facts: Option<&ProviderFacts>| {
+            view(&provider, Known { facts, valkey: true, ..Known::default() }, at(0)).blocked
+        };
+        let not_ready = Some(Reason::ProviderNotReady);
+        assert_eq!(blocked(None).map(|why| why.reason), not_ready);
+        assert_eq!(blocked(Some(&facts(2))).map(|why| why.reason), not_ready);
+        assert_eq!(blocked(Some(&facts(3))), None);
+    }
+
+    #[test]
+    fn a_flow_that_does_not_lint_counts_before_a_pause() {
+        let pause = Why { reason: Reason::RetryBackoff, message: String::new() };
+        let wrong = ProviderFacts { flow_error: Some("no".to_owned()), ..facts(3) };
+        let blocked = |facts| {
+            let known =
+                Known { facts: Some(facts), valkey: true, pause: Some(&pause), flushed: None };
+            view(&provider(&Value::Null, &Value::Null), known, at(0)).blocked.map(|why| why.reason)
+        };
+        assert_eq!(blocked(&wrong), Some(Reason::FlowInvalid));
+        assert_eq!(blocked(&facts(3)), Some(Reason::RetryBackoff));
+    }
+
+    #[test]
+    fn without_valkey_only_accounts_without_codes_may_log_in() {
+        let facts = facts(3);
+        let known = Known { facts: Some(&facts), ..Known::default() };
+        let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
+        assert_eq!(reason(&view.accounts[0].gate), None);
+        assert_eq!(reason(&view.accounts[1].gate), Some(Reason::ValkeyUnavailable));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_shuts_its_account_alone() {
+        let mut facts = facts(3);
+        let problem = Why { reason: Reason::SecretNotFound, message: String::new() };
+        facts
+            .accounts
+            .insert("plain".to_owned(), AccountFacts { version: None, problem: Some(problem) });
+        let known = Known { facts: Some(&facts), valkey: true, ..Known::default() };
+        let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
+        assert_eq!(reason(&view.accounts[0].gate), Some(Reason::SecretNotFound));
+        assert_eq!(reason(&view.accounts[1].gate), None);
+    }
+
+    #[test]
+    fn a_flush_holds_until_it_was_planned_with_or_stored_as_done() {
+        let flush = json!({ANNOTATION_FLUSH: "now"});
+        let flushes = |stored: Value, flushed| {
+            let known = Known { valkey: true, flushed, ..Known::default() };
+            view(&provider(&flush, &stored), known, at(0)).flush
+        };
+        assert!(flushes(Value::Null, None));
+        assert!(flushes(json!({"flushed": "before"}), Some("before")));
+        assert!(!flushes(json!({"flushed": "now"}), None));
+        assert!(!flushes(Value::Null, Some("now")));
+    }
+}
