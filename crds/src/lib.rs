@@ -22,6 +22,7 @@
 pub mod batch;
 pub mod condition;
 pub mod duration;
+pub mod fields;
 pub mod flow;
 pub mod job;
 pub mod names;

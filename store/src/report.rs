@@ -1,7 +1,7 @@
 //! The manifest as one page for people: opens anywhere, loads nothing, runs no script.
 
 use data_encoding::BASE64;
-use fno_core::flow::result::flatten_all;
+use fno_crds::fields::dotted;
 use jiff::{Timestamp, Unit};
 use minijinja::{Environment, Value, context, value::Serde};
 
@@ -14,7 +14,7 @@ pub(crate) fn page(manifest: &Manifest, files: &[NewFile]) -> Result<String, min
     // The name ends in .html: everything is escaped.
     engine.add_template("report.html", TEMPLATE)?;
     engine.add_filter("time", time);
-    let fields: Vec<(String, String)> = flatten_all(&manifest.fields).into_iter().collect();
+    let fields: Vec<(String, String)> = dotted(&manifest.fields).into_iter().collect();
     let files: Vec<Value> = files
         .iter()
         .map(|file| {

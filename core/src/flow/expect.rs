@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use fno_crds::fields::dotted;
 use serde_json::{Map, Value};
 
-use super::{
-    result::flatten_all,
-    text::{same, shorten},
-};
+use super::text::{same, shorten};
 
 /// One field that is not as expected. The reason is `ExpectMismatch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +40,7 @@ impl fmt::Display for Mismatch {
 /// Names are those of `status.result`: `service.address`, `orders.0.number`.
 #[must_use]
 pub fn mismatches(expect: &BTreeMap<String, String>, fields: &Map<String, Value>) -> Vec<Mismatch> {
-    let found = flatten_all(fields);
+    let found = dotted(fields);
     expect
         .iter()
         .filter(|(field, expected)| found.get(*field).is_none_or(|found| !same(found, expected)))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fno_crds::fields::dotted;
 use serde_json::{Map, Value};
 
 use super::text::shorten;
@@ -17,7 +18,7 @@ pub const MORE: &str = "_more";
 /// the bound are left out and counted under [`MORE`]. Everything is in the evidence's manifest.
 #[must_use]
 pub fn flatten(fields: &Map<String, Value>) -> BTreeMap<String, String> {
-    let mut all = flatten_all(fields);
+    let mut all = dotted(fields);
     let left_out = all.len().saturating_sub(MAX_ENTRIES);
     if left_out > 0 {
         let (left_out, first) = (left_out + 1, all.keys().nth(MAX_ENTRIES - 1).cloned());
@@ -27,30 +28,6 @@ pub fn flatten(fields: &Map<String, Value>) -> BTreeMap<String, String> {
         all.insert(MORE.to_owned(), format!("{left_out} more values are in the evidence"));
     }
     all.into_iter().map(|(name, value)| (name, shorten(&value, MAX_CHARS))).collect()
-}
-
-/// The same without bounds.
-#[must_use]
-pub fn flatten_all(fields: &Map<String, Value>) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    for (name, value) in fields {
-        collect(name.clone(), value, &mut out);
-    }
-    out
-}
-
-fn collect(name: String, value: &Value, out: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Null => {}
-        Value::Object(map) => {
-            map.iter().for_each(|(key, value)| collect(format!("{name}.{key}"), value, out))
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| collect(format!("{name}.{i}"), item, out))
-        }
-        Value::String(text) => _ = out.insert(name, text.clone()),
-        scalar => _ = out.insert(name, scalar.to_string()),
-    }
 }
 
 #[cfg(test)]
