@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
+use fno_process::telemetry::Format;
 
 /// Plans jobs on fibre network portals into batches and runs each batch in one browser session.
 #[derive(Clone, Debug, Parser)]
@@ -35,6 +36,15 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Json => Self::Json,
+            LogFormat::Text => Self::Text,
+        }
+    }
 }
 
 /// A name that differs between two processes on one machine.

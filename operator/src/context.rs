@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use fno_cluster::events::Publisher;
 use fno_core::{key::Key, lifecycle::Deadlines, view::provider::ProviderFacts, why::Why};
 use fno_crds::{FnoBatch, FnoProvider, provider_status::Pending};
 use fno_store::Store;
@@ -19,7 +20,6 @@ use crate::{
     known::{batches::Batches, caches::Scopes, jobs::JobIndex},
     metrics::Metrics,
     provider::Looked,
-    publish::Publisher,
     settings::Settings,
     valkey::Valkey,
 };

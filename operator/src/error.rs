@@ -1,6 +1,6 @@
 //! What can go wrong while acting. A decision is never an error: this is only what is tried again.
 
-use crate::patch::is_conflict;
+use fno_cluster::conflict::is_conflict;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]

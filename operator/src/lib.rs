@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //!
-//! * [`run`] wires everything; `leader` decides who acts; `context` is what the tasks share.
+//! * [`run`] wires everything; `fno_cluster::lease` decides who acts; `context` is what the tasks share.
 //! * `known` is what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs. `watches` feeds it.
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
 //! * `retention`, `orphan_pods` and `valkey_watch` look after what else there is.
@@ -12,21 +12,16 @@ pub mod args;
 mod batch;
 mod context;
 mod error;
-mod http;
 mod known;
-mod leader;
 pub mod metrics;
 mod orphan_pods;
 mod patch;
 mod planning;
 mod provider;
-mod publish;
 mod retention;
 pub mod run;
 mod secrets;
 pub mod settings;
-pub mod telemetry;
 mod valkey;
 mod valkey_watch;
-mod version;
 mod watches;

@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::Parser as _;
-use fno_operator::{args::Args, run, settings::Settings, telemetry};
+use fno_operator::{args::Args, run, settings::Settings};
+use fno_process::{
+    telemetry::{self, Output},
+    tls,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,12 +23,9 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> anyhow::Result<()> {
-    // Before the first TLS user: two libraries would otherwise disagree on the provider.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow!("a TLS provider was already installed"))?;
+    tls::install()?;
     let args = Args::parse();
-    telemetry::start(&args.log_level, args.log_format)?;
+    telemetry::start(&args.log_level, args.log_format.into(), Output::Stdout)?;
     let settings = Settings::read(&args.settings)?;
     run::run(args, settings).await
 }

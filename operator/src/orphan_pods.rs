@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fno_cluster::conflict::is_not_found;
 use fno_core::{key::Key, objects::is_owned};
 use fno_crds::{
     FnoBatch,
@@ -18,7 +19,7 @@ use kube::{
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::{context::Context, error::Result, patch::is_not_found};
+use crate::{context::Context, error::Result};
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Younger Pods may be of a batch the watch has not shown yet.

@@ -1,49 +1,11 @@
-//! Writes of a status, as the smallest merge patch that makes the old one the new one.
-
-use kube::{
-    Api, Resource,
-    api::{Patch, PatchParams},
-};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+//! Patches by this operator: those of `fno-cluster` under its own field manager.
 
 use fno_crds::names::MANAGER;
+use kube::{Api, Resource, api::PatchParams};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-/// The merge patch (RFC 7396) from `old` to `new`; `None` when they are equal. What is left out of `new` is set to null; lists are replaced whole.
-#[must_use]
-pub fn difference(old: &Value, new: &Value) -> Option<Value> {
-    if old == new {
-        return None;
-    }
-    let (Value::Object(old), Value::Object(new)) = (old, new) else { return Some(new.clone()) };
-    let gone =
-        old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    let changed = new.iter().filter_map(|(key, value)| match old.get(key) {
-        Some(before) => difference(before, value).map(|patch| (key.clone(), patch)),
-        None => Some((key.clone(), value.clone())),
-    });
-    Some(Value::Object(gone.chain(changed).collect()))
-}
-
-/// The patch of a status, guarded by the version it was made from.
-///
-/// # Errors
-/// Never for the types of the API: they serialise.
-pub fn status_patch<S: Serialize>(
-    resource_version: Option<&str>,
-    old: Option<&S>,
-    new: &S,
-) -> serde_json::Result<Option<Value>> {
-    let old = old.map_or_else(|| Ok(Value::Object(Map::new())), serde_json::to_value)?;
-    let Some(status) = difference(&old, &serde_json::to_value(new)?) else { return Ok(None) };
-    let mut patch = json!({"status": status});
-    if let Some(version) = resource_version {
-        patch["metadata"] = json!({"resourceVersion": version});
-    }
-    Ok(Some(patch))
-}
-
-/// Writes a status by compare-and-set: a conflict means that somebody was quicker, and the decision has to be made anew.
+/// Writes a status by compare-and-set, as [`fno_cluster::patch::write_status`].
 ///
 /// # Errors
 /// Whatever the API server answers.
@@ -51,74 +13,11 @@ pub async fn write_status<K>(api: &Api<K>, name: &str, patch: &Value) -> kube::R
 where
     K: Resource + Clone + DeserializeOwned,
 {
-    api.patch_status(name, &parameters(), &Patch::Merge(patch)).await
+    fno_cluster::patch::write_status(api, name, patch, MANAGER).await
 }
 
-/// Parameters of our patches: the field manager, no force (merge patches know none).
+/// The parameters of the operator's patches.
 #[must_use]
 pub fn parameters() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
-}
-
-/// Whether the API server refused because somebody was quicker.
-#[must_use]
-pub fn is_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_conflict())
-}
-
-/// Whether there is no such object.
-#[must_use]
-pub fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_not_found())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 7396, section 2.
-    fn merge(target: &Value, patch: &Value) -> Value {
-        let Value::Object(changes) = patch else { return patch.clone() };
-        let mut merged = target.as_object().cloned().unwrap_or_default();
-        for (key, change) in changes {
-            if change.is_null() {
-                merged.remove(key);
-            } else {
-                let merged_value = merge(merged.get(key).unwrap_or(&Value::Null), change);
-                merged.insert(key.clone(), merged_value);
-            }
-        }
-        Value::Object(merged)
-    }
-
-    #[test]
-    fn a_difference_applied_to_the_old_gives_the_new() {
-        for (old, new, patch) in [
-            (json!({}), json!({"a": 1}), json!({"a": 1})),
-            (json!({"a": 1, "b": 2}), json!({"b": 3}), json!({"a": null, "b": 3})),
-            (
-                json!({"m": {"x": "1", "y": "2"}, "k": 1}),
-                json!({"m": {"y": "2", "z": "3"}, "k": 1}),
-                json!({"m": {"x": null, "z": "3"}}),
-            ),
-            (json!({"l": [1, 2]}), json!({"l": [2]}), json!({"l": [2]})),
-            (json!({"m": {"x": 1}}), json!({"m": "text"}), json!({"m": "text"})),
-        ] {
-            assert_eq!(difference(&old, &new), Some(patch.clone()), "{old} -> {new}");
-            assert_eq!(merge(&old, &patch), new, "{old} -> {new}");
-        }
-        assert_eq!(difference(&json!({"a": [1]}), &json!({"a": [1]})), None);
-    }
-
-    #[test]
-    fn a_guarded_patch_names_the_version_it_was_made_from() {
-        let patch = status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 2}))
-            .expect("serialises")
-            .expect("a change");
-        assert_eq!(patch, json!({"metadata": {"resourceVersion": "7"}, "status": {"a": 2}}));
-        assert_eq!(
-            status_patch(Some("7"), Some(&json!({"a": 1})), &json!({"a": 1})).expect("serialises"),
-            None
-        );
-    }
+    fno_cluster::patch::parameters(MANAGER)
 }

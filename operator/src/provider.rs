@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fno_cluster::patch::status_patch;
 use fno_core::{
     key::Key,
     provider_status::{
@@ -33,7 +34,7 @@ use crate::{
     error::{Error, Result},
     known::{batches, caches::Guarded},
     metrics::{Task, Word},
-    patch::{status_patch, write_status},
+    patch::write_status,
 };
 
 /// While a Secret is missing, or a breaker is open, the Secrets are looked at this often: mending one is noticed by itself.

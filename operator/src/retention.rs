@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fno_cluster::conflict::{is_conflict, is_not_found};
 use fno_core::key::Key;
 use fno_crds::FnoJob;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,6 @@ use tracing::{info, warn};
 use crate::{
     context::Context,
     error::{Error, Result},
-    patch::{is_conflict, is_not_found},
     watches::jobs::wake_affected,
 };
 

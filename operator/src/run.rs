@@ -8,10 +8,15 @@ use std::{
 };
 
 use anyhow::Context as _;
+use fno_cluster::{events::Publisher, lease::Candidate};
 use fno_core::lifecycle::Deadlines;
 use fno_crds::{
     FnoBatch, FnoProvider,
     names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
+};
+use fno_process::{
+    http::{self, Readiness},
+    shutdown,
 };
 use fno_store::Store;
 use futures::{
@@ -31,7 +36,6 @@ use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     select,
-    signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot},
     task::JoinSet,
     time::timeout,
@@ -45,22 +49,20 @@ use crate::{
     batch,
     context::{Context, Locks, Shared, key},
     error::Error,
-    http::{self, Readiness},
     known::{
         batches,
         caches::{self, Guarded, ScopeInputs, Scopes},
         jobs::JobIndex,
     },
-    leader::Candidate,
     metrics::Metrics,
-    orphan_pods, planning, provider,
-    publish::Publisher,
-    retention,
+    orphan_pods, planning, provider, retention,
     settings::Settings,
     valkey::Valkey,
     valkey_watch, watches,
 };
 
+/// Name of the Lease by which operators agree on who acts.
+const LEASE: &str = "fno-operator";
 /// Objects of a kind worked on at once: each call is a connection of its own.
 const AT_ONCE: u16 = 16;
 /// What is under way may take this long to end before the program ends without it; within the Pod's grace period.
@@ -84,11 +86,11 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         tokio::spawn(http::serve(listener, ready.clone(), Arc::new(registry), stop.clone()));
 
     let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity)?;
-    let mut candidate = Candidate::new(client, &lease_namespace, identity);
-    let ended = told_to_end()?.shared();
+    let mut candidate = Candidate::new(client, &lease_namespace, LEASE, identity);
+    let terminated = shutdown::listen()?;
     select! {
-        () = candidate.lead(&ready) => {}
-        () = ended.clone() => {
+        () = candidate.lead(|up| ready.set(up)) => {}
+        () = terminated.cancelled() => {
             stop.cancel();
             return Ok(());
         }
@@ -96,7 +98,9 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     // Not ready again until every watch is in step: a probe must not take the list of before for granted.
     ready.set(false);
     context.metrics.leader.set(1);
-    let outcome = lead(Arc::clone(&context), inputs, &mut candidate, &ready, &stop, ended).await;
+    let outcome =
+        lead(Arc::clone(&context), inputs, &mut candidate, &ready, &stop, terminated.cancelled())
+            .await;
     context.metrics.leader.set(0);
     ready.set(false);
     stop.cancel();
@@ -141,7 +145,7 @@ fn prepare(
             .unwrap_or("info")
             .to_owned(),
         metrics,
-        publisher: Publisher::new(client.clone(), identity.to_owned()),
+        publisher: Publisher::new(client.clone(), MANAGER, identity.to_owned()),
         valkey: Valkey::new(&settings.valkey)?,
         valkey_state: AtomicBool::new(false),
         store,
@@ -348,16 +352,4 @@ fn stream_error<E: std::error::Error>(
         | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
         Some(error) => warn!(%error, kind, "a watch failed; it is begun again"),
     }
-}
-
-/// Resolves on SIGTERM or SIGINT.
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send> {
-    let (mut term, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

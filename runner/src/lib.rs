@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`args`] is the command line; [`run`], [`local`] and [`lint`] are its three commands: in the Pod, without a cluster, and without
-//!   a browser. [`exit`] says what the exit code means, [`telemetry`] how it logs.
+//!   a browser. [`exit`] says what the exit code means.
 //! * [`batch`] is the work itself: log in, one job after the other, log out. What goes wrong is judged in [`batch::verdict`], what
 //!   follows is decided in [`batch::recovery`]: plain functions. It knows the browser as [`batch::Portal`] and everything else as
 //!   [`control::Control`].
@@ -22,5 +22,3 @@ pub mod exit;
 pub mod lint;
 pub mod local;
 pub mod run;
-mod shutdown;
-pub mod telemetry;

@@ -13,6 +13,10 @@ use fno_core::{
     work::Work,
 };
 use fno_crds::JobPhase;
+use fno_process::{
+    shutdown,
+    telemetry::{self, Format, Output},
+};
 use fno_store::S3;
 use tokio::time::Instant;
 
@@ -23,7 +27,6 @@ use crate::{
     browser,
     control::{Control as _, local::Local},
     exit::Exit,
-    shutdown, telemetry,
 };
 
 /// Somebody sits and waits.
@@ -53,7 +56,7 @@ pub async fn local(args: LocalArgs, began: Instant) -> Exit {
 }
 
 fn prepare(args: &LocalArgs) -> anyhow::Result<Prepared> {
-    telemetry::start_text(&args.log_level)?;
+    telemetry::start(&args.log_level, Format::Text, Output::Stderr)?;
     let provider = inputs::provider(&args.provider)?;
     let findings = lint::lint(&provider.spec);
     if let Some(errors) = lint::errors(&findings) {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use fno_process::tls;
 use fno_runner::{
     args::{Cli, Command},
     exit::Exit,
@@ -13,9 +14,8 @@ use tokio::time::Instant;
 #[tokio::main]
 async fn main() -> ExitCode {
     let began = Instant::now();
-    // Before the first TLS user: two libraries would otherwise disagree on the provider.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("fno-runner: a TLS provider was already installed");
+    if let Err(error) = tls::install() {
+        eprintln!("fno-runner: {error:#}");
         return Exit::Broken.into();
     }
     match Cli::parse().command {

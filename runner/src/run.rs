@@ -5,6 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use fno_core::work::Work;
 use fno_crds::names::{KEY_PASSWORD, KEY_USERNAME, KEY_WORK};
+use fno_process::{
+    shutdown,
+    telemetry::{self, Format, Output},
+};
 use fno_store::S3;
 use secrecy::{SecretString, zeroize::Zeroize as _};
 use tokio::time::Instant;
@@ -19,7 +23,6 @@ use crate::{
         cluster::{Cluster, Identity},
     },
     exit::Exit,
-    shutdown, telemetry,
 };
 
 /// geckodriver's container may still be starting.
@@ -46,7 +49,7 @@ pub async fn run(args: RunArgs, began: Instant) -> Exit {
 }
 
 fn prepare(args: &RunArgs) -> anyhow::Result<(Work, Credentials)> {
-    telemetry::start_json(&args.log_level)?;
+    telemetry::start(&args.log_level, Format::Json, Output::Stdout)?;
     let path = args.work.join(KEY_WORK);
     let text =
         std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;

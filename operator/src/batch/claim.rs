@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fno_cluster::conflict::{is_conflict, is_not_found};
 use fno_core::{
     claim::{Claim, JobFacts, Lost, claim},
     key::Key,
@@ -30,7 +31,7 @@ use super::{
 use crate::{
     context::{Context, key},
     error::Result,
-    patch::{self, is_conflict, is_not_found, write_status},
+    patch::{self, write_status},
     watches::jobs::wake_affected,
 };
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use fno_cluster::conflict::is_not_found;
 use fno_core::objects::is_owned;
 use fno_crds::{
     FnoBatch,
@@ -25,7 +26,7 @@ use serde_json::json;
 use crate::{
     context::{Context, key},
     error::Result,
-    patch::{self, is_not_found},
+    patch,
 };
 
 /// Takes everything away.

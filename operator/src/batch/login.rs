@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fno_cluster::conflict::is_not_found;
 use fno_core::{
     batch_status::derive,
     breaker,
@@ -28,7 +29,6 @@ use crate::{
     error::Result,
     known::{batches::Memory, sessions},
     metrics::{LoginEnd, Word},
-    patch::is_not_found,
     provider::status,
     secrets,
 };

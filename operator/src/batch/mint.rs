@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fno_cluster::{conflict::is_conflict, patch::status_patch};
 use fno_core::{
     batch_status::derive,
     breaker,
@@ -29,7 +30,7 @@ use crate::{
     context::{Context, key, provider_key},
     error::Result,
     metrics,
-    patch::{is_conflict, status_patch, write_status},
+    patch::write_status,
     provider::status,
     secrets,
     valkey::Taken,

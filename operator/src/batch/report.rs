@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fno_cluster::patch::status_patch;
 use fno_core::batch_status::is_due;
 use fno_crds::{FnoBatch, FnoBatchStatus};
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use kube::{Api, ResourceExt as _};
 use crate::{
     context::{Context, key},
     error::Result,
-    patch::{status_patch, write_status},
+    patch::write_status,
 };
 
 /// Writes the status if it differs. The answer is the newest batch.

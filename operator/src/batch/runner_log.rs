@@ -1,12 +1,13 @@
 //! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, is no reason to hold a batch.
 
+use fno_cluster::conflict::is_not_found;
 use fno_core::objects::current_pod;
 use fno_crds::{FnoBatch, batch::BatchPhase, job::Evidence, names::CONTAINER_RUNNER};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::LogParams};
 use tracing::warn;
 
-use crate::{context::Context, patch::is_not_found};
+use crate::context::Context;
 
 /// More than any batch says; a runner gone mad must not fill the operator's memory.
 const MOST_BYTES: i64 = 8 * 1024 * 1024;

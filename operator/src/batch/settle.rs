@@ -3,6 +3,10 @@
 
 use std::sync::Arc;
 
+use fno_cluster::{
+    conflict::{is_conflict, is_not_found},
+    patch::status_patch,
+};
 use fno_core::{job_status, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase, Reason,
@@ -21,7 +25,7 @@ use crate::{
     context::{Context, key, provider_key},
     error::Result,
     metrics::{Drift, JobEnd, JobKind, Word},
-    patch::{self, is_conflict, is_not_found, status_patch, write_status},
+    patch::{self, write_status},
     watches::jobs::wake_affected,
 };
 

@@ -7,15 +7,13 @@ use std::{
     time::Instant,
 };
 
+use fno_cluster::version::Version;
 use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold};
 use fno_crds::FnoBatch;
 use jiff::Timestamp;
 
 use super::caches::Guarded;
-use crate::{
-    context::{Context, key},
-    version,
-};
+use crate::context::{Context, key};
 
 /// What is known of one batch.
 #[derive(Default)]
@@ -62,7 +60,7 @@ impl Batches {
             match &memory.latest {
                 Some(latest)
                     if latest.metadata.uid == watched.metadata.uid
-                        && version::of(&**latest) > version::of(&*watched) =>
+                        && Version::of(&**latest).is_newer_than(Version::of(&*watched)) =>
                 {
                     Arc::clone(latest)
                 }
@@ -125,7 +123,8 @@ pub fn all(context: &Context) -> Vec<Newest> {
     for guarded in context.scopes.batches() {
         let Ok(watched) = &guarded.0 else { continue };
         let newer = own.remove(&key(watched)).filter(|own| {
-            own.metadata.uid == watched.metadata.uid && version::of(&**own) > version::of(watched)
+            own.metadata.uid == watched.metadata.uid
+                && Version::of(&**own).is_newer_than(Version::of(watched))
         });
         batches.push(newer.map_or_else(|| Newest::Watched(Arc::clone(&guarded)), Newest::Own));
     }

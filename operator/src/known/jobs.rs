@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use fno_cluster::version::Version;
 use fno_core::{
     key::Key,
     plan::JobView,
@@ -15,8 +16,6 @@ use fno_core::{
 };
 use fno_crds::{FnoJob, JobPhase, job::Action};
 use jiff::{SignedDuration, Timestamp};
-
-use crate::version;
 
 /// A job nothing more is done about, until its time is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct Ended {
     pub action: Action,
     /// When it may be archived and deleted; never while its outcome is unknown.
     pub expires: Option<Timestamp>,
-    version: u64,
+    version: Version,
 }
 
 /// See the module.
@@ -181,7 +180,7 @@ impl Inner {
         let uid = job.metadata.uid.clone().unwrap_or_default();
         if self
             .known(&key)
-            .is_some_and(|(known, newest)| known == uid && newest >= version::of(&job))
+            .is_some_and(|(known, newest)| known == uid && newest.is_at_least(Version::of(&job)))
         {
             return Changed::default();
         }
@@ -249,12 +248,12 @@ impl Inner {
     }
 
     /// UID and version of the newest known copy.
-    fn known(&self, key: &Key) -> Option<(String, u64)> {
+    fn known(&self, key: &Key) -> Option<(String, Version)> {
         if let Some((view, _)) = self.pending(key) {
-            return Some((view.uid.clone(), view.resource_version.parse().unwrap_or(0)));
+            return Some((view.uid.clone(), Version::parse(&view.resource_version)));
         }
         if let Some(job) = self.at_work.get(key) {
-            return Some((job.metadata.uid.clone().unwrap_or_default(), version::of(&**job)));
+            return Some((job.metadata.uid.clone().unwrap_or_default(), Version::of(&**job)));
         }
         self.ended.get(key).map(|ended| (ended.uid.clone(), ended.version))
     }
@@ -296,7 +295,7 @@ fn ended(job: &FnoJob, uid: String) -> Ended {
         uid,
         action: job.spec.action,
         expires: finished.and_then(|at| at.0.checked_add(ttl).ok()),
-        version: version::of(job),
+        version: Version::of(job),
     }
 }
 

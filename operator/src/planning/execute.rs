@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use fno_cluster::{
+    conflict::{is_conflict, is_not_found},
+    patch::status_patch,
+};
 use fno_core::{job_status, key::Key, plan::NewBatch, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase,
@@ -21,7 +25,7 @@ use crate::{
     context::{Context, key},
     error::{Error, Result},
     metrics,
-    patch::{is_conflict, is_not_found, status_patch, write_status},
+    patch::write_status,
     watches::jobs::wake_affected,
 };
 

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use fno_cluster::conflict::{is_conflict, is_not_found};
 use fno_core::{
     key::Key,
     plan::{JobView, Plan},
@@ -22,12 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use serde_json::{Value, json};
 
-use crate::{
-    context::Context,
-    error::Error,
-    patch::{is_conflict, is_not_found, write_status},
-    watches::jobs::wake_affected,
-};
+use crate::{context::Context, error::Error, patch::write_status, watches::jobs::wake_affected};
 
 const HELD: SignedDuration = SignedDuration::from_secs(10);
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);

@@ -1,14 +1,11 @@
 //! Writes of a provider's status: read afresh, change, compare-and-set, again on a conflict. Several tasks write here, each its own fields.
 
+use fno_cluster::{conflict::is_conflict, patch::status_patch};
 use fno_core::{key::Key, provider_status::ProviderNews};
 use fno_crds::{FnoProvider, FnoProviderStatus};
 use kube::{Api, Client};
 
-use crate::{
-    context::Context,
-    error::Result,
-    patch::{is_conflict, status_patch, write_status},
-};
+use crate::{context::Context, error::Result, patch::write_status};
 
 /// Conflicts before it is left to the next pass. The writers are few and quick.
 const MOST_TRIES: usize = 8;

@@ -4,18 +4,15 @@
 //! which lists first, is of no use here.
 
 mod code;
-mod patch;
 mod watching;
 mod writing;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use fno_cluster::version::Version;
 use fno_crds::{
     FnoBatch, Reason,
     batch::{Grant, GrantState, Run},
@@ -61,7 +58,7 @@ struct OwnBatch {
     reporter: Reporter,
     orders: watch::Sender<Orders>,
     /// The newest version seen: answers to patches and watch events overtake each other.
-    version: AtomicU64,
+    newest: Mutex<Version>,
 }
 
 impl Cluster {
@@ -77,7 +74,7 @@ impl Cluster {
             api,
             reporter,
             orders: watch::Sender::default(),
-            version: AtomicU64::new(0),
+            newest: Mutex::default(),
         });
         batch.reporter.report(Urgency::Now, |_| {});
         let (delivery, delivered) = watch::channel(0);
@@ -170,15 +167,12 @@ fn refused(orders: &Orders) -> Refused {
 impl OwnBatch {
     /// Takes in the batch as it was seen, unless something newer was seen before.
     fn saw(&self, batch: &FnoBatch) {
-        let version = batch
-            .metadata
-            .resource_version
-            .as_deref()
-            .and_then(|version| version.parse().ok())
-            .unwrap_or(u64::MAX);
-        if self.version.fetch_max(version, Ordering::AcqRel) > version {
+        let version = Version::of(batch);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.is_newer_than(version) {
             return;
         }
+        *newest = newest.newest(version);
         self.order(Orders::of(batch, &self.identity.pod, &self.identity.pod_uid));
     }
 

@@ -2,17 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fno_crds::names;
+use fno_cluster::patch;
+use fno_crds::{batch::Run, names};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use serde_json::Map;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::Patch;
+use serde_json::{Value, json};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
-    OwnBatch, patch,
+    OwnBatch,
     watching::{FIRST_PAUSE, LONGEST_PAUSE},
 };
 use crate::control::pace::{self, Pace, Urgency};
@@ -22,8 +24,7 @@ const REQUEST: Duration = Duration::from_secs(10);
 
 /// Delivers reports until nobody listens any more; then `delivery` is closed.
 pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
-    let params =
-        PatchParams { field_manager: Some(names::RUNNER.to_owned()), ..PatchParams::default() };
+    let params = patch::parameters(names::RUNNER);
     let mut pace = Pace {
         began: Instant::now(),
         sent: None,
@@ -32,7 +33,7 @@ pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
         jobs: own.identity.jobs,
         settled: 0,
     };
-    let (mut known, mut heard, mut pause) = (Map::new(), Instant::now(), FIRST_PAUSE);
+    let (mut known, mut heard, mut pause) = (json!({}), Instant::now(), FIRST_PAUSE);
     let mut looked = false;
     loop {
         // Whose batch it is comes first: a Pod that was replaced must not report over its successor.
@@ -47,15 +48,10 @@ pub(super) async fn write(own: Arc<OwnBatch>, delivery: watch::Sender<u64>) {
             if !looked {
                 return own.api.get(&own.identity.batch).await.map(|batch| (batch, None));
             }
-            let new =
-                patch::json_of(report.run, Timestamp::now()).map_err(kube::Error::SerdeError)?;
+            let new = json_of(report.run, Timestamp::now()).map_err(kube::Error::SerdeError)?;
             let batch = own
                 .api
-                .patch_status(
-                    &own.identity.batch,
-                    &params,
-                    &Patch::Merge(patch::patch(&known, &new)),
-                )
+                .patch_status(&own.identity.batch, &params, &Patch::Merge(run_patch(&known, &new)))
                 .await?;
             Ok((batch, Some(new)))
         };
@@ -108,5 +104,39 @@ async fn wait_until_due(own: &OwnBatch, pace: &mut Pace) {
             _ = changes.changed() => {}
             _ = orders.changed() => {}
         }
+    }
+}
+
+/// The report as JSON, with the heartbeat in it.
+fn json_of(run: Run, now: Timestamp) -> serde_json::Result<Value> {
+    serde_json::to_value(Run { heartbeat: Some(MicroTime(now)), ..run })
+}
+
+/// The merge patch from what the API server has to the new report.
+fn run_patch(known: &Value, new: &Value) -> Value {
+    json!({"status": {"run": patch::difference(known, new).unwrap_or_else(|| json!({}))}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heartbeat_is_all_that_is_sent_when_nothing_else_changed() {
+        let run =
+            Run { pod_uid: Some("p".to_owned()), job: Some("j".to_owned()), ..Run::default() };
+        let first = json_of(run.clone(), Timestamp::UNIX_EPOCH).expect("JSON");
+        assert_eq!(
+            run_patch(&json!({}), &first),
+            json!({"status": {"run": {"podUid": "p", "job": "j", "heartbeat": "1970-01-01T00:00:00.000000Z"}}})
+        );
+        let later =
+            json_of(run.clone(), Timestamp::from_second(30).expect("a time")).expect("JSON");
+        assert_eq!(
+            run_patch(&first, &later),
+            json!({"status": {"run": {"heartbeat": "1970-01-01T00:00:30.000000Z"}}})
+        );
+        let done = json_of(Run { job: None, ..run }, Timestamp::UNIX_EPOCH).expect("JSON");
+        assert_eq!(run_patch(&first, &done), json!({"status": {"run": {"job": null}}}));
     }
 }

@@ -1,7 +1,6 @@
 //! Events: transitions only, and only once the status that says the same is stored.
 
 use fno_core::{text::at_most, why::Why};
-use fno_crds::names::MANAGER;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client, Resource,
@@ -13,12 +12,12 @@ use tracing::debug;
 pub struct Publisher(Recorder);
 
 impl Publisher {
-    /// A publisher that reports as this operator.
+    /// A publisher that reports as that controller; `identity` is the Pod.
     #[must_use]
-    pub fn new(client: Client, identity: String) -> Self {
+    pub fn new(client: Client, controller: &str, identity: String) -> Self {
         Self(Recorder::new(
             client,
-            Reporter { controller: MANAGER.to_owned(), instance: Some(identity) },
+            Reporter { controller: controller.to_owned(), instance: Some(identity) },
         ))
     }
 

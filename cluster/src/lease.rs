@@ -17,10 +17,6 @@ use kube::{Api, Client, api::PostParams};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::http::Readiness;
-
-/// Name of the Lease.
-const LEASE: &str = "fno-operator";
 /// Another takes over after this much silence.
 const DURATION: Duration = Duration::from_secs(15);
 /// The holder stops acting after this much failure; sooner than another takes over.
@@ -30,26 +26,29 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// One who wants to lead, or leads.
 pub struct Candidate {
     api: Api<Lease>,
+    /// Name of the Lease.
+    name: String,
     identity: String,
     /// The Lease as it was last seen, and when it was first seen so.
     seen: Option<(Lease, Instant)>,
 }
 
 impl Candidate {
-    /// A candidate for the Lease in that namespace.
+    /// A candidate for the Lease of that name. `identity` must differ between all candidates.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity, seen: None }
+    pub fn new(client: Client, namespace: &str, name: &str, identity: String) -> Self {
+        let api = Api::namespaced(client, namespace);
+        Self { api, name: name.to_owned(), identity, seen: None }
     }
 
-    /// Waits until this operator leads. Ready meanwhile, if the API server answers.
-    pub async fn lead(&mut self, ready: &Readiness) {
+    /// Waits until this candidate leads. `standby` is told whether the API server answers meanwhile.
+    pub async fn lead(&mut self, standby: impl Fn(bool)) {
         let mut told = false;
         loop {
             match self.try_acquire().await {
                 Ok(true) => return info!(identity = self.identity, "leading"),
                 Ok(false) => {
-                    ready.set(true);
+                    standby(true);
                     let holder = self
                         .seen
                         .as_ref()
@@ -61,7 +60,7 @@ impl Candidate {
                     }
                 }
                 Err(error) => {
-                    ready.set(false);
+                    standby(false);
                     warn!(%error, "the Lease cannot be read or written; trying again");
                 }
             }
@@ -98,7 +97,7 @@ impl Candidate {
             spec.lease_duration_seconds = Some(1);
             spec.renew_time = Some(MicroTime(Timestamp::now()));
         }
-        match self.api.replace(LEASE, &PostParams::default(), &lease).await {
+        match self.api.replace(&self.name, &PostParams::default(), &lease).await {
             Ok(_) => info!("the Lease was given up"),
             Err(error) => warn!(%error, "the Lease could not be given up; it ends by itself"),
         }
@@ -106,9 +105,9 @@ impl Candidate {
 
     /// Takes or renews the Lease. `false`: another holds it, or was quicker.
     async fn try_acquire(&mut self) -> kube::Result<bool> {
-        let Some(lease) = self.api.get_opt(LEASE).await? else {
+        let Some(lease) = self.api.get_opt(&self.name).await? else {
             let lease = Lease {
-                metadata: ObjectMeta { name: Some(LEASE.to_owned()), ..ObjectMeta::default() },
+                metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
                 spec: Some(self.spec(None)),
             };
             return self.written(self.api.create(&PostParams::default(), &lease).await);
@@ -126,7 +125,7 @@ impl Candidate {
         // With the resourceVersion that was read: of two who try, one gets a conflict.
         self.written(
             self.api
-                .replace(LEASE, &PostParams::default(), &Lease { spec: Some(spec), ..lease })
+                .replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..lease })
                 .await,
         )
     }

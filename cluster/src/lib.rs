@@ -1,0 +1,15 @@
+//! What every program of the FNO operator needs around the Kubernetes API.
+//!
+//! * [`patch`] makes the smallest merge patch between two states and writes a status with it.
+//! * [`version`] says which of two copies of an object is newer.
+//! * [`conflict`] names the two API errors that are part of normal operation.
+//! * [`events`] publishes Kubernetes events.
+//! * [`lease`] elects the one operator that acts.
+//!
+//! Decisions are made in `fno-core`; this crate only carries them to the API server.
+
+pub mod conflict;
+pub mod events;
+pub mod lease;
+pub mod patch;
+pub mod version;

@@ -1,0 +1,12 @@
+//! What every program of the FNO operator needs around itself as a process.
+//!
+//! * [`tls`] installs the TLS provider, before anything else runs.
+//! * [`telemetry`] starts the log.
+//! * [`shutdown`] turns SIGTERM and SIGINT into a token.
+//! * `http` (feature `http`) serves `/livez`, `/readyz` and `/metrics`.
+
+#[cfg(feature = "http")]
+pub mod http;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
