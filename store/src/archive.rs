@@ -1,4 +1,4 @@
-//! Finished jobs, as they were when their objects were deleted.
+//! Records of finished jobs. A record shows a job as it was when its object was deleted.
 
 use fno_crds::FnoJob;
 
@@ -7,20 +7,21 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// What became of a record.
+/// Whether a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archived {
-    /// It lies in the store now.
+    /// The record is in the store now.
     Stored,
-    /// It lay there already: somebody was here before a crash. The first record stands.
+    /// A record existed, left by an operator that crashed before it deleted the job. The first
+    /// record is kept.
     AlreadyThere,
 }
 
 impl Store {
-    /// Stores a finished job's record, once.
+    /// Stores the record of a finished job. An existing record is not replaced.
     ///
     /// # Errors
-    /// [`StoreError`]; the job must not be deleted then.
+    /// [`StoreError`]. The job must not be deleted then.
     pub async fn archive(&self, job: &FnoJob) -> Result<Archived, StoreError> {
         let (namespace, uid) = (
             job.metadata.namespace.as_deref().unwrap_or_default(),
@@ -32,7 +33,7 @@ impl Store {
             why: why.to_string(),
         };
         if namespace.is_empty() || uid.is_empty() {
-            return Err(content(&"it has no namespace or no UID"));
+            return Err(content(&"the job has no namespace or no UID"));
         }
         let bytes = serde_json::to_vec(job).map_err(|error| content(&error))?;
         Ok(if self.put_new(&path, bytes, "application/json").await? {

@@ -1,6 +1,7 @@
-//! A folder of evidence: made on local disk, then put into the store, the manifest last.
+//! A folder of evidence: written to local disk, then uploaded to the store, the manifest last.
 //!
-//! On disk first, because a store that is away must not fill the memory: a folder can be put as often as it takes.
+//! On disk first, because evidence must not fill the memory while the store is unavailable. A
+//! folder can be uploaded as often as needed.
 
 use std::{
     fs, io,
@@ -23,16 +24,17 @@ use crate::{
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// In the order they are put.
+    /// Names and media types in the order of upload.
     files: Vec<(String, &'static str)>,
     manifest: Vec<u8>,
 }
 
 impl Folder {
-    /// Writes pictures and report into the folder `path`, which is emptied first. Blocks on the disk.
+    /// Writes pictures and report into the folder `path`, which is emptied first. Blocks the thread
+    /// on disk I/O.
     ///
     /// # Errors
-    /// The disk is full or read-only, or a file name is not one.
+    /// The disk is full or read-only, or a file name is not allowed.
     pub fn write(path: &Path, mut manifest: Manifest, files: Vec<NewFile>) -> io::Result<Self> {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -58,20 +60,21 @@ impl Folder {
         Ok(Self { path: path.to_owned(), files: names, manifest })
     }
 
-    /// Removes it from local disk.
+    /// Removes the folder from local disk.
     ///
     /// # Errors
-    /// The disk's.
+    /// The error of the disk.
     pub async fn remove(self) -> io::Result<()> {
         tokio::fs::remove_dir_all(&self.path).await
     }
 }
 
 impl Store {
-    /// Puts a folder to its place, the manifest last: who finds a manifest finds everything it lists. May be repeated.
+    /// Uploads a folder, the manifest last: whoever finds a manifest finds every file it lists. May
+    /// be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] names the file; what was put before it lies there and does no harm.
+    /// [`StoreError`] names the file. Files uploaded before it stay in the store and do no harm.
     pub async fn put_evidence(
         &self,
         place: &Place<'_>,
@@ -107,7 +110,7 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-/// A name is made from a step's name, which is the flow author's.
+/// File names contain step names, which flow authors choose: only harmless characters are accepted.
 fn safe(name: &str) -> io::Result<&str> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty()
@@ -117,7 +120,7 @@ fn safe(name: &str) -> io::Result<&str> {
     {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("{name:?} is no name for a file of evidence"),
+            format!("{name:?} is not allowed as the name of an evidence file"),
         ));
     }
     Ok(name)

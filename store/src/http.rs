@@ -1,5 +1,6 @@
-//! HTTP for `object_store` by the client that talks to the API server, too: its own would switch on TLS in a crate that other parts
-//! use without, and demand a process-wide TLS provider of them.
+//! HTTP for `object_store`, with the HTTP client that also talks to the API server. The client that
+//! `object_store` brings would enable TLS in a crate that other parts use without it, and would
+//! require a process-wide TLS provider.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use object_store::{
     },
 };
 
-/// Until the answer begins. Uploads are a few megabytes.
+/// Time until the response starts, the upload of a few megabytes included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,17 +1,19 @@
-//! What is kept when jobs and Pods are gone: evidence, runner logs and the records of finished jobs, on a volume or in an
-//! S3-compatible store.
+//! What is kept when jobs and Pods are gone: evidence, runner logs and the records of finished
+//! jobs, on a volume or in an S3-compatible store.
 //!
 //! | where, below the store's URL | what | written by |
 //! |---|---|---|
 //! | `<namespace>/<provider>/<job uid>/<attempt>/` | one try of a job: pictures, `report.html`, `manifest.json` | runner |
-//! | `<namespace>/<provider>/batches/<batch>/` | the session of a batch: logins and logout, the same files | runner |
-//! | `<namespace>/<provider>/batches/<batch>/runner.log` | what the runner logged | operator |
-//! | `archive/<namespace>/<job uid>.json` | a finished FnoJob as it was | operator |
+//! | `<namespace>/<provider>/batches/<batch>/` | the session of a batch, with its logins and its logout: the same files | runner |
+//! | `<namespace>/<provider>/batches/<batch>/runner.log` | log of the runner | operator |
+//! | `archive/<namespace>/<job uid>.json` | a finished FnoJob as it was when it was deleted | operator |
 //!
-//! In reading order: [`store`] opens a store, [`manifest`] says what a try looked like, [`evidence`] writes it, `report` makes it
-//! readable, [`archive`] and [`runner_log`] are what their names say.
+//! In reading order: [`store`] opens a store, [`manifest`] describes a try, [`evidence`] writes and
+//! uploads it, `report` makes it readable, [`archive`] keeps finished jobs, [`runner_log`] keeps
+//! runner logs.
 //!
-//! Nothing here retries: who calls knows how long it is worth trying. Everything can be written again without harm.
+//! Nothing here retries beyond one broken connection: the caller knows how long retrying is
+//! worthwhile. Every write may be repeated.
 
 pub mod archive;
 pub mod evidence;

@@ -1,15 +1,15 @@
-//! What a try of a job, or the session of a batch, looked like: `manifest.json`.
+//! `manifest.json`: what happened in one try of a job, or in the session of a batch.
 
 use fno_crds::{Reason, job::Action};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Version of the format, in each manifest.
+/// Version of the format; every manifest names it.
 pub const VERSION: u32 = 1;
-/// Its name in the folder. Written last: a folder without it is not complete.
+/// File name of the manifest. It is written last: a folder without it is incomplete.
 pub const MANIFEST: &str = "manifest.json";
-/// The page made from it.
+/// File name of the page for people, made from the manifest.
 pub const REPORT: &str = "report.html";
 
 /// Everything about one folder of evidence.
@@ -18,33 +18,33 @@ pub const REPORT: &str = "report.html";
 pub struct Manifest {
     /// [`VERSION`].
     pub version: u32,
-    /// Namespace of job and batch.
+    /// Namespace of the job and the batch.
     pub namespace: String,
-    /// The FnoProvider.
+    /// Name of the FnoProvider.
     pub provider: String,
-    /// The FnoBatch.
+    /// Name of the FnoBatch.
     pub batch: String,
-    /// The job; absent in the evidence of a batch's session.
+    /// The job. Absent in the evidence of a batch's session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobFacts>,
-    /// How it ended.
+    /// How the try or the session ended.
     pub verdict: Verdict,
-    /// What was read off the portal, whole.
+    /// Fields read from the portal, not shortened.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
-    /// When it began.
+    /// When the try or the session started.
     pub started_at: Timestamp,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// `Firefox 140.12.0`.
+    /// Name and version of the browser, `Firefox 140.12.0`.
     pub browser: String,
     /// Version of the runner.
     pub runner: String,
-    /// SHA-256 of the provider's flows.
+    /// SHA-256 of the provider's flows, in hexadecimal.
     pub flows_digest: String,
-    /// What was done, in order.
+    /// The steps in the order in which they ran.
     pub timeline: Vec<Event>,
-    /// Everything else in the folder.
+    /// All other files of the folder.
     #[serde(default)]
     pub files: Vec<FileFacts>,
 }
@@ -55,63 +55,63 @@ pub struct Manifest {
 pub struct JobFacts {
     /// Name of the FnoJob.
     pub name: String,
-    /// Its UID.
+    /// UID of the FnoJob.
     pub uid: String,
-    /// What was to be done.
+    /// The requested action.
     pub action: Action,
-    /// On which circuit.
+    /// The circuit it was requested for.
     pub circuit_number: String,
-    /// Which try, from 1.
+    /// Number of the try, from 1.
     pub attempt: i32,
 }
 
-/// How it ended.
+/// How a try or a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// The portal's answer.
+    /// The portal's answer, such as `Active`. Absent if there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// Why.
+    /// Machine-readable reason.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The step that failed.
+    /// Name of the step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
 }
 
-/// One step.
+/// One step that ran or was skipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// `login`, `validation`, …
+    /// Name of the flow: `login`, `validation`, …
     pub flow: String,
-    /// The step's name.
+    /// Name of the step.
     pub step: String,
-    /// Its type.
+    /// Type of the step.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The flow author's words for it.
+    /// The flow author's description of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// When it began.
+    /// When the step started.
     pub started_at: Timestamp,
-    /// Milliseconds it took.
+    /// Duration in milliseconds.
     pub millis: u64,
     /// `Done`, `Skipped`, `Failed`, …
     pub result: String,
-    /// The page behind it.
+    /// Address of the page after the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// What was done or went wrong.
+    /// What the step did, or why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The selector that was found instead of the first one.
+    /// The selector that matched instead of the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<String>,
-    /// Names in [`Manifest::files`].
+    /// Names of the step's files in [`Manifest::files`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
 }
@@ -120,27 +120,27 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileFacts {
-    /// Name in the folder.
+    /// File name.
     pub name: String,
-    /// `image/png`, `text/html`, ….
+    /// Media type: `image/png`, `text/html`, …
     pub media_type: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: usize,
-    /// SHA-256, lower-case hex.
+    /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The step it belongs to.
+    /// Name of the step that made the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// When it was made.
+    /// When the file was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<Timestamp>,
-    /// The page it shows.
+    /// Address of the page that the file shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
 impl Manifest {
-    /// What it is about, in a few words.
+    /// A short title: action and circuit of the job, or the name of the batch.
     #[must_use]
     pub fn title(&self) -> String {
         match &self.job {

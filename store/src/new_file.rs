@@ -5,15 +5,15 @@ use jiff::Timestamp;
 /// A picture or a printed page.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// Its name: letters, digits, `.`, `-`, `_`.
+    /// File name: letters, digits, `.`, `-`, `_`.
     pub name: String,
-    /// `image/png` or `application/pdf`.
+    /// Media type: `image/png` or `application/pdf`.
     pub media_type: &'static str,
-    /// The step it belongs to.
+    /// Name of the step that made the file.
     pub step: String,
-    /// When it was made.
+    /// When the file was made.
     pub taken_at: Timestamp,
-    /// The page it shows.
+    /// Address of the page that the file shows.
     pub url: Option<String>,
     /// Content.
     pub bytes: Vec<u8>,

@@ -11,9 +11,9 @@ pub enum Place<'a> {
         namespace: &'a str,
         /// Name of its provider.
         provider: &'a str,
-        /// Its UID: a job of the same name may come later.
+        /// UID of the job, because a later job may have the same name.
         uid: &'a str,
-        /// Which try, from 1.
+        /// Number of the try, from 1.
         attempt: i32,
     },
     /// The session of a batch.
@@ -22,13 +22,13 @@ pub enum Place<'a> {
         namespace: &'a str,
         /// Name of its provider.
         provider: &'a str,
-        /// Its name.
+        /// Name of the batch.
         batch: &'a str,
     },
 }
 
 impl Place<'_> {
-    /// The folder below `base`.
+    /// Path of the folder below `base`.
     pub(crate) fn path(&self, base: &Path) -> Path {
         match *self {
             Self::Job { namespace, provider, uid, attempt } => {
@@ -41,7 +41,7 @@ impl Place<'_> {
     }
 }
 
-/// The record of a finished job.
+/// Path of the record of a finished job.
 pub(crate) fn record(base: &Path, namespace: &str, uid: &str) -> Path {
     base.clone().join("archive").join(namespace).join(format!("{uid}.json"))
 }

@@ -1,4 +1,4 @@
-//! The manifest as one page for people: opens anywhere, loads nothing, runs no script.
+//! The manifest as one page for people. The page opens anywhere, loads nothing and runs no script.
 
 use data_encoding::BASE64;
 use fno_crds::fields::dotted;
@@ -11,7 +11,7 @@ const TEMPLATE: &str = include_str!("report.html");
 
 pub(crate) fn page(manifest: &Manifest, files: &[NewFile]) -> Result<String, minijinja::Error> {
     let mut engine = Environment::new();
-    // The name ends in .html: everything is escaped.
+    // The engine escapes all values because the template's name ends in .html.
     engine.add_template("report.html", TEMPLATE)?;
     engine.add_filter("time", time);
     let fields: Vec<(String, String)> = dotted(&manifest.fields).into_iter().collect();
@@ -30,7 +30,7 @@ pub(crate) fn page(manifest: &Manifest, files: &[NewFile]) -> Result<String, min
         .render(context! { title => manifest.title(), good => manifest.is_good(), m => Value::from(Serde(manifest)), fields, files })
 }
 
-/// To the millisecond, as people read it.
+/// A time in UTC, to the millisecond.
 fn time(text: &str) -> String {
     text.parse::<Timestamp>().ok().and_then(|time| time.round(Unit::Millisecond).ok()).map_or_else(
         || text.to_owned(),

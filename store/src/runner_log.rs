@@ -1,4 +1,4 @@
-//! What a runner logged: kept beside the evidence of its batch, because the Pod goes.
+//! The log of a runner, kept beside the evidence of its batch because the Pod is deleted.
 
 use fno_crds::job::Evidence;
 
@@ -8,11 +8,12 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Its name in the batch's folder.
+/// File name in the folder of the batch.
 const LOG: &str = "runner.log";
 
 impl Store {
-    /// Puts the log of a batch's runner. A later one replaces it. The answer names the file itself and its digest.
+    /// Stores the log of a batch's runner; a later log replaces it. Returns the URI of the file and
+    /// its digest.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -1,4 +1,4 @@
-//! An S3-compatible bucket: addresses, keys, patience.
+//! An S3-compatible bucket: addresses, keys, timeouts.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,24 +10,26 @@ use object_store::{
 
 use crate::http::Connector;
 
-/// An S3-compatible store. Addresses are path-style (`endpoint/bucket/key`), which all of them understand.
+/// An S3-compatible store. Addresses are path-style (`endpoint/bucket/key`), which every such store
+/// understands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3 {
-    /// Its address; none is AWS. `http://` is taken as it stands.
+    /// Address of the store. `None` means AWS. `http://` is accepted and not upgraded to HTTPS.
     pub endpoint: Option<String>,
-    /// Region; none is `us-east-1`, which stores without regions expect.
+    /// Region. `None` means `us-east-1`, which stores without regions expect.
     pub region: Option<String>,
-    /// Folder with the files `access_key_id` and `secret_access_key`. They are read at each request, so a Secret may be rotated.
+    /// Folder with the files `access_key_id` and `secret_access_key`. The files are read for each
+    /// request, so a Secret may be rotated.
     pub credentials_dir: PathBuf,
 }
 
-/// Files in the credentials folder.
+/// File names in the credentials folder.
 const KEY_ID: &str = "access_key_id";
 const SECRET: &str = "secret_access_key";
 
 pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, String> {
     let keys = Keys { dir: settings.credentials_dir.clone() };
-    // Found at the start rather than at the first upload.
+    // A missing key is reported at start rather than at the first upload.
     keys.read().map_err(|error| error.to_string())?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(name)
@@ -35,7 +37,7 @@ pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, 
         .with_virtual_hosted_style_request(false)
         .with_credentials(Arc::new(keys))
         .with_http_connector(Connector)
-        // A broken connection is tried again at once; everything longer is for the caller.
+        // One broken connection is retried at once. Longer outages are for the caller to handle.
         .with_retry(RetryConfig {
             max_retries: 1,
             retry_timeout: Duration::from_secs(40),
@@ -51,7 +53,8 @@ pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, 
     Ok(Arc::new(builder.build().map_err(|error| error.to_string())?))
 }
 
-/// Keys in a mounted Secret. Never from the environment, where every child and every crash report sees them.
+/// Keys in a mounted Secret. They are never taken from the environment, which child processes
+/// inherit and crash reports show.
 #[derive(Debug)]
 struct Keys {
     dir: PathBuf,

@@ -1,4 +1,4 @@
-//! Opening a store by its URL, and the two things that are done with it: put and get.
+//! Opening a store by its URL, and the two operations on it: put and get.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use url::Url;
 
 use crate::s3::{self, S3};
 
-/// Which store.
+/// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `file:///path` (a volume) or `s3://bucket/prefix`.
     pub url: String,
-    /// For an `s3:` URL.
+    /// Settings for an `s3:` URL.
     pub s3: S3,
 }
 
-/// A store that cannot be opened: the settings are wrong.
+/// The store cannot be opened because a setting is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("evidence store {url}: {why}")]
 pub struct OpenError {
@@ -28,39 +28,39 @@ pub struct OpenError {
     pub(crate) why: String,
 }
 
-/// A store that did not do as asked. The caller decides whether to try again.
+/// A read or write failed. The caller decides whether to retry.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Not written.
+    /// A write failed.
     #[error("{uri} cannot be written: {source}")]
     Write {
-        /// What.
+        /// URI of the object.
         uri: String,
-        /// Why.
+        /// The error of the store.
         source: object_store::Error,
     },
-    /// Not read.
+    /// A read failed.
     #[error("{uri} cannot be read: {source}")]
     Read {
-        /// What.
+        /// URI of the object.
         uri: String,
-        /// Why.
+        /// The error of the store.
         source: object_store::Error,
     },
-    /// It is there and is not what it should be.
-    #[error("{uri} is no record of a job: {why}")]
+    /// The content is not a record of a job.
+    #[error("{uri} is not a record of a job: {why}")]
     Content {
-        /// What.
+        /// URI of the object.
         uri: String,
-        /// Why.
+        /// What is wrong with the content.
         why: String,
     },
-    /// A file of a folder that was to be uploaded.
+    /// A local file that was to be uploaded cannot be read.
     #[error("{path} cannot be read: {source}")]
     Local {
-        /// What.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The error of the disk.
         source: std::io::Error,
     },
 }
@@ -69,25 +69,23 @@ pub enum StoreError {
 #[derive(Clone, Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    /// Path of everything below the store's URL.
+    /// Prefix of all paths in the bucket; empty for a folder.
     base: Path,
-    /// The URL without a slash at its end.
+    /// The URL without a trailing slash.
     url: String,
-    /// Whether objects carry a media type. Files have none.
+    /// Whether objects have a media type. Files on a volume have none.
     typed: bool,
 }
 
 impl Store {
-    /// Opens a store. Nothing is asked of the network yet; the folder of a `file:` URL is created.
+    /// Opens a store without any network request. The folder of a `file:` URL is created.
     ///
     /// # Errors
     /// [`OpenError`] says which setting is wrong and what is allowed.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let refused = |why: String| OpenError { url: settings.url.clone(), why };
         let url = Url::parse(&settings.url).map_err(|error| {
-            refused(format!(
-                "this is no URL ({error}); file:///path or s3://bucket/prefix is expected"
-            ))
+            refused(format!("not a URL ({error}); file:///path or s3://bucket/prefix is expected"))
         })?;
         if url.query().is_some()
             || url.fragment().is_some()
@@ -103,7 +101,7 @@ impl Store {
                     url.to_file_path().map_err(|()| refused("three slashes and an absolute path are expected: file:///var/lib/fno/evidence".to_owned()))?;
                 std::fs::create_dir_all(&folder)
                     .map_err(|error| refused(format!("the folder cannot be created: {error}")))?;
-                // A record that is said to be stored survives a power cut.
+                // A record that is reported as stored survives a power failure.
                 let files = LocalFileSystem::new_with_prefix(&folder)
                     .map_err(|error| refused(error.to_string()))?
                     .with_fsync(true);
@@ -120,7 +118,7 @@ impl Store {
                         refused("the bucket is missing: s3://bucket/prefix".to_owned())
                     })?;
                 let base = Path::from_url_path(url.path())
-                    .map_err(|error| refused(format!("the prefix is no path: {error}")))?;
+                    .map_err(|error| refused(format!("the prefix is not a path: {error}")))?;
                 let objects = s3::bucket(bucket, &settings.s3).map_err(refused)?;
                 Ok(Self { objects, base, url: text, typed: true })
             }
@@ -140,7 +138,7 @@ impl Store {
         &self.base
     }
 
-    /// The URL of something in the store.
+    /// The URI of an object in the store.
     pub(crate) fn uri(&self, path: &Path) -> String {
         let below: Vec<_> = path.parts().skip(self.base.parts_count()).collect();
         below.iter().fold(self.url.clone(), |uri, part| format!("{uri}/{}", part.as_ref()))
@@ -157,7 +155,7 @@ impl Store {
             .map_err(|source| StoreError::Write { uri: self.uri(path), source })
     }
 
-    /// Puts only what is not there yet. False: it was.
+    /// Creates an object. Returns false if one existed; it is not replaced.
     pub(crate) async fn put_new(
         &self,
         path: &Path,

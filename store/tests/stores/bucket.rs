@@ -1,4 +1,5 @@
-//! A bucket behind the few answers of S3 that are used: PUT (also if-none-match) and GET of an object, path-style.
+//! A bucket that answers the S3 requests in use: PUT (also with If-None-Match) and GET of an
+//! object, path-style.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +25,7 @@ struct Bucket(Arc<Mutex<Content>>);
 #[derive(Default)]
 struct Content {
     objects: BTreeMap<String, (Bytes, String)>,
-    /// Key ids that signed, in order.
+    /// IDs of the keys that signed requests, in order.
     signed_by: Vec<String>,
     away: bool,
 }
@@ -76,7 +77,8 @@ async fn read(State(bucket): State<Bucket>, Path(key): Path<String>) -> Response
     }
 }
 
-/// The bucket `evidence`, a store with the prefix `fno/prod` in it, and the folder of its keys.
+/// The bucket `evidence`, a store with the prefix `fno/prod` in that bucket, and the folder with
+/// its keys.
 async fn bucket() -> (Bucket, Store, TempDir) {
     let bucket = Bucket::default();
     let app =
@@ -167,7 +169,7 @@ async fn a_store_that_is_away_is_an_error_without_the_key_and_works_once_it_is_b
     bucket.0.lock().expect("no panic").away = false;
     store.put_log("isp", "octotel", "b", Vec::new()).await.expect("stored");
 
-    // Nobody listens there any more.
+    // The listener of this port is closed.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);

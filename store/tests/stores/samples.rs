@@ -1,4 +1,4 @@
-//! Things to store.
+//! Samples to store.
 
 use std::path::PathBuf;
 
