@@ -176,7 +176,7 @@ async fn a_store_that_is_away_is_an_error_without_the_key_and_works_once_it_is_b
     open(&keys, &format!("http://{address}"))
         .put_log("isp", "octotel", "b", Vec::new())
         .await
-        .expect_err("nobody listens");
+        .expect_err("the store is down");
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
