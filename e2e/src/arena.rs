@@ -1,4 +1,5 @@
-//! A namespace of a scenario's own: portals, Secrets and providers, as a user would apply them.
+//! A namespace for one scenario: portals, Secrets and providers, applied as a user would apply
+//! them.
 
 use std::{collections::BTreeMap, env, time::Duration};
 
@@ -23,19 +24,20 @@ use crate::{
 
 /// A namespace with demo portals in it.
 pub struct Arena {
-    /// Its name.
+    /// Name of the namespace.
     pub namespace: String,
     /// The cluster.
     pub ground: Ground,
-    /// The portals in it.
+    /// The demo portals in the namespace.
     pub portals: Portals,
 }
 
 impl Arena {
-    /// Makes the namespace anew (an older one of that name is removed first), enforcing `restricted` Pod Security, and starts portals in it.
+    /// Creates the namespace with `restricted` Pod Security and starts the portals. An older
+    /// namespace of that name is deleted first.
     ///
     /// # Errors
-    /// The cluster refuses something, or the portals do not come up.
+    /// The cluster refuses something, or the portals do not become ready.
     pub async fn new(ground: &Ground, name: &str) -> Result<Self> {
         let namespaces: Api<Namespace> = Api::all(ground.client.clone());
         if let Some(old) = namespaces.get_opt(name).await? {
@@ -44,7 +46,7 @@ impl Arena {
             let gone = await_condition(namespaces.clone(), name, conditions::is_deleted(&uid));
             tokio::time::timeout(Duration::from_secs(120), gone)
                 .await
-                .with_context(|| format!("the old namespace {name} does not go away"))??;
+                .with_context(|| format!("the old namespace {name} is not deleted in time"))??;
         }
         let labels =
             json!({"pod-security.kubernetes.io/enforce": "restricted", "fno.dev/arena": "true"});
@@ -66,14 +68,14 @@ impl Arena {
         let up = await_condition(deployments, "portals", ready);
         tokio::time::timeout(Duration::from_secs(120), up)
             .await
-            .context("the portals do not come up")??;
+            .context("the portals do not become ready in time")??;
         Ok(arena)
     }
 
     /// `kubectl apply` in the namespace.
     ///
     /// # Errors
-    /// The API server's words.
+    /// The API server's message.
     pub async fn apply(&self, manifest: &str) -> Result<()> {
         kubectl_with(
             &["apply", "--namespace", &self.namespace, "--server-side", "-f", "-"],
@@ -83,7 +85,7 @@ impl Arena {
         .map(drop)
     }
 
-    /// Applies a sample provider with its Secrets, its spec changed by `change`.
+    /// Applies a sample provider with its Secrets. `change` edits its spec first.
     ///
     /// # Errors
     /// The sample is missing, or the API server refuses it.
@@ -110,7 +112,7 @@ impl Arena {
         Ok(self.providers().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await?)
     }
 
-    /// Stores a Secret, replacing what it holds.
+    /// Creates a Secret or replaces its content.
     ///
     /// # Errors
     /// The API server refuses it.
@@ -122,10 +124,10 @@ impl Arena {
         Ok(())
     }
 
-    /// Waits until no runner Pod and no Secret of a batch is left.
+    /// Waits until all runner Pods and all Secrets of batches are deleted.
     ///
     /// # Errors
-    /// Not within the time.
+    /// Some are left after `within`.
     pub async fn swept(&self, within: Duration) -> Result<()> {
         let runner = |pod: &Pod| {
             pod.labels().get(fno_crds::names::LABEL_COMPONENT).is_some_and(|c| c == "runner")
@@ -137,7 +139,7 @@ impl Arena {
             |pods| !pods.values().any(runner),
         )
         .await
-        .context("runner Pods are left")?;
+        .context("runner Pods are left over")?;
         let ours = |secret: &Secret| secret.labels().contains_key(fno_crds::names::LABEL_BATCH);
         wait_until(
             &self.api::<Secret>(),
@@ -146,7 +148,7 @@ impl Arena {
             |secrets| !secrets.values().any(ours),
         )
         .await
-        .context("Secrets of batches are left")?;
+        .context("Secrets of batches are left over")?;
         Ok(())
     }
 
@@ -177,7 +179,8 @@ impl Arena {
         self.api()
     }
 
-    /// Removes the namespace in the background, unless `FNO_KEEP` is set. Called only when the scenario went well, so that a failed one can be looked at.
+    /// Deletes the namespace in the background, unless `FNO_KEEP` is set. Called only after a
+    /// scenario succeeded, so that a failed one can be inspected.
     ///
     /// # Errors
     /// The API server refuses.
@@ -194,7 +197,7 @@ impl Arena {
 /// A sample provider as JSON.
 ///
 /// # Errors
-/// The sample is missing or no YAML.
+/// The sample is missing or is not YAML.
 pub fn sample(name: &str) -> Result<Value> {
     let path = Ground::root().join(format!("config/samples/fnoprovider-{name}.yaml"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;

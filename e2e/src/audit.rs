@@ -1,4 +1,4 @@
-//! What was written through the API server, counted in its audit log.
+//! Writes through the API server, counted in its audit log.
 
 use std::{
     env,
@@ -10,20 +10,20 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// A place in the audit log to count from.
+/// A position in the audit log to count from.
 pub struct Mark {
     path: PathBuf,
     offset: u64,
 }
 
-/// One request that changed something.
+/// One successful request that changed an object.
 #[derive(Debug, Clone)]
 pub struct Write {
-    /// `create`, `patch`, `update`, `delete`.
+    /// Verb of the request: `create`, `patch`, `update`, `delete`.
     pub verb: String,
-    /// `fnojobs/status`, `pods`, …
+    /// Resource and subresource: `fnojobs/status`, `pods`, …
     pub resource: String,
-    /// Who asked.
+    /// User that sent the request.
     pub user: String,
 }
 
@@ -55,10 +55,10 @@ struct Status {
 }
 
 impl Mark {
-    /// Now.
+    /// The current end of the log.
     ///
     /// # Errors
-    /// `FNO_AUDIT_LOG` is not set (a cluster of your own), or the file is not there.
+    /// `FNO_AUDIT_LOG` is not set (a cluster of your own), or the file does not exist.
     pub fn now() -> Result<Self> {
         let path = PathBuf::from(env::var_os("FNO_AUDIT_LOG").context(
             "FNO_AUDIT_LOG is not set: only the project's own cluster keeps an audit log",
@@ -76,7 +76,7 @@ impl Mark {
         file.seek(SeekFrom::Start(self.offset))?;
         let mut writes = Vec::new();
         for line in BufReader::new(file).lines() {
-            // The last line may be half written.
+            // The last line may be incomplete.
             let Ok(event) = serde_json::from_str::<Event>(&line?) else { continue };
             let changes = matches!(
                 event.verb.as_str(),

@@ -1,4 +1,4 @@
-//! The cluster and the operator on it.
+//! The cluster and the operator installed on it.
 
 use std::{env, path::PathBuf, process::Stdio};
 
@@ -6,15 +6,15 @@ use anyhow::{Context, Result, bail, ensure};
 use kube::Client;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-/// Where `make` installs the operator.
+/// Namespace into which `make` installs the operator.
 pub const SYSTEM: &str = "fno-system";
-/// The Helm release.
+/// Name of the Helm release.
 pub const RELEASE: &str = "fno-operator";
 
 /// The cluster of the current kubeconfig.
 #[derive(Clone)]
 pub struct Ground {
-    /// Talks to its API server.
+    /// Client of its API server.
     pub client: Client,
 }
 
@@ -22,7 +22,7 @@ impl Ground {
     /// Connects to the cluster that `KUBECONFIG` names.
     ///
     /// # Errors
-    /// No kubeconfig, or nobody answers.
+    /// No kubeconfig was found, or the API server does not answer.
     pub async fn connect() -> Result<Self> {
         let client = Client::try_default()
             .await
@@ -34,13 +34,14 @@ impl Ground {
         Ok(Self { client })
     }
 
-    /// Root of the checkout.
+    /// Root folder of the checkout.
     #[must_use]
     pub fn root() -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
     }
 
-    /// The image reference that `make images` made for `name` (`operator`, `runner`, `browser`, `portals`, `valkey`).
+    /// The reference of an image that `make images` built: `name` is one of `operator`, `runner`,
+    /// `browser`, `portals`, `valkey`.
     ///
     /// # Errors
     /// `make images` has not run.
@@ -55,12 +56,12 @@ impl Ground {
 /// Runs `kubectl` as a person would and returns what it prints.
 ///
 /// # Errors
-/// kubectl fails; its words are in the error.
+/// kubectl fails; the error contains its output.
 pub async fn kubectl(args: &[&str]) -> Result<String> {
     run("kubectl", args, None).await
 }
 
-/// `kubectl … -f -` with `input`.
+/// Runs `kubectl … -f -` with `input` on standard input.
 ///
 /// # Errors
 /// As [`kubectl`].
@@ -68,10 +69,10 @@ pub async fn kubectl_with(args: &[&str], input: &str) -> Result<String> {
     run("kubectl", args, Some(input)).await
 }
 
-/// Runs a program to its end and returns what it prints.
+/// Runs a program and returns what it prints.
 ///
 /// # Errors
-/// It is missing or fails; its words are in the error.
+/// The program is missing or fails; the error contains its output.
 pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String> {
     let mut command = Command::new(program);
     command
@@ -97,7 +98,7 @@ pub async fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<St
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Everything the operator exports.
+/// All metrics the operator exports.
 ///
 /// # Errors
 /// The operator does not answer.

@@ -1,4 +1,4 @@
-//! Submit jobs and wait for their end, by watching.
+//! Submits jobs and waits for their end by watching them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,10 +13,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// A validation of a circuit, with changes of its spec.
+/// A validation of a circuit, with `changes` merged into its spec.
 ///
 /// # Panics
-/// On changes that make no FnoJob: a mistake in the scenario.
+/// The result is not a valid FnoJob: a mistake in the scenario.
 #[must_use]
 pub fn validation(name: &str, provider: &str, circuit: &str, changes: Value) -> FnoJob {
     let mut spec = json!({"provider": provider, "action": "Validation", "circuitNumber": circuit});
@@ -24,10 +24,10 @@ pub fn validation(name: &str, provider: &str, circuit: &str, changes: Value) -> 
         spec.extend(changes);
     }
     let job = json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": name}, "spec": spec});
-    serde_json::from_value(job).expect("a scenario's job is a FnoJob")
+    serde_json::from_value(job).expect("the scenario's job is a valid FnoJob")
 }
 
-/// Creates jobs, sixteen at a time.
+/// Creates jobs, sixteen requests at a time.
 ///
 /// # Errors
 /// The API server refuses one.
@@ -41,10 +41,10 @@ pub async fn submit(api: &Api<FnoJob>, jobs: Vec<FnoJob>) -> Result<()> {
     Ok(())
 }
 
-/// Watches all objects until `done` says so about them, and returns them by name.
+/// Watches all objects until `done` accepts them, and returns them by name.
 ///
 /// # Errors
-/// Not within `within`; the error shows what `tell` says about each object.
+/// `done` does not accept them within `within`. The error describes each object with `tell`.
 pub async fn wait_until<K, D, T>(
     api: &Api<K>,
     within: Duration,
@@ -68,7 +68,7 @@ where
                 }
                 Ok(Event::Delete(object)) => drop(seen.remove(&object.name_any())),
                 Ok(Event::InitDone) => listed = true,
-                // The watch repairs itself; the time limit ends a cluster that is gone.
+                // The watch recovers by itself. If the cluster is gone, the time limit applies.
                 Err(_) => {}
             }
             if listed && done(&seen) {
@@ -84,7 +84,7 @@ where
     Ok(seen)
 }
 
-/// A job's state in a line.
+/// The state of a job in one line.
 #[must_use]
 pub fn tell(job: &FnoJob) -> String {
     let status = job.status.clone().unwrap_or_default();
@@ -97,10 +97,10 @@ pub fn tell(job: &FnoJob) -> String {
     )
 }
 
-/// Waits until every job that exists is finished.
+/// Waits until there are jobs and all of them are finished.
 ///
 /// # Errors
-/// Not within the time; the error lists the jobs.
+/// Some are unfinished after `within`. The error lists all jobs.
 pub async fn all_finished(api: &Api<FnoJob>, within: Duration) -> Result<BTreeMap<String, FnoJob>> {
     wait_until(api, within, tell, |jobs| {
         !jobs.is_empty() && jobs.values().all(|job| job.phase().is_finished())
@@ -112,7 +112,7 @@ pub async fn all_finished(api: &Api<FnoJob>, within: Duration) -> Result<BTreeMa
 /// Waits until one job shows a reason.
 ///
 /// # Errors
-/// Not within the time.
+/// The job does not show it within `within`.
 pub async fn shows(
     api: &Api<FnoJob>,
     name: &str,
@@ -126,10 +126,10 @@ pub async fn shows(
     jobs.remove(name).context("the job is gone")
 }
 
-/// Waits until no batch is at work and no runner Pod is left.
+/// Waits until every batch has ended.
 ///
 /// # Errors
-/// Not within the time; the error lists the batches.
+/// Some are active after `within`. The error lists all batches.
 pub async fn batches_ended(
     api: &Api<FnoBatch>,
     within: Duration,
@@ -142,7 +142,7 @@ pub async fn batches_ended(
         .context("batches are still at work")
 }
 
-/// Whether a job got the portal's answer.
+/// The portal's answer to a job that succeeded.
 #[must_use]
 pub fn outcome(job: &FnoJob) -> Option<&str> {
     let status = job.status.as_ref()?;

@@ -1,4 +1,5 @@
-//! No code, seed or password in any log, object, event, metric, kept file or file name.
+//! Searches logs, objects, events, metrics, stored files and file names for codes, seeds and
+//! passwords.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,7 +14,8 @@ use serde_json::json;
 
 use crate::ground::{Ground, RELEASE, SYSTEM, kubectl, metrics};
 
-/// Looks through everything that was kept: what files hold, and what they are called. Prints how many files there are, then those with a secret.
+/// Searches contents and names of all stored files. Prints the number of files, then the files that
+/// show a secret.
 const LOOK_THROUGH: &str = r#"set -e
 cd /evidence
 find . -type f | wc -l
@@ -21,8 +23,9 @@ grep -rlFf /patterns/patterns . || [ $? = 1 ]
 find . | grep -cFf /patterns/patterns | sed -n '/^0$/!s/$/ file names/p'
 "#;
 
-/// Every place where one of `secrets` shows in the operator's namespace or a scenario's namespace: `place: secret's number`.
-/// Secrets themselves are not looked into. The secret is never printed.
+/// Every place in the operator's namespace or a scenario's namespace that shows one of `secrets`:
+/// `place: number of the secret`. The contents of Secret objects are not searched. The secret
+/// itself is never printed.
 ///
 /// # Errors
 /// The cluster does not answer.
@@ -57,7 +60,7 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
         look(&format!("objects in {namespace}"), &objects);
         let pods: Api<Pod> = Api::namespaced(ground.client.clone(), namespace);
         for pod in pods.list(&ListParams::default()).await? {
-            // The portals know their own secrets and are judged by their own tests.
+            // The portals know their own secrets. Their own tests check that they keep them.
             if pod.name_any().starts_with("portals") {
                 continue;
             }
@@ -77,11 +80,12 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
     Ok(found)
 }
 
-/// Every kept file in which one of `secrets` shows, or that is called so: pictures, manifests and reports on the volume of `namespace`, runner logs
-/// and the archive on the operator's. None if there is no such volume (an S3 store).
+/// Every stored file whose content or name shows one of `secrets`: pictures, manifests and reports
+/// on the volume of `namespace`, runner logs and the archive on the operator's volume. Empty where
+/// evidence is in S3 and there are no volumes.
 ///
 /// # Errors
-/// The cluster does not answer, or the Pod that looks cannot run.
+/// The cluster does not answer, or the Pod that searches cannot run.
 pub async fn search_kept(
     ground: &Ground,
     namespace: &str,
@@ -103,7 +107,7 @@ pub async fn search_kept(
     Ok(found)
 }
 
-/// By a Pod: a volume can be read nowhere else on every cluster.
+/// Searches in a Pod, because only a Pod can read a volume on every cluster.
 async fn look_through(
     ground: &Ground,
     namespace: &str,
@@ -142,17 +146,17 @@ async fn look_through(
     });
     let pod = tokio::time::timeout(Duration::from_secs(120), over)
         .await
-        .context("it is not looked through in time")??;
+        .context("the search does not end in time")??;
     let said = pods.logs(&name, &LogParams::default()).await?;
-    ensure!(phase(pod.as_ref()) == "Succeeded", "it cannot be looked through: {said}");
+    ensure!(phase(pod.as_ref()) == "Succeeded", "the search failed: {said}");
     pods.delete(&name, &DeleteParams::default()).await?;
     all.delete(&patterns, &DeleteParams::default()).await?;
-    let (count, found) = said.split_once('\n').context("nothing was said")?;
-    ensure!(namespace == SYSTEM || count.trim().parse::<usize>()? > 0, "nothing was kept");
+    let (count, found) = said.split_once('\n').context("the search printed nothing")?;
+    ensure!(namespace == SYSTEM || count.trim().parse::<usize>()? > 0, "nothing was stored");
     Ok(found.lines().map(|file| format!("{claim} in {namespace}: {file}")).collect())
 }
 
-/// Values of Secrets in a scenario's namespace: the passwords, the seeds, and the codes while they exist.
+/// Values of Secrets in a scenario's namespace: passwords, seeds, and codes while they exist.
 ///
 /// # Errors
 /// The cluster does not answer.

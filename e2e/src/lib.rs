@@ -1,12 +1,14 @@
-//! What demo, scenarios and benchmarks share: a real cluster, and in it a namespace ([`Arena`]) with demo portals,
-//! providers and jobs. Results are judged by the portals' own journal ([`portals`]), not only by our status.
+//! What demo, scenarios and benchmarks share: a real cluster, and a namespace in it ([`Arena`])
+//! with demo portals, providers and jobs. Results are judged by the portals' own journal
+//! ([`portals`]), not only by our status.
 //!
 //! * [`ground`]: the cluster and the operator installed on it by `helm`.
-//! * [`arena`]: a namespace of a scenario's own.
-//! * [`portals`]: the journal and the switches of the demo portals.
-//! * [`jobs`]: submit jobs, wait for their end.
-//! * [`audit`]: what was written through the API server, counted there.
-//! * [`leaks`]: no secret in any log, object, event, metric or file name.
+//! * [`arena`]: a namespace for one scenario.
+//! * [`portals`]: the journal and the settings of the demo portals.
+//! * [`jobs`]: submits jobs and waits for their end.
+//! * [`audit`]: counts writes in the API server's audit log.
+//! * [`leaks`]: searches logs, objects, events, metrics, files and file names for secrets.
+//! * [`readme`]: commands and files that README shows.
 
 pub mod arena;
 pub mod audit;

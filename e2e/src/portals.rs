@@ -1,5 +1,6 @@
-//! The journal and the switches of a namespace's demo portals, reached through the API server's service proxy:
-//! works on every cluster a kubeconfig reaches, without routes and port-forwards.
+//! The journal and the settings of a namespace's demo portals. Requests go through the API server's
+//! service proxy, which works on every cluster that a kubeconfig reaches, without routes or
+//! port-forwarding.
 
 use anyhow::{Context, Result};
 use fno_demo_portals::journal::{EndCause, Entry, Event, Phase, Verdict};
@@ -40,7 +41,7 @@ impl Portals {
         Ok(serde_json::from_str(&self.send("GET", path, None).await?)?)
     }
 
-    /// Everything that was done to the portals, in order.
+    /// The whole journal, in order.
     ///
     /// # Errors
     /// The control port does not answer.
@@ -48,7 +49,7 @@ impl Portals {
         self.get("/journal").await
     }
 
-    /// Circuits as the portal's data has them, with the outcome a validation must find.
+    /// Circuits of the portal's data, with the outcome a validation must find.
     ///
     /// # Errors
     /// The control port does not answer.
@@ -57,7 +58,7 @@ impl Portals {
         Ok(page.items)
     }
 
-    /// Numbers that look real and are not there.
+    /// Circuit numbers that look real but do not exist.
     ///
     /// # Errors
     /// The control port does not answer.
@@ -84,7 +85,7 @@ impl Portals {
         self.send("POST", "/accounts", Some(account)).await.map(drop)
     }
 
-    /// Somebody else uses a step of the account (the current one if none is given).
+    /// Uses up a TOTP step of the account as another user would. `None` means the current step.
     ///
     /// # Errors
     /// The control port does not answer.
@@ -99,11 +100,11 @@ impl Portals {
     }
 }
 
-/// A circuit as the portal's data has it.
+/// A circuit of the portal's data.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Circuit {
-    /// Its number.
+    /// Circuit number.
     #[serde(rename = "circuitNumber")]
     pub circuit: String,
     /// The outcome a validation must find.
@@ -120,7 +121,7 @@ struct Page {
 pub trait Judge {
     /// Logins that opened a session.
     fn logins(&self) -> usize;
-    /// Time steps of accepted codes, in order.
+    /// TOTP steps of accepted codes, in order.
     fn steps(&self) -> Vec<u64>;
     /// Refused passwords and codes.
     fn refused(&self) -> Vec<Verdict>;

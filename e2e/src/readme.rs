@@ -1,4 +1,4 @@
-//! What README shows, to be run as it stands there.
+//! Commands and files that README shows, for tests that run them unchanged.
 
 use anyhow::{Context, Result};
 
@@ -11,7 +11,7 @@ fn text() -> Result<String> {
 /// The code block that follows `<!-- tested: NAME -->`.
 ///
 /// # Errors
-/// There is none.
+/// README has no such block.
 pub fn block(name: &str) -> Result<String> {
     let readme = text()?;
     let marked = readme
@@ -30,7 +30,7 @@ pub fn block(name: &str) -> Result<String> {
 /// The `kubectl` commands in the text of a section.
 ///
 /// # Errors
-/// There is no such section.
+/// README has no such section.
 pub fn commands(section: &str) -> Result<Vec<String>> {
     let readme = text()?;
     let rest = readme

@@ -1,4 +1,5 @@
-//! A flow's author needs no cluster: `fno-runner local` runs every sample, and what README shows, against the demo portals with a real Firefox.
+//! Flow authors need no cluster: `fno-runner local` runs every sample and README's own portal
+//! against the demo portals, with a real Firefox.
 
 use std::{env, path::PathBuf, process::Stdio};
 
@@ -17,7 +18,7 @@ use tokio::{
 
 const CIRCUITS: usize = 4;
 
-/// geckodriver on a port of its own; it ends with the test.
+/// Starts geckodriver on a free port. It ends when the test ends.
 async fn geckodriver() -> Result<(Child, u16)> {
     let program = env::var_os("FNO_GECKODRIVER").unwrap_or_else(|| "geckodriver".into());
     let mut child = Command::new(program)
@@ -34,14 +35,14 @@ async fn geckodriver() -> Result<(Child, u16)> {
         let line = lines.next_line().await?.context("geckodriver ended")?;
         if let Some((_, port)) = line.split_once("Listening on 127.0.0.1:") {
             let port = port.trim().parse()?;
-            // Read on, or it blocks when the pipe is full.
+            // Keep reading: geckodriver blocks when the pipe is full.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok((child, port));
         }
     }
 }
 
-/// The runner as it was built with this test.
+/// The runner that was built with this test.
 fn runner() -> Result<PathBuf> {
     let folder = env::current_exe()?
         .ancestors()
@@ -131,7 +132,7 @@ async fn sample_runs(provider: &str, origins: &[Origin]) -> Result<()> {
         let evidence = url_path(result["evidence"]["uri"].as_str().context("evidence")?)?;
         ensure!(
             evidence.join("manifest.json").is_file() && evidence.join("report.html").is_file(),
-            "{} is not whole",
+            "{} is incomplete",
             evidence.display()
         );
     }
@@ -189,7 +190,7 @@ async fn the_commands_of_the_readme() -> Result<()> {
         std::fs::write(folder.path().join(file), text)?;
     }
     let programs = runner()?.parent().context("a folder")?.display().to_string();
-    // README's portal and driver are at their usual addresses; these are where this test has them.
+    // README assumes the usual addresses of portal and driver. This test has them elsewhere.
     let here = format!(
         "--base-url {} --webdriver http://127.0.0.1:{port} --evidence evidence",
         running.portals.url(Origin::Lightlink)

@@ -1,4 +1,4 @@
-//! Accounts: how they are configured and what the portal remembers of each.
+//! Accounts: their configuration, and what the portal remembers about each.
 
 use std::fmt;
 
@@ -10,17 +10,18 @@ use crate::otp::{Algorithm, CodeCheck, Otp, OtpRules};
 use crate::portal::Portal;
 use crate::settings::PortalSettings;
 
-/// One account, as it is configured or created at run time. Rules that are absent are the portal's.
+/// One account, configured at start or created at run time. For absent rules those of the portal
+/// apply.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountSpec {
-    /// Where.
+    /// Portal of the account.
     pub portal: Portal,
-    /// Unique in the portal, 1-100 characters.
+    /// User name, unique in the portal, 1-100 characters.
     pub username: String,
-    /// 1-200 characters.
+    /// Password, 1-200 characters.
     pub password: String,
-    /// Base32; absent = no code is asked for. Only Octotel has a code page.
+    /// TOTP seed in base32. Absent: no code is asked for. Only Octotel has a code page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp_seed: Option<String>,
     /// Digits of a code (6-8).
@@ -29,34 +30,34 @@ pub struct AccountSpec {
     /// Seconds per step (1-3600).
     #[serde(default = "thirty")]
     pub period: u64,
-    /// Hash of the code.
+    /// Hash function of the codes.
     #[serde(default)]
     pub algorithm: Algorithm,
-    /// Steps in the past whose codes are taken (0-10).
+    /// Number of past steps whose codes are accepted (0-10).
     #[serde(default = "one")]
     pub skew_back: u64,
-    /// Steps in the future whose codes are taken (0-10).
+    /// Number of future steps whose codes are accepted (0-10).
     #[serde(default = "one")]
     pub skew_forward: u64,
-    /// A step is good once.
+    /// Whether each step is accepted only once.
     #[serde(default = "yes")]
     pub accept_once: bool,
-    /// A step must be later than the last one taken.
+    /// Whether a step must be later than the last accepted one.
     #[serde(default = "yes")]
     pub strictly_increasing: bool,
-    /// Refusals in a row before the lock; 0 = never.
+    /// Consecutive refusals that lock the account; 0 = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lockout_after: Option<u32>,
-    /// Sessions at a time (>= 1).
+    /// Number of concurrent sessions (>= 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_sessions: Option<u32>,
-    /// Seconds without a request (>= 1).
+    /// Seconds without a request after which a session ends (>= 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_idle_seconds: Option<u64>,
-    /// Seconds in all (>= 1).
+    /// Lifetime of a session in seconds (>= 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_lifetime_seconds: Option<u64>,
-    /// A session ends after so many look-ups (>= 1).
+    /// Number of look-ups after which a session ends (>= 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after_lookups: Option<u32>,
 }
@@ -75,7 +76,7 @@ const fn yes() -> bool {
 }
 
 impl AccountSpec {
-    /// An account with a password and otherwise the portal's rules.
+    /// An account with a password. All rules are the portal's.
     #[must_use]
     pub fn new(portal: Portal, username: &str, password: &str) -> Self {
         Self {
@@ -105,7 +106,7 @@ impl fmt::Debug for AccountSpec {
     }
 }
 
-/// An account and what the portal remembers of it.
+/// An account and what the portal remembers about it.
 pub(crate) struct Account {
     spec: AccountSpec,
     otp: Option<Otp>,
@@ -167,8 +168,8 @@ impl Account {
         self.locked
     }
 
-    /// Whether a text gives one of its secrets away. A short password only where it is the whole text: it may be a part
-    /// of many a word.
+    /// Whether a text reveals one of the account's secrets. A short password counts only if it is
+    /// the whole text, because it may be part of an ordinary word.
     pub(crate) fn is_leaked_by(&self, text: &str) -> bool {
         let secrets = [Some(&self.spec.password), self.spec.totp_seed.as_ref()];
         secrets
@@ -185,7 +186,7 @@ impl Account {
         }
     }
 
-    /// Checks a code and uses its step up where it is right.
+    /// Checks a code. A right code uses up its step.
     pub(crate) fn check_code(&mut self, code: &str, seconds: u64) -> (Verdict, Option<u64>) {
         let Some(otp) = self.otp.as_mut() else { return (Verdict::WrongCode, None) };
         if self.locked {
@@ -201,7 +202,7 @@ impl Account {
         }
     }
 
-    /// Counts a refused password or code. True where this one locks the account.
+    /// Counts a refused password or code. Returns true if this refusal locks the account.
     pub(crate) fn count_failure(&mut self, portal: &PortalSettings) -> bool {
         self.failures += 1;
         let limit = self.spec.lockout_after.unwrap_or(portal.lockout_after);
@@ -210,7 +211,7 @@ impl Account {
         locks
     }
 
-    /// The login is complete: the row of failures is broken.
+    /// Resets the count of consecutive refusals after a complete login.
     pub(crate) const fn count_success(&mut self) {
         self.failures = 0;
     }
@@ -233,8 +234,8 @@ const fn rules(spec: &AccountSpec) -> OtpRules {
     }
 }
 
-/// The accounts of a run without a configuration: several per portal, so that tests can run side by side.
-/// Their secrets are printed in the README; they open nothing but demo data.
+/// The accounts of a run without a configuration file: several per portal, so that tests can run
+/// side by side. The README shows their secrets, which give access to demo data only.
 #[must_use]
 pub fn default_accounts() -> Vec<AccountSpec> {
     let mut accounts = Vec::new();
@@ -250,7 +251,7 @@ pub fn default_accounts() -> Vec<AccountSpec> {
             accounts.push(account);
         }
     }
-    // One account that may be logged in three times, and two whose codes change quickly.
+    // One account with three concurrent sessions, and two whose codes change every few seconds.
     let mut team = AccountSpec::new(Portal::Octotel, "octotel-team", "Fibre!octotel-team");
     team.totp_seed = Some(OCTOTEL_SEEDS[6].to_owned());
     team.max_sessions = Some(3);

@@ -1,4 +1,4 @@
-//! The fibre lines of a portal: what they are, what happened to them, how they are found.
+//! The fibre lines of a portal: their data, their history, and how searches find them.
 
 mod fields;
 mod names;
@@ -17,7 +17,7 @@ pub(crate) use fields::{day, fields, show_date};
 pub use truth::{AbsentCircuit, CancellationTruth, CircuitTruth, Outcome, Page};
 pub(crate) use truth::{absent, truth};
 
-/// What a line is in, in the words of the trade.
+/// The state of a line, in the terms of the trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineState {
     Active,
@@ -51,13 +51,13 @@ pub(crate) struct Cancellation {
     pub requested_date: Date,
     pub by: String,
     pub at: Timestamp,
-    /// MetroFibre: the request was accepted. Elsewhere true from the start.
+    /// Whether the request was accepted (MetroFibre). On other portals true from the start.
     pub accepted: bool,
-    /// When it begins to show.
+    /// When the cancellation becomes visible.
     pub visible_from: Timestamp,
 }
 
-/// A change request that is no cancellation (Octotel).
+/// A change request other than a cancellation (Octotel).
 #[derive(Clone)]
 pub(crate) struct ChangeRequest {
     pub reference: String,
@@ -71,18 +71,18 @@ pub(crate) struct ChangeRequest {
 #[derive(Clone)]
 pub(crate) struct Circuit {
     pub portal: Portal,
-    /// The portal's inner number, as it stands in addresses of pages.
+    /// The portal's internal number, used in page addresses.
     pub id: u32,
     pub number: String,
-    /// Evotel: the device that was here before this one.
+    /// Serial number of the replaced device (Evotel).
     pub previous: Option<String>,
-    /// Rows that a search for this number finds beside it.
+    /// Other lines that a search for this number finds.
     pub near_misses: u32,
     pub customer: String,
     pub address: String,
     pub place: usize,
     pub started: Date,
-    /// Without what a cancellation made of it.
+    /// State of the line without the effect of a cancellation.
     base: LineState,
     dice: seed::Dice,
     pub cancellation: Option<Cancellation>,
@@ -100,7 +100,7 @@ impl Circuit {
         }
     }
 
-    /// The cancellation once it shows.
+    /// The cancellation, if it is already visible.
     pub(crate) fn shown_cancellation(&self, now: Timestamp) -> Option<&Cancellation> {
         self.cancellation.as_ref().filter(|c| now >= c.visible_from)
     }
@@ -114,7 +114,7 @@ impl Circuit {
         allowed && self.cancellation.is_none()
     }
 
-    /// What a portal's search box looks through.
+    /// The texts that a portal's search box searches.
     fn is_found_by(&self, needle: &str) -> bool {
         let contains = |text: &str| text.to_ascii_lowercase().contains(needle);
         contains(&self.number)
@@ -156,8 +156,8 @@ impl Catalogue {
         self.by_id.get(&id).map(|at| &mut self.circuits[*at])
     }
 
-    /// Lines that contain the text in number, customer or address; newest first, so that the wanted one is not
-    /// always the first row.
+    /// Lines that contain the text in number, customer or address. The newest comes first, so that
+    /// the wanted line is not always the first row.
     pub(crate) fn search(&self, query: &str) -> Vec<&Circuit> {
         let needle = query.trim().to_ascii_lowercase();
         let mut found: Vec<_> =

@@ -1,26 +1,26 @@
-//! Where the portals take the time from.
+//! The clock of the portals.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The time of day, or one that a test moves by hand.
+/// The machine's clock, or a clock that a test moves.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// Stands still until it is moved.
+    /// A clock that stands still until it is moved.
     Manual(Arc<Mutex<Timestamp>>),
 }
 
 impl Clock {
-    /// A clock that stands at `at`.
+    /// A manual clock that shows `at`.
     #[must_use]
     pub fn manual(at: Timestamp) -> Self {
         Self::Manual(Arc::new(Mutex::new(at)))
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
@@ -29,7 +29,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock by so many seconds; the machine's clock stays as it is.
+    /// Moves a manual clock by a number of seconds. The machine's clock is never moved.
     pub fn advance(&self, seconds: i64) {
         if let Self::Manual(at) = self {
             let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! What a run is started with. Everything has a default: without a file the portals come up on consecutive local ports.
+//! The configuration of a run. Everything has a default: without a file the portals listen on
+//! consecutive local ports.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,19 +19,19 @@ use crate::settings::{PortalSettings, of_portal};
 pub struct Config {
     /// Address to listen on.
     pub bind: IpAddr,
-    /// First of ten ports: seven origins, then at +9 the control port. 0 = any free ports.
+    /// First of ten ports: seven origins, and the control port at +9. 0 = any free ports.
     pub port_base: u16,
-    /// Host name in the addresses that pages point to, where `origins` does not say otherwise.
+    /// Host name in the addresses that pages link to, unless `origins` names another.
     pub public_host: String,
     /// Public address of an origin, for example `http://octotel`.
     pub origins: BTreeMap<Origin, String>,
-    /// Where the data and the jitter come from.
+    /// Seed of the generated data and of the jitter.
     pub seed: u64,
     /// Lines per portal (6-9000).
     pub circuits_per_portal: usize,
-    /// Settings that differ from the portal's defaults.
+    /// Settings that differ from the defaults of a portal.
     pub portals: BTreeMap<Portal, serde_json::Map<String, Value>>,
-    /// The accounts; absent = the default ones.
+    /// The accounts. Absent: the default accounts.
     pub accounts: Option<Vec<AccountSpec>>,
 }
 
@@ -50,10 +51,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads a file; JSON is read as the YAML it is.
+    /// Reads a file. JSON is valid YAML and is read as such.
     ///
     /// # Errors
-    /// The file cannot be read, or a field is unknown or wrong (named in the message).
+    /// The file cannot be read, or a field is unknown or wrong. The message names the field.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -63,9 +64,9 @@ impl Config {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// A field is unknown or wrong; the message names it and its place.
+    /// A field is unknown or wrong. The message names the field and its position.
     pub fn parse(text: &str) -> Result<Self> {
-        // No excerpt in the message: the line may be an account's, with its password.
+        // The message contains no excerpt, because the line may hold a password.
         let options = serde_yaml::options! { with_snippet: false };
         Ok(serde_yaml::from_str_with_options(text, options)?)
     }

@@ -1,4 +1,5 @@
-//! The control port: the journal, the truth about the data, and an administrator's hand. Not a part of any portal.
+//! The control port: the journal, the truth about the data, and administration. It is not part of
+//! any portal.
 
 mod accounts;
 mod data;
@@ -20,17 +21,18 @@ use crate::world::Portals;
 
 pub use accounts::{AccountState, SessionState};
 
-/// Where a portal is found.
+/// The addresses of a portal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origins {
-    /// The address to start from.
+    /// The address a user starts from.
     pub base_url: String,
-    /// The address that asks for the password; the same as `base_url` where the portal asks itself.
+    /// The address that asks for the password. Equal to `base_url` if the portal asks for it
+    /// itself.
     pub login_url: String,
 }
 
-/// A sentence that names what is wrong in a request.
+/// A refusal: a sentence that names what is wrong in a request.
 pub(crate) struct Problem(StatusCode, String);
 
 impl Problem {
@@ -65,17 +67,17 @@ impl IntoResponse for Problem {
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-/// A JSON body whose refusal is a [`Problem`].
+/// A JSON body. If it cannot be read, the answer is a [`Problem`].
 #[derive(FromRequest)]
 #[from_request(via(Json), rejection(Problem))]
 struct Body<T>(T);
 
-/// Query parameters whose refusal is a [`Problem`].
+/// Query parameters. If they cannot be read, the answer is a [`Problem`].
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 struct Ask<T>(T);
 
-/// The control port's pages.
+/// The routes of the control port.
 pub fn router(portals: Arc<Portals>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok"))

@@ -1,7 +1,8 @@
-//! The portals' own record of what was done to them: what a test judges by.
+//! The portals' own record of what was done to them. Tests judge by this record.
 //!
-//! Append-only. No password, code or seed is ever written: the types have no room for one, a user name is recorded only
-//! when it is an account's, and a search text that contains an account's secret is replaced by `***`.
+//! The journal is append-only. It never contains a password, code or seed: its types have no field
+//! for one, a user name is recorded only if an account has it, and a search text that contains a
+//! secret is replaced by `***`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,16 +13,16 @@ use crate::portal::Portal;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Counts from 1 without gaps; never starts again, also not at a reset.
+    /// Sequence number, from 1 without gaps. A reset does not restart it.
     pub seq: u64,
-    /// The portal's time.
+    /// Time of the event by the portal's clock.
     pub at: Timestamp,
-    /// Where it happened.
+    /// Portal of the event.
     pub portal: Portal,
-    /// Whose; absent for a user name that is no account's.
+    /// User name of the account. Absent if no account has the user name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The session's public number (`octotel-17`), never its cookie.
+    /// Public number of the session (`octotel-17`), never its cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// What happened.
@@ -29,54 +30,55 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What happened. On the wire: `kind` and the variant's fields beside it.
+/// What happened. Serialised as `kind` with the variant's fields beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// A password or a code was sent. `session` is set where it opened one.
+    /// A password or a code was sent. `session` is set if a session was opened.
     Login {
-        /// Password page or code page.
+        /// The page: password or code.
         phase: Phase,
-        /// The time step the code belongs to, where it belongs to one (also a refused code).
+        /// TOTP step of the code, if it belongs to one. Refused codes have it too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<u64>,
         /// The portal's answer.
         verdict: Verdict,
     },
-    /// Too many refusals in a row: the account stays locked until an administrator unlocks it.
+    /// Too many consecutive refusals. The account stays locked until an administrator unlocks it.
     AccountLocked {
-        /// Refusals in a row that led to it.
+        /// Number of consecutive refusals.
         failures: u32,
     },
-    /// A time step was used outside of this portal (`POST /steps/use`).
+    /// A TOTP step was used outside of this portal (`POST /steps/use`).
     StepUsed {
         /// The step.
         step: u64,
     },
-    /// A session is over.
+    /// A session ended.
     SessionEnd {
-        /// Why.
+        /// Why the session ended.
         cause: EndCause,
     },
     /// A list was searched for a text. Lists shown without a search text are not recorded.
     Search {
-        /// The text.
+        /// The search text.
         query: String,
-        /// Rows found, near misses included.
+        /// Number of rows found, near misses included.
         hits: usize,
     },
     /// The details of exactly one circuit were shown.
     Lookup {
-        /// Its number.
+        /// Circuit number.
         circuit: String,
     },
-    /// A cancellation was sent. Every arrival is one entry, also of a request that a browser repeated.
+    /// A cancellation was sent. Every request is one entry, including a request that a browser
+    /// repeated.
     Submit {
-        /// The circuit.
+        /// Circuit number.
         circuit: String,
-        /// Which of the portal's phases.
+        /// Phase of the cancellation.
         stage: Stage,
-        /// What the portal made of it.
+        /// The portal's decision.
         verdict: SubmitVerdict,
         /// The portal's reference (change request, order, request, work order).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,31 +88,33 @@ pub enum Event {
     },
 }
 
-/// The page that asked.
+/// The page that asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// User name and password.
+    /// The page for user name and password.
     Password,
-    /// One-time code.
+    /// The page for the one-time code.
     Code,
 }
 
-/// The answer to a login try.
+/// The portal's answer to a login attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Right. With a code still to come the session opens there.
+    /// Right. If a code follows, the session opens after the code.
     Accepted,
-    /// No account of this name.
+    /// No account has this user name.
     UnknownUser,
     /// Wrong password; counts towards the lock.
     WrongPassword,
     /// Wrong code, or a code of a step outside the accepted window; counts towards the lock.
     WrongCode,
-    /// Right code of a step that was used already or is not later than the last used one; counts towards the lock.
+    /// The code is right, but its step was used before or is not later than the last used one;
+    /// counts towards the lock.
     Replayed,
-    /// The account is locked; nothing was looked at.
+    /// The account is locked. Nothing else was checked.
     Locked,
-    /// Right, but the account has its fill of sessions and the portal keeps the older ones.
+    /// Right, but the account has reached its limit of sessions and the portal keeps the older
+    /// ones.
     TooManySessions,
 }
 
@@ -119,29 +123,29 @@ pub enum Verdict {
 pub enum EndCause {
     /// The user logged out.
     Logout,
-    /// No request for too long.
+    /// The session had no request for too long.
     Idle,
-    /// Older than allowed.
+    /// The session reached its maximum age.
     Lifetime,
-    /// A newer login took its place.
+    /// A newer login replaced the session.
     Displaced,
-    /// Ended by an administrator or after the set number of look-ups.
+    /// An administrator ended the session, or it reached the configured number of look-ups.
     Forced,
 }
 
 /// Phases of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// The only one, or the first of two (MetroFibre: the request is logged).
+    /// The only phase, or the first of two (MetroFibre: the request is logged).
     Request,
-    /// The second one (MetroFibre: the request is accepted, and only now something happens).
+    /// The second phase (MetroFibre: the request is accepted, and only now takes effect).
     Accept,
 }
 
-/// What the portal made of a cancellation.
+/// The portal's decision about a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SubmitVerdict {
-    /// Done.
+    /// The cancellation was accepted.
     Accepted,
     /// A field is missing or wrong; nothing was done.
     Invalid,
@@ -149,7 +153,8 @@ pub enum SubmitVerdict {
     NotAllowed,
     /// The portal was told to refuse (`submitMode: Refuse`); nothing was done.
     Refused,
-    /// The portal was told to lose it (`submitMode: NoAnswerNotDone`); nothing was done.
+    /// The portal was told to ignore it and hang up (`submitMode: NoAnswerNotDone`); nothing was
+    /// done.
     Lost,
 }
 
@@ -181,7 +186,7 @@ impl Journal {
         self.entries.get(skip..).unwrap_or_default()
     }
 
-    /// Forgets the entries; the numbers go on.
+    /// Deletes all entries. Sequence numbers continue.
     pub(crate) fn clear(&mut self) {
         self.dropped += self.entries.len() as u64;
         self.entries = Vec::new();

@@ -1,8 +1,9 @@
 //! Five demo portals of fibre network operators, for demonstrations and tests.
 //!
-//! They look and behave like the real ones: own markup and manners each, one-time codes, locks, sessions that end. They
-//! keep a [`journal`] of what was done to them, and a control port tells the truth about their data. Nothing here is
-//! shared with the programs that are judged by it.
+//! They look and behave like real portals: each has its own markup and behaviour, and they have
+//! one-time codes, locks, and sessions that end. They keep a [`journal`] of what was done to them,
+//! and a control port shows the truth about their data. They share no code with the programs that
+//! they judge.
 
 mod account;
 mod circuits;

@@ -1,4 +1,5 @@
-//! What a signed-in user does with lines: search, look up, cancel. Each act is written to the journal.
+//! What a signed-in user does with lines: search, look up, cancel. Each action is written to the
+//! journal.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::settings::SubmitMode;
 use crate::sign_in::Visitor;
 use crate::world::{Portals, State, shifted};
 
-/// A cancellation as it arrives from a page.
+/// A cancellation as a page sends it.
 pub(crate) struct CancelRequest {
     pub reason: String,
     pub comment: String,
@@ -20,23 +21,24 @@ pub(crate) struct CancelRequest {
     pub external_reference: Option<String>,
 }
 
-/// What to tell the browser, after `delay`.
+/// The answer to the browser, sent after `delay`.
 pub(crate) struct SubmitAnswer {
     pub delay: Duration,
     pub said: Said,
 }
 
 pub(crate) enum Said {
-    /// Accepted under this reference.
+    /// The cancellation was accepted under this reference.
     Done(String),
-    /// Nothing was done; the sentence is for the page.
+    /// Nothing was done. The page shows the sentence.
     No(String),
-    /// Hang up.
+    /// The connection is closed without an answer.
     Nothing,
 }
 
 impl Portals {
-    /// Lines that contain the text, newest first. An empty text is the whole list and no search.
+    /// Lines that contain the text, newest first. An empty text returns the whole list and is not
+    /// recorded as a search.
     pub(crate) fn search(
         &self,
         visitor: &Visitor,
@@ -58,7 +60,7 @@ impl Portals {
         found
     }
 
-    /// The details of one line. Counts as the look-up of it.
+    /// The details of one line. Recorded as a look-up.
     pub(crate) fn look_up(&self, visitor: &Visitor, id: u32) -> Option<Circuit> {
         let now = self.now();
         let mut state = self.state();
@@ -73,7 +75,7 @@ impl Portals {
         Some(circuit)
     }
 
-    /// A line without a look-up: for pages that show no more than its number.
+    /// A line, without recording a look-up. For pages that show only its number.
     pub(crate) fn line(&self, portal: Portal, id: u32) -> Option<Circuit> {
         self.state().catalogue(portal).by_id(id).cloned()
     }
@@ -82,7 +84,7 @@ impl Portals {
         self.state().catalogue(portal).by_number(number).cloned()
     }
 
-    /// Lines with a request of any kind, the latest first.
+    /// Lines with a request of any kind, the latest request first.
     pub(crate) fn lines_with_requests(&self, portal: Portal) -> Vec<Circuit> {
         let state = self.state();
         let with =
@@ -93,7 +95,8 @@ impl Portals {
         found
     }
 
-    /// A cancellation arrived: the only phase, or MetroFibre's first. `Err` = the page's own check of its fields failed.
+    /// Handles a cancellation: the only phase, or MetroFibre's first. `Err` means that the page's
+    /// own check of its fields failed.
     pub(crate) fn cancel(
         &self,
         visitor: &Visitor,
@@ -144,7 +147,8 @@ impl Portals {
         Some(state.submitted(visitor, now, &circuit, Stage::Request, verdict, said))
     }
 
-    /// MetroFibre's second phase: the request is accepted, and the line is pending cancellation.
+    /// Handles MetroFibre's second phase: the request is accepted, and the line becomes pending
+    /// cancellation.
     pub(crate) fn accept(&self, visitor: &Visitor, id: u32) -> Option<SubmitAnswer> {
         let now = self.now();
         let mut state = self.state();
@@ -176,7 +180,8 @@ impl Portals {
         Some(state.submitted(visitor, now, &circuit, Stage::Accept, verdict, said))
     }
 
-    /// A change request that is no cancellation (Octotel). Changes nothing but the list of requests.
+    /// Handles a change request other than a cancellation (Octotel). Only the list of requests
+    /// changes.
     pub(crate) fn request_change(
         &self,
         visitor: &Visitor,

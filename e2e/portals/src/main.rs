@@ -10,26 +10,27 @@ use fno_demo_portals::{Clock, Config, Origin, start};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Five demo portals of fibre network operators. Journal lines go to standard output, messages to standard error.
+/// Five demo portals of fibre network operators. Journal lines go to standard output, messages to
+/// standard error.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Configuration file, YAML or JSON; flags win over it.
+    /// Configuration file, YAML or JSON. Flags take precedence over it.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Address to listen on [default: 127.0.0.1].
     #[arg(long)]
     bind: Option<IpAddr>,
-    /// First of ten ports, the last is the control port; 0 = any free ports [default: 8700].
+    /// First of ten ports; the last is the control port. 0 = any free ports [default: 8700].
     #[arg(long)]
     port_base: Option<u16>,
-    /// Host name in the addresses that pages point to [default: 127.0.0.1].
+    /// Host name in the addresses that pages link to [default: 127.0.0.1].
     #[arg(long)]
     public_host: Option<String>,
     /// Public address of an origin, for example octotel=http://octotel; may be repeated.
     #[arg(long, value_name = "ORIGIN=URL", value_parser = origin_url)]
     origin: Vec<(Origin, String)>,
-    /// Where the data comes from [default: 2026].
+    /// Seed of the generated data [default: 2026].
     #[arg(long)]
     seed: Option<u64>,
     /// Lines per portal, 6 to 9000 [default: 3000].
@@ -75,7 +76,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<()> {
-    let mut ended = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut ended = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let running = start(flags.config()?, Clock::System, true).await?;
     for origin in Origin::ALL {
         tracing::info!(origin = origin.name(), url = running.portals.url(origin), "serving");

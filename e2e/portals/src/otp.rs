@@ -1,4 +1,4 @@
-//! One-time codes as a strict portal takes them (RFC 6238, section 5.2: a code is good once).
+//! One-time codes as a strict portal accepts them (RFC 6238, section 5.2: each code only once).
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 
-/// The hash behind the code.
+/// Hash function of the codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// HMAC-SHA-1, what nearly every portal uses.
+    /// HMAC-SHA-1, which nearly every portal uses.
     #[default]
     SHA1,
     /// HMAC-SHA-256.
@@ -18,23 +18,23 @@ pub enum Algorithm {
     SHA512,
 }
 
-/// Which codes an account takes.
+/// Which codes an account accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OtpRules {
     pub digits: u8,
     pub period: u64,
     pub algorithm: Algorithm,
-    /// Steps in the past that are taken.
+    /// Number of past steps that are accepted.
     pub skew_back: u64,
-    /// Steps in the future that are taken.
+    /// Number of future steps that are accepted.
     pub skew_forward: u64,
-    /// A step is good once.
+    /// Whether each step is accepted only once.
     pub accept_once: bool,
-    /// A step must be later than the last one taken.
+    /// Whether a step must be later than the last accepted one.
     pub strictly_increasing: bool,
 }
 
-/// The code generator of one account with its memory of used steps.
+/// The code generator of one account, which remembers the used steps.
 pub(crate) struct Otp {
     rules: OtpRules,
     totp: Totp,
@@ -42,23 +42,24 @@ pub(crate) struct Otp {
     last: Option<u64>,
 }
 
-/// What a code turned out to be.
+/// The result of checking a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodeCheck {
     Fresh(u64),
     Replayed(u64),
-    /// The step it would have belonged to, a little outside the window.
+    /// The step the code belongs to, if that step is just outside the window.
     Wrong(Option<u64>),
 }
 
-/// How far outside the window a code's step is looked for, so that the journal can tell an old code from a wrong seed.
+/// How many steps outside the window are searched, so that the journal can tell an old code from a
+/// wrong seed.
 const NEARBY: u64 = 20;
 
 impl Otp {
     pub(crate) fn new(seed: &str, rules: OtpRules) -> Result<Self> {
         let plain: String = seed.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
         let secret = Secret::try_from_base32(plain.to_ascii_uppercase());
-        // The seed itself must not get into the message.
+        // The message must not contain the seed.
         let Ok(secret) = secret else {
             anyhow::bail!("totpSeed is not base32 (RFC 4648: A-Z and 2-7)")
         };
@@ -78,7 +79,8 @@ impl Otp {
             Algorithm::SHA256 => totp_rs::Algorithm::SHA256,
             Algorithm::SHA512 => totp_rs::Algorithm::SHA512,
         };
-        // Skew is ours: the two sides may differ, and every step is looked at on its own.
+        // The skew is checked here, because the two sides may differ and every step is checked on
+        // its own.
         let totp = Builder::new()
             .with_secret(secret)
             .with_algorithm(algorithm)
@@ -101,7 +103,7 @@ impl Otp {
         seconds / self.rules.period
     }
 
-    /// Looks at a code without using it up.
+    /// Checks a code without using up its step.
     pub(crate) fn check(&self, code: &str, seconds: u64) -> CodeCheck {
         let now = self.step_at(seconds);
         let matches = |step: &u64| self.totp.check(code, step * self.rules.period).is_some();
@@ -126,7 +128,7 @@ impl Otp {
     pub(crate) fn spend(&mut self, step: u64) {
         self.used.insert(step);
         self.last = self.last.max(Some(step));
-        // Steps that can never be in a window again need no memory.
+        // Steps that can never be in a window again are forgotten.
         let oldest = step.saturating_sub(2 * NEARBY);
         self.used.retain(|used| *used >= oldest);
     }

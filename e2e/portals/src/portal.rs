@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One demo portal. On the wire: the provider's name in lower case.
+/// One demo portal. Serialised as the provider's name in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Portal {
-    /// Single-page list with a side panel and a modal; login on another origin, with a one-time code.
+    /// Single-page list with a side panel and a modal; login on another origin, with a one-time
+    /// code.
     Octotel,
     /// Single-page application with deep links; login on another origin.
     Openserve,
@@ -18,16 +19,16 @@ pub enum Portal {
     Mfn,
     /// Classic server-rendered pages with a grid and a date picker.
     Evotel,
-    /// A search box and a table, rendered by the server; lines can be looked at, not cancelled.
+    /// A search box and a table, rendered by the server. Lines can be looked up but not cancelled.
     Lightlink,
 }
 
 impl Portal {
-    /// All of them, in the order of their ports.
+    /// All portals in the order of their ports.
     pub const ALL: [Self; 5] =
         [Self::Octotel, Self::Openserve, Self::Mfn, Self::Evotel, Self::Lightlink];
 
-    /// The name on the wire: `octotel`, `openserve`, `mfn`, `evotel`, `lightlink`.
+    /// The serialised name: `octotel`, `openserve`, `mfn`, `evotel`, `lightlink`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,7 +75,7 @@ impl fmt::Display for Portal {
     }
 }
 
-/// One web origin: its own port locally, its own Service in a cluster.
+/// One web origin. It has its own port locally and its own Service in a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -95,7 +96,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// All of them; the position is the offset from the port base.
+    /// All origins. The position is the offset from the port base.
     pub const ALL: [Self; 7] = [
         Self::Octotel,
         Self::OctotelLogin,
@@ -120,7 +121,7 @@ impl Origin {
         }
     }
 
-    /// The portal it belongs to.
+    /// The portal of the origin.
     #[must_use]
     pub const fn portal(self) -> Portal {
         match self {
@@ -132,7 +133,7 @@ impl Origin {
         }
     }
 
-    /// Offset of its port from the port base.
+    /// Offset of the origin's port from the port base.
     #[must_use]
     pub const fn offset(self) -> u16 {
         self as u16

@@ -1,4 +1,4 @@
-//! Sessions and when they end.
+//! Sessions and their ends.
 
 use std::collections::HashMap;
 
@@ -12,20 +12,20 @@ use crate::settings::{PortalSettings, WhenFull};
 /// One signed-in browser.
 #[derive(Clone)]
 pub(crate) struct Session {
-    /// Public: `octotel-17`. The key it is found by is the secret cookie.
+    /// Public number, `octotel-17`. Sessions are found by their secret cookie.
     pub id: String,
     pub portal: Portal,
     pub account: String,
     pub opened: Timestamp,
     pub seen: Timestamp,
     pub lookups: u32,
-    /// Whole pages loaded, for the notice page.
+    /// Number of whole pages loaded; decides when the notice page appears.
     pub loads: u32,
     /// The anti-forgery token of server-rendered forms.
     pub form_token: String,
 }
 
-/// How long sessions of an account live, and how many there may be.
+/// Lifetimes and number of an account's sessions.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub idle: u64,
@@ -49,7 +49,7 @@ impl Limits {
         }
     }
 
-    /// Why a session is over at `now`, if it is.
+    /// Why the session has ended at `now`, if it has.
     pub(crate) fn over(&self, session: &Session, now: Timestamp) -> Option<EndCause> {
         let age =
             |since: Timestamp| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
@@ -61,7 +61,7 @@ impl Limits {
     }
 }
 
-/// All sessions, by their cookie.
+/// All sessions by cookie.
 #[derive(Default)]
 pub(crate) struct Sessions {
     by_token: HashMap<String, Session>,
@@ -69,7 +69,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Opens one and returns its cookie.
+    /// Opens a session and returns its cookie.
     pub(crate) fn open(
         &mut self,
         portal: Portal,

@@ -1,4 +1,4 @@
-//! How a portal behaves. Every setting can be changed while it runs (`PATCH /settings`).
+//! The behaviour of a portal. Every setting can be changed at run time (`PATCH /settings`).
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -6,47 +6,49 @@ use serde_json::Value;
 
 use crate::portal::Portal;
 
-/// The rules and the moods of one portal.
+/// Rules and behaviour of one portal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PortalSettings {
     /// Milliseconds before each page or data answer (0-120000). Scripts and styles are not delayed.
     pub latency_ms: u64,
-    /// Up to so many milliseconds on top, from the seed (0-120000).
+    /// Largest additional delay in milliseconds, derived from the seed (0-120000).
     pub latency_jitter_ms: u64,
-    /// Milliseconds a client-side page takes to draw what it got (0-120000). Evotel and Lightlink draw nothing on the client.
+    /// Milliseconds a client-side page takes to draw its data (0-120000). Evotel and Lightlink draw
+    /// nothing on the client.
     pub render_delay_ms: u64,
     /// Seconds without a request after which a session ends (>= 1).
     pub session_idle_seconds: u64,
-    /// Seconds after which a session ends in any case (>= 1).
+    /// Maximum age of a session in seconds (>= 1).
     pub session_lifetime_seconds: u64,
-    /// Sessions one account may have at a time; absent = any number (>= 1).
+    /// Number of concurrent sessions of an account (>= 1). Absent: any number.
     pub max_sessions: Option<u32>,
-    /// What happens at one login more than that.
+    /// What happens at a login beyond `max_sessions`.
     pub when_full: WhenFull,
-    /// Refused passwords and codes in a row after which the account is locked; 0 = never.
+    /// Consecutive refused passwords and codes that lock an account; 0 = never.
     pub lockout_after: u32,
-    /// A session ends right after so many look-ups (>= 1); absent = it does not.
+    /// Number of look-ups after which a session ends (>= 1). Absent: no such limit.
     pub expire_after_lookups: Option<u32>,
     /// Whether the portal answers, and how.
     pub availability: Availability,
     /// The status of `ServerError` answers (500-599).
     pub error_status: u16,
-    /// Every n-th page load of a session goes to a notice page first (Openserve); 0 = never.
+    /// Every n-th page load of a session shows a notice page first (Openserve); 0 = never.
     pub interstitial_every: u32,
-    /// What becomes of a cancellation that was sent.
+    /// What happens to a cancellation that was sent.
     pub submit_mode: SubmitMode,
     /// Milliseconds between reading a cancellation and answering or hanging up (0-120000).
     pub submit_delay_ms: u64,
-    /// Seconds until a cancellation shows in the circuit's state: the back end's delay.
+    /// Seconds until a cancellation is visible in the circuit's state: the delay of the back end.
     pub cancellation_visible_after_seconds: u64,
-    /// Notice period in days: the date a cancellation page proposes.
+    /// Notice period in days. Cancellation pages propose its end as the date.
     pub notice_days: u32,
-    /// Seconds the portal's clock is ahead of the machine's (negative: behind); `Date` and codes follow it.
+    /// Seconds by which the portal's clock is ahead of the machine's (negative: behind). `Date`
+    /// headers and codes use this clock.
     pub clock_offset_seconds: i64,
 }
 
-/// What happens at one login more than `maxSessions`.
+/// What happens at a login beyond `maxSessions`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhenFull {
     /// The newer login ends the oldest session.
@@ -58,26 +60,26 @@ pub enum WhenFull {
 /// Whether the portal answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Availability {
-    /// As usual.
+    /// The portal answers normally.
     Up,
-    /// A friendly page with status 503 on every address.
+    /// Every address answers with a maintenance page and status 503.
     Maintenance,
-    /// A bare error page with `errorStatus`.
+    /// Every address answers with a bare error page and `errorStatus`.
     ServerError,
     /// The connection is closed without an answer.
     Down,
 }
 
-/// What becomes of a cancellation that was sent.
+/// What happens to a cancellation that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SubmitMode {
-    /// Done and answered.
+    /// The cancellation is done and answered.
     Answer,
-    /// Done, but the connection is closed without an answer.
+    /// The cancellation is done, but the connection is closed without an answer.
     NoAnswer,
-    /// Not done, and the connection is closed without an answer.
+    /// The cancellation is not done, and the connection is closed without an answer.
     NoAnswerNotDone,
-    /// Refused with a sentence.
+    /// The cancellation is refused with a sentence.
     Refuse,
 }
 
@@ -106,7 +108,7 @@ impl Default for PortalSettings {
 }
 
 impl PortalSettings {
-    /// What the portal of this kind does when nothing is set.
+    /// The defaults of a portal.
     #[must_use]
     pub fn of(portal: Portal) -> Self {
         let common = Self::default();
@@ -118,10 +120,10 @@ impl PortalSettings {
         }
     }
 
-    /// These settings with the given fields replaced; `null` puts an optional one back to absent.
+    /// These settings with the given fields replaced. `null` removes an optional one.
     ///
     /// # Errors
-    /// Names the field that is unknown, of the wrong type or out of range.
+    /// A field is unknown, of the wrong type or out of range. The message names it.
     pub fn with(&self, changes: &serde_json::Map<String, Value>) -> Result<Self> {
         let mut all = serde_json::to_value(self)?;
         let fields = all.as_object_mut().expect("settings are an object");
@@ -166,7 +168,7 @@ impl PortalSettings {
     }
 }
 
-/// The defaults of a portal with the changes of a configuration file.
+/// The defaults of a portal, changed by a configuration file.
 pub(crate) fn of_portal(
     portal: Portal,
     changes: Option<&serde_json::Map<String, Value>>,

@@ -1,4 +1,4 @@
-//! Passwords, codes, sessions: the rules a login has to get past.
+//! Passwords, codes and sessions: the rules of a login.
 
 use jiff::Timestamp;
 
@@ -8,12 +8,12 @@ use crate::session::random_token;
 use crate::settings::WhenFull;
 use crate::world::{PendingLogin, Portals, State, Ticket, shifted};
 
-/// Where a right or wrong password leads to.
+/// The result of sending a password.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SignIn {
-    /// A session is open; this is its cookie.
+    /// A session was opened. The value is its cookie.
     Open(String),
-    /// The code page comes next.
+    /// The code page follows.
     CodeNeeded,
     Refused(Verdict),
 }
@@ -33,7 +33,7 @@ impl Portals {
         let now = self.now();
         let mut state = self.state();
         let Some(account) = state.account_mut(portal, name) else {
-            // An unknown name may be a password typed into the wrong box: it is not written down.
+            // An unknown name may be a password typed into the wrong field, so it is not recorded.
             let event =
                 Event::Login { phase: Phase::Password, step: None, verdict: Verdict::UnknownUser };
             state.record(now, portal, None, None, event);
@@ -63,7 +63,8 @@ impl Portals {
         }
     }
 
-    /// A code for an account whose password was right. The session's cookie where it is right too.
+    /// Checks a code for an account whose password was right. Returns the session's cookie if the
+    /// code is right.
     pub(crate) fn enter_code(
         &self,
         portal: Portal,
@@ -92,7 +93,7 @@ impl Portals {
         Err(verdict)
     }
 
-    /// Who holds this cookie. Counts as use of the session.
+    /// The account of a session cookie. Counts as a request of the session.
     pub(crate) fn visitor(&self, portal: Portal, token: &str) -> Option<Visitor> {
         let now = self.now();
         let mut state = self.state();
@@ -107,7 +108,7 @@ impl Portals {
         })
     }
 
-    /// True for every n-th whole page of a session, where the portal is set to show notices.
+    /// True for every n-th whole page of a session, if the portal is set to show notices.
     pub(crate) fn page_load_meets_notice(&self, visitor: &Visitor) -> bool {
         let mut state = self.state();
         let every = state.settings(visitor.portal).interstitial_every;
@@ -121,7 +122,7 @@ impl Portals {
         self.state().end(token, EndCause::Logout, now);
     }
 
-    /// Begins a login on another origin and returns that origin's cookie.
+    /// Starts a login on another origin and returns that origin's cookie.
     pub(crate) fn begin_login(&self, next: &str) -> String {
         let (key, at) = (random_token(), self.now());
         let login = PendingLogin { account: None, next: local_path(next).to_owned(), at };
@@ -129,7 +130,7 @@ impl Portals {
         key
     }
 
-    /// The account whose code is awaited.
+    /// The account that must enter a code.
     pub(crate) fn awaiting_code(&self, login: &str) -> Option<String> {
         self.state().logins.get(login)?.account.clone()
     }
@@ -149,12 +150,12 @@ impl Portals {
         state.account_mut(portal, account).map_or(6, |account| account.spec().digits)
     }
 
-    /// Ends the login that went wrong for good.
+    /// Ends a login that cannot succeed any more.
     pub(crate) fn drop_login(&self, login: &str) {
         self.state().logins.remove(login);
     }
 
-    /// The login is done: a ticket that brings the session to the portal.
+    /// Completes a login: returns a ticket that carries the session to the portal.
     pub(crate) fn finish_login(&self, portal: Portal, login: &str, token: String) -> String {
         let at = self.now();
         let mut state = self.state();
@@ -164,7 +165,7 @@ impl Portals {
         key
     }
 
-    /// The session's cookie and the path to go to. A ticket is good once.
+    /// The session's cookie and the path to go to. A ticket can be used once.
     pub(crate) fn redeem(&self, portal: Portal, ticket: &str) -> Option<(String, String)> {
         let mut state = self.state();
         let ticket = state.tickets.remove(ticket).filter(|ticket| ticket.portal == portal)?;
@@ -186,7 +187,7 @@ impl State {
         }
     }
 
-    /// Opens a session, or says why not, and writes the login down either way.
+    /// Opens a session or returns why not. Records the login either way.
     fn open(
         &mut self,
         portal: Portal,
@@ -229,7 +230,7 @@ impl State {
     }
 }
 
-/// Only a path of the portal itself: a redirect must not lead to another site.
+/// A path of the portal itself. A redirect must not lead to another site.
 pub(crate) fn local_path(next: &str) -> &str {
     let local =
         next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);

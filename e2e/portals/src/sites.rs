@@ -1,4 +1,4 @@
-//! The five sites. Each has its own markup, style and manners.
+//! The five sites. Each has its own markup, style and behaviour.
 
 mod evotel;
 mod lightlink;

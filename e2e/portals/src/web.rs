@@ -1,4 +1,5 @@
-//! What all sites share: the front door, pages, cookies. Markup and behaviour are each site's own.
+//! What all sites share: the layer in front of them, pages, cookies. Each site has its own markup
+//! and behaviour.
 
 mod front;
 mod pages;
@@ -19,7 +20,7 @@ pub(crate) use front::front_door;
 pub(crate) use pages::{page, page_with_status};
 pub use server::{Running, start};
 
-/// Marks an answer that must not be sent: the server closes the connection instead.
+/// Marks a response that must not be sent: the server closes the connection instead.
 #[derive(Clone, Copy)]
 pub(crate) struct HangUp;
 
@@ -37,7 +38,8 @@ pub(crate) fn script(text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], text).into_response()
 }
 
-/// The session cookie's name. Ports of one host share cookies, so each portal has a name of its own.
+/// Name of the session cookie. Each portal has its own name, because ports of one host share
+/// cookies.
 pub(crate) const fn session_cookie(portal: Portal) -> &'static str {
     match portal {
         Portal::Octotel => "octotel_sid",
@@ -61,12 +63,12 @@ pub(crate) fn visitor(portals: &Portals, portal: Portal, jar: &CookieJar) -> Opt
     portals.visitor(portal, jar.get(session_cookie(portal))?.value())
 }
 
-/// Opens the portal's session in the browser and goes on.
+/// Sets the session cookie in the browser and redirects to `next`.
 pub(crate) fn signed_in(portal: Portal, jar: CookieJar, token: String, next: &str) -> Response {
     (with_cookie(jar, session_cookie(portal), token), Redirect::to(next)).into_response()
 }
 
-/// Ends the session and goes on.
+/// Ends the session and redirects to `next`.
 pub(crate) fn signed_out(
     portals: &Portals,
     portal: Portal,
@@ -87,7 +89,7 @@ pub(crate) fn session_expired() -> Response {
     api_error(StatusCode::UNAUTHORIZED, "session_expired", "Your session has expired.")
 }
 
-/// Waits as the portal is set to, then hangs up or lets the site answer.
+/// Waits for the configured time, then hangs up or lets the site answer.
 pub(crate) async fn settle(answer: SubmitAnswer) -> Result<Result<String, String>, Response> {
     tokio::time::sleep(answer.delay).await;
     match answer.said {
@@ -97,7 +99,7 @@ pub(crate) async fn settle(answer: SubmitAnswer) -> Result<Result<String, String
     }
 }
 
-/// One part of a list and the number of parts (at least 1).
+/// One page of a list and the number of pages (at least 1).
 pub(crate) fn part<T>(items: &[T], page: usize, size: usize) -> (&[T], usize) {
     let pages = items.len().div_ceil(size).max(1);
     let from = page.clamp(1, pages).saturating_sub(1) * size;

@@ -1,4 +1,4 @@
-//! Everything the portals know, behind one lock. The rules are methods in the files beside this one.
+//! The state of all portals, behind one lock. The rules are methods in the files beside this one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,12 +17,12 @@ use crate::portal::{Origin, Portal};
 use crate::session::{Limits, Session, Sessions};
 use crate::settings::PortalSettings;
 
-/// The portals.
+/// All portals and their state.
 pub struct Portals {
     pub(crate) config: Config,
     origins: BTreeMap<Origin, String>,
     clock: Clock,
-    /// Journal lines go to standard output as well.
+    /// Whether journal lines are also written to standard output.
     echo: bool,
     answered: AtomicU64,
     state: Mutex<State>,
@@ -34,25 +34,25 @@ pub(crate) struct State {
     pub sessions: Sessions,
     pub catalogues: [Catalogue; Portal::ALL.len()],
     pub journal: Journal,
-    /// Logins on another origin that are not finished, by that origin's cookie.
+    /// Unfinished logins on another origin, by that origin's cookie.
     pub logins: HashMap<String, PendingLogin>,
-    /// One-time tickets that bring a session from the login origin to the portal.
+    /// One-time tickets that carry a session from the login origin to the portal.
     pub tickets: HashMap<String, Ticket>,
-    /// Counts the references a portal gave.
+    /// Number of references that each portal has issued.
     pub references: u64,
     echo: bool,
 }
 
-/// A login on another origin that is not finished.
+/// An unfinished login on another origin.
 pub(crate) struct PendingLogin {
-    /// Known once the password was right.
+    /// The account, known after the password was right.
     pub account: Option<String>,
-    /// The path on the portal to go back to.
+    /// The path on the portal to return to.
     pub next: String,
     pub at: Timestamp,
 }
 
-/// Good once, for a minute.
+/// A ticket, valid once and for one minute.
 pub(crate) struct Ticket {
     pub portal: Portal,
     pub token: String,
@@ -61,10 +61,11 @@ pub(crate) struct Ticket {
 }
 
 impl Portals {
-    /// Portals with their data, not yet listening. `origins` are the public addresses.
+    /// Creates the portals with their data. They do not listen yet. `origins` are the public
+    /// addresses.
     ///
     /// # Errors
-    /// Names what is wrong in the configuration.
+    /// The configuration is wrong. The message names the setting.
     pub fn new(
         config: Config,
         origins: BTreeMap<Origin, String>,
@@ -83,7 +84,7 @@ impl Portals {
         })
     }
 
-    /// The public address of an origin, without a slash at the end.
+    /// The public address of an origin, without a trailing slash.
     #[must_use]
     pub fn url(&self, origin: Origin) -> &str {
         self.origins.get(&origin).map_or("", String::as_str)
@@ -93,7 +94,7 @@ impl Portals {
         self.clock.now()
     }
 
-    /// The state, with the sessions that are over already ended.
+    /// The locked state, after expired sessions were ended.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sweep(self.now());
@@ -104,25 +105,25 @@ impl Portals {
         self.state().settings(portal).clone()
     }
 
-    /// What the portal's own clock says.
+    /// The time by the portal's own clock.
     pub(crate) fn portal_time(&self, portal: Portal) -> Timestamp {
         shifted(self.now(), self.settings(portal).clock_offset_seconds)
     }
 
-    /// How long the next page or data answer takes.
+    /// The delay of the next page or data answer.
     pub(crate) fn latency(&self, settings: &PortalSettings) -> Duration {
         let n = self.answered.fetch_add(1, Ordering::Relaxed);
         let jitter = Dice(self.config.seed).roll(n, settings.latency_jitter_ms + 1);
         Duration::from_millis(settings.latency_ms + jitter)
     }
 
-    /// Back to the start: data, accounts, settings, sessions. The journal's numbers go on.
+    /// Resets data, accounts, settings and sessions to the start. The journal's numbers continue.
     pub(crate) fn reset(&self, clear_journal: bool) -> Result<()> {
         let mut fresh = State::new(&self.config, self.now(), self.echo)?;
         let mut state = self.state();
         state.end_all(self.now());
         std::mem::swap(&mut fresh.journal, &mut state.journal);
-        // Session numbers stay unique over a reset.
+        // Session numbers stay unique across a reset.
         std::mem::swap(&mut fresh.sessions, &mut state.sessions);
         if clear_journal {
             fresh.journal.clear();
@@ -194,7 +195,7 @@ impl State {
         }
     }
 
-    /// Ends a session by its cookie. False where there is none.
+    /// Ends the session of a cookie. Returns false if the session does not exist.
     pub(crate) fn end(&mut self, token: &str, cause: EndCause, now: Timestamp) -> bool {
         let Some(Session { id, portal, account, .. }) = self.sessions.close(token) else {
             return false;
@@ -203,7 +204,8 @@ impl State {
         true
     }
 
-    /// Ends what is over. Runs before anything is looked at, so that the journal is never behind the rules.
+    /// Ends expired sessions. Runs before the state is used, so that the journal is always
+    /// complete.
     fn sweep(&mut self, now: Timestamp) {
         let over = |(token, session): (&String, &Session)| {
             let cause = self.limits(session.portal, &session.account).over(session, now)?;

@@ -1,4 +1,4 @@
-//! `make bench`: figures from one run on this machine. Ratios say more than seconds: the machine is part of every second.
+//! `make bench`: figures of one run on this machine. Ratios say more than seconds, because seconds depend on the machine.
 
 use std::{
     collections::BTreeMap,
@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     )
     .await?;
     println!(
-        "runner's overhead: {:.3} s per job on a portal that answers at once (goal 0.3)",
+        "overhead of the runner: {:.3} s per job on a portal that answers at once (goal 0.3)",
         bare.job
     );
     println!(
@@ -110,17 +110,17 @@ async fn run(
     };
     jobs::submit(&arena.jobs(), circuits.iter().enumerate().map(named).collect()).await?;
     let mark = Mark::now()?;
-    let begun = Instant::now();
+    let started = Instant::now();
     arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
     let sampler = tokio::spawn(peak(namespace.to_owned(), "runner"));
     jobs::all_finished(&arena.jobs(), LONG).await?;
-    let wall = begun.elapsed().as_secs_f64();
+    let wall = started.elapsed().as_secs_f64();
     sampler.abort();
     let runner_memory = PEAK.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1_048_576.0;
     let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
     arena.swept(LONG).await?;
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
-    // Events are not core writes: they are told apart by their group everywhere, and expire.
+    // Events are not counted: they are a group of their own in every API server, and they expire.
     for write in mark
         .writes(namespace)?
         .into_iter()
@@ -165,7 +165,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 static PEAK: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// Keeps the largest working set seen of a container, as the kubelet tells it.
+/// Records the largest resident memory of a container, as the kubelet reports it.
 async fn peak(namespace: String, container: &'static str) {
     PEAK.store(0, std::sync::atomic::Ordering::Relaxed);
     let mut tick = tokio::time::interval(Duration::from_secs(2));
@@ -177,7 +177,7 @@ async fn peak(namespace: String, container: &'static str) {
     }
 }
 
-/// Resident memory of the containers of that name in a namespace, in bytes, the largest.
+/// The largest resident memory, in bytes, of the containers of that name in a namespace.
 async fn memory(namespace: &str, container: &str) -> Result<u64> {
     let nodes = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).await?;
     let mut largest = 0;
@@ -225,7 +225,7 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
         |providers| providers.values().any(counted),
     )
     .await?;
-    // The kubelet looks at containers every few seconds; the figure must be younger than the last job.
+    // The kubelet measures every few seconds. The figure must be newer than the last job.
     let before = jiff::Timestamp::now();
     let bytes = loop {
         let nodes = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).await?;
@@ -281,7 +281,7 @@ async fn twenty_logins(ground: &Ground) -> Result<()> {
     jobs::all_finished(&arena.jobs(), LONG).await?;
     let journal = arena.portals.journal().await?;
     println!(
-        "20 logins in a row, codes of 5 s, the portal accepts only the current one: {} accepted, {} refused (goal 0)",
+        "20 logins in a row with 5 s codes, on a portal that accepts only the current code: {} accepted, {} refused (goal 0)",
         journal.logins(),
         journal.refused().len()
     );

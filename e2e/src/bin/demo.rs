@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
     clock.say(&format!("namespace {NAMESPACE} with demo portals"));
     let arena = Arena::new(&ground, NAMESPACE).await?;
 
-    clock.say("four providers (config/samples), suspended while the jobs come in");
+    clock.say("four providers (config/samples), suspended until all jobs are submitted");
     let mut truth: BTreeMap<String, String> = BTreeMap::new();
     for (provider, count) in JOBS {
         arena.provider(provider, |spec| spec["suspend"] = json!(true)).await?;
@@ -57,7 +57,7 @@ async fn main() -> Result<()> {
         }
         jobs::submit(&arena.jobs(), submitted).await?;
     }
-    clock.say(&format!("{} jobs submitted, the providers are released", truth.len()));
+    clock.say(&format!("{} jobs submitted; the providers are resumed", truth.len()));
     for (provider, _) in JOBS {
         arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
     }
@@ -107,7 +107,7 @@ async fn main() -> Result<()> {
         "  on the volume of the claim fno-evidence in the namespace {NAMESPACE}{}",
         place_of_claim(&arena).await
     );
-    println!("\nTry next (eval \"$(e2e/cluster/env)\" first):");
+    println!("\nTry next, after eval \"$(e2e/cluster/env)\":");
     println!("  kubectl --namespace {NAMESPACE} apply -f config/samples/fnojob.yaml");
     println!(
         "  kubectl --namespace {NAMESPACE} wait --for=condition=Succeeded fnojob/sample --timeout=3m"
@@ -119,8 +119,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// One line per change of a batch.
-async fn progress(api: kube::Api<FnoBatch>, begun: Instant) {
+/// Prints one line per change of a batch.
+async fn progress(api: kube::Api<FnoBatch>, started: Instant) {
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()));
     while let Some(event) = stream.next().await {
@@ -139,12 +139,12 @@ async fn progress(api: kube::Api<FnoBatch>, begun: Instant) {
             status.logins.unwrap_or(0)
         );
         if shown.insert(batch.name_any(), line.clone()).as_ref() != Some(&line) {
-            println!("[{:>4} s] {line}", begun.elapsed().as_secs());
+            println!("[{:>4} s] {line}", started.elapsed().as_secs());
         }
     }
 }
 
-/// Where a local volume lies on this machine, if it is one.
+/// The folder of the evidence volume on this machine, if it is a local volume.
 async fn place_of_claim(arena: &Arena) -> String {
     let output = kubectl(&[
         "get",

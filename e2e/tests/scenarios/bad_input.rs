@@ -1,4 +1,5 @@
-//! Every mistake has its sentence or its reason, stops nothing else, and what waits goes on by itself once mended.
+//! Every mistake is answered with a sentence or a reason and affects nothing else. Waiting jobs
+//! continue by themselves after the mistake is corrected.
 
 use anyhow::{Context, Result, ensure};
 use fno_crds::Reason;
@@ -15,13 +16,14 @@ use crate::support::{
     LONG, alone, arena, beside, circuits, close, conditions_show, finished, validations,
 };
 
-/// One job on a provider that is broken by `broken`; it shows `reason`; `mend` lets it end well.
+/// Submits one job to a provider that `broken` has broken. The job shows `reason`, and succeeds
+/// after `correct`.
 async fn waits_and_goes_on<F>(
     name: &str,
     provider: &str,
     broken: impl FnOnce(&mut Value),
     reason: Reason,
-    mend: F,
+    correct: F,
 ) -> Result<()>
 where
     F: AsyncFnOnce(&Arena) -> Result<()>,
@@ -33,7 +35,7 @@ where
     let job = jobs::shows(&arena.jobs(), &format!("{provider}-000"), reason, LONG).await?;
     ensure!(job.status.and_then(|s| s.message).is_some_and(|m| !m.is_empty()), "no message");
     conditions_show(&arena, reason).await?;
-    mend(&arena).await?;
+    correct(&arena).await?;
     finished(&arena).await?.is_right(provider, &circuits)?;
     close(arena, []).await
 }
@@ -113,7 +115,7 @@ async fn a_flow_that_does_not_lint_holds_its_jobs_and_is_named_on_the_provider()
     let right = fno_e2e::arena::sample("evotel")?["spec"]["flows"]["validation"].clone();
     let broken = |spec: &mut Value| {
         if let Some(steps) = spec["flows"]["validation"]["steps"].as_array_mut() {
-            steps.insert(0, json!({"type": "navigate", "url": "{{ nobody.knows }}"}));
+            steps.insert(0, json!({"type": "navigate", "url": "{{ nowhere.defined }}"}));
         }
     };
     waits_and_goes_on("lint", "evotel", broken, Reason::FlowInvalid, async |arena| {
@@ -128,7 +130,7 @@ async fn a_flow_that_does_not_lint_holds_its_jobs_and_is_named_on_the_provider()
         ensure!(
             ready.status == "False"
                 && ready.reason == "FlowInvalid"
-                && ready.message.contains("nobody"),
+                && ready.message.contains("nowhere"),
             "{ready:?}"
         );
         arena
@@ -205,14 +207,14 @@ async fn a_seed_that_is_not_base32_holds_the_jobs() -> Result<()> {
             )
             .await
     };
-    with_seed("this is no base32!").await?;
+    with_seed("this is not base32!").await?;
     let circuits = circuits(&arena, "octotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
     jobs::shows(&arena.jobs(), "octotel-000", Reason::SeedInvalid, LONG).await?;
     conditions_show(&arena, Reason::SeedInvalid).await?;
     with_seed(&text("totp")).await?;
     finished(&arena).await?.is_right("octotel", &circuits)?;
-    close(arena, ["this is no base32!".to_owned()]).await
+    close(arena, ["this is not base32!".to_owned()]).await
 }
 
 #[tokio::test]
@@ -242,7 +244,7 @@ async fn a_cancellation_without_a_flow_fails_with_no_flow() -> Result<()> {
 #[tokio::test]
 async fn a_pod_that_no_node_can_take_is_reported_and_starts_once_it_can() -> Result<()> {
     let _beside = beside().await;
-    // A value of this run's own: an earlier one that was ended in the middle has left its label.
+    // A value for this run only: an earlier run that was interrupted has left its label behind.
     let (label, value) =
         ("e2e.fno.dev/takes-runners", jiff::Timestamp::now().as_millisecond().to_string());
     waits_and_goes_on(
@@ -280,7 +282,8 @@ async fn a_quota_that_refuses_the_pod_is_reported_and_the_pod_starts_once_it_is_
     close(arena, []).await
 }
 
-/// Lets a value through that the CRD refuses, for as long as `meanwhile` takes: as an object of an older or newer version of the API would be there.
+/// Lets the CRD accept a value that it refuses, while `meanwhile` runs. The object then exists as
+/// one of an older or newer version of the API would.
 async fn without_enum(
     crd: &str,
     field: &str,
@@ -298,7 +301,8 @@ async fn without_enum(
     outcome
 }
 
-/// Applies what the CRD will take any moment now: the API server takes up a changed CRD after it has answered.
+/// Applies an object until the CRD accepts it: the API server uses a changed CRD only some time
+/// after it has confirmed the change.
 async fn apply_once_taken(arena: &Arena, object: &Value) -> Result<()> {
     let text = object.to_string();
     let taken = async {
@@ -307,7 +311,9 @@ async fn apply_once_taken(arena: &Arena, object: &Value) -> Result<()> {
         }
         Ok(())
     };
-    tokio::time::timeout(LONG, taken).await.context("the changed CRD is not taken up")?
+    tokio::time::timeout(LONG, taken)
+        .await
+        .context("the API server does not use the changed CRD")?
 }
 
 #[tokio::test]
@@ -331,7 +337,7 @@ async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
     jobs::submit(&arena.jobs(), vec![jobs::validation("waits", "mfn", "FTTX-CT-12345", json!({}))])
         .await?;
-    // Read as text: our own types cannot hold them, which is the point.
+    // Read as text, because our own types cannot represent these objects.
     let shown = async |kind: &str, name: &str, jsonpath: &str| {
         kubectl(&["get", kind, name, "--namespace", &arena.namespace, "-o", jsonpath]).await
     };

@@ -1,4 +1,4 @@
-//! What a person types.
+//! Commands that a person types.
 
 use anyhow::{Result, ensure};
 use fno_e2e::ground::kubectl;

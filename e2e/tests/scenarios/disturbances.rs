@@ -1,4 +1,4 @@
-//! What all scenarios share is taken away: Valkey, the operator.
+//! Parts that all scenarios share become unavailable: Valkey, the operator, an image.
 
 use anyhow::{Result, ensure};
 use fno_crds::Reason;
@@ -15,7 +15,7 @@ use crate::support::{
     release_with, validations,
 };
 
-/// Talks to the operator's Valkey inside its Pod; the password never leaves it.
+/// Runs a Valkey command inside the Valkey Pod. The password never leaves the Pod.
 pub async fn valkey(command: &[&str]) -> Result<String> {
     let pod = format!("{RELEASE}-valkey-0");
     let script = r#"REDISCLI_AUTH=$(cat /var/run/fno/valkey/password) exec valkey-cli "$@""#;
@@ -51,7 +51,7 @@ async fn without_valkey_no_code_is_minted_and_work_goes_on_when_it_is_back() -> 
     };
     let shown = shown.await;
     let journal = arena.portals.journal().await;
-    // Mended whatever was found: the other scenarios need it.
+    // Restored whatever the result: the other scenarios need Valkey.
     scale_valkey(1).await?;
     shown?;
     ensure!(journal?.steps().is_empty(), "a code was minted without Valkey");
@@ -84,12 +84,12 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     let arena = arena("restart").await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     let circuits = release_with(&arena, "octotel", 20).await?;
-    let begun = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
+    let in_progress = |b: &fno_crds::FnoBatch| b.phase() == fno_crds::batch::BatchPhase::InProgress;
     jobs::wait_until(
         &arena.batches(),
         LONG,
         |b| format!("{:?}", b.phase()),
-        |batches| batches.values().any(begun),
+        |batches| batches.values().any(in_progress),
     )
     .await?;
     kubectl(&[
@@ -113,7 +113,7 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     close(arena, []).await
 }
 
-/// Changes values of the release and waits until the operator runs with them.
+/// Changes values of the Helm release and waits until the operator runs with them.
 async fn set_values(values: &str) -> Result<()> {
     let args = [
         "upgrade",
@@ -135,7 +135,7 @@ async fn set_values(values: &str) -> Result<()> {
 async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("image").await?;
-    // Not the deadline ends the batch whose Pod cannot start.
+    // A long deadline, so that it does not end the batch whose Pod cannot start.
     set_values("runner.image=localhost/fno/runner:not-there,deadlines.podRunning=1h").await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;

@@ -34,7 +34,7 @@ async fn fifty_jobs_share_one_batch_one_login_and_one_code() -> Result<()> {
         status.progress,
         status.logins
     );
-    ensure!(status.evidence.is_some(), "the runner's log is not kept");
+    ensure!(status.evidence.is_some(), "the runner's log is not stored");
     close(arena, []).await
 }
 
@@ -47,7 +47,7 @@ async fn four_providers_work_at_once_and_higher_priority_goes_first() -> Result<
         arena.provider(provider, |spec| spec["suspend"] = json!(true)).await?;
         let circuits = circuits(&arena, provider, 10).await?;
         let mut jobs = validations(provider, &circuits, &json!({}));
-        // Later in the list, more urgent.
+        // The later in the list, the more urgent.
         for (n, job) in jobs.iter_mut().enumerate() {
             job.spec.priority = i32::try_from(n)?;
         }

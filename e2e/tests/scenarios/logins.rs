@@ -1,4 +1,4 @@
-//! Logins that the portal refuses, and steps that are not ours to use.
+//! Logins that the portal refuses, and TOTP steps that another user has taken.
 
 use anyhow::{Context, Result, ensure};
 use fno_crds::{Reason, provider_status::BreakerState};
@@ -10,7 +10,7 @@ use crate::support::{
     release_with,
 };
 
-/// The Secret of the octotel sample's account, one key replaced.
+/// Replaces one key in the Secret of the Octotel sample's account.
 async fn spoil(arena: &Arena, key: &str, value: &str) -> Result<()> {
     let patch = json!({"stringData": {key: value}});
     let api = arena.api::<k8s_openapi::api::core::v1::Secret>();
@@ -52,7 +52,7 @@ async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
     );
     ensure!(!journal.locked(), "the portal locked the account");
 
-    // Mended: it goes on by itself.
+    // Corrected: work continues without any other action.
     spoil(&arena, key, &right).await?;
     let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
     outcomes_are_right(&finished, "octotel", &circuits)?;
@@ -62,24 +62,26 @@ async fn breaker_case(name: &str, key: &str, wrong: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_seed_opens_the_breaker_after_two_codes_and_mending_it_closes_it() -> Result<()> {
+async fn a_wrong_seed_opens_the_breaker_after_two_codes_and_correcting_it_closes_it() -> Result<()>
+{
     let _beside = beside().await;
     breaker_case("seed", "totp", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").await
 }
 
 #[tokio::test]
-async fn a_wrong_password_opens_the_breaker_after_two_tries_and_mending_it_closes_it() -> Result<()>
-{
+async fn a_wrong_password_opens_the_breaker_after_two_tries_and_correcting_it_closes_it()
+-> Result<()> {
     let _beside = beside().await;
     breaker_case("password", "password", "not-the-password").await
 }
 
 #[tokio::test]
-async fn a_step_that_someone_else_used_is_left_out() -> Result<()> {
+async fn a_step_that_another_user_has_used_is_skipped() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("someone").await?;
     let provider = arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
-    // Another user of the account records the steps of this minute where all users record them.
+    // Another user of the account records the steps of this minute in Valkey, where all users
+    // record them.
     let tracking = "e2e-someone";
     arena
         .patch_provider(

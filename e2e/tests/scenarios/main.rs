@@ -1,7 +1,8 @@
 //! Scenarios on a real cluster with real Firefox, judged by the portals' journal.
 //!
-//! Each scenario has a namespace of its own with portals of its own, so they run side by side. Those that disturb what all
-//! share (Valkey, the operator itself) take [`support::alone`].
+//! Each scenario has its own namespace with its own portals, so scenarios run side by side.
+//! Scenarios that disturb what all of them share (Valkey, the operator itself) take
+//! [`support::alone`].
 
 mod bad_input;
 mod by_hand;

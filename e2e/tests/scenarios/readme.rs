@@ -1,5 +1,6 @@
-//! README by itself is enough: its commands run as they stand there, and a portal is added from the one file it shows.
-//! (`make demo` and `make test` are run by whoever runs this; the commands without a cluster are in `tests/local.rs`.)
+//! README alone is enough: its commands run unchanged, and the one file it shows adds a portal.
+//! Whoever runs these tests has run `make test`; the commands that need no cluster are in
+//! `tests/local.rs`.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use serde_json::json;
 
 use crate::support::{LONG, arena, beside, circuits, close, finished, validations};
 
-/// A kubeconfig whose default namespace is the arena's, as a person would have set it.
+/// A kubeconfig whose default namespace is the arena's, as a person would set it.
 async fn kubeconfig(arena: &Arena, folder: &Path) -> Result<String> {
     let path = folder.join(format!("{}.kubeconfig", arena.namespace)).display().to_string();
     std::fs::write(&path, kubectl(&["config", "view", "--raw", "--minify"]).await?)?;
@@ -79,7 +80,7 @@ async fn a_fifth_portal_is_one_file_written_by_the_readme_alone() -> Result<()> 
 #[tokio::test]
 async fn the_chart_installs_by_the_command_of_the_readme() -> Result<()> {
     let _beside = beside().await;
-    // Not for real: the release is there already.
+    // Only rendered: the release is already installed.
     let rendered =
         run("bash", &["-c", &format!("{} --dry-run=client", readme::block("install")?)], None)
             .await?;

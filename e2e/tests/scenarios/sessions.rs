@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::support::{arena, beside, circuits, close, finished, release_with, validations};
 
-/// Codes of eight digits: long enough that one found in a log is no accident.
+/// Seed of eight-digit codes. Eight digits are long enough that a code found in a log is not a
+/// coincidence.
 const SEED: &str = "KRUGS4ZANFZSAYJAMRSW23ZAONSWKZBB";
 
 fn code(step: u64) -> String {
@@ -53,7 +54,8 @@ async fn a_hundred_and_twenty_jobs_on_one_account_use_each_step_once() -> Result
 async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("overlap").await?;
-    // Slow pages, so that fifty jobs last longer than the steps between the first login and the third, even if a busy machine misses one.
+    // Slow pages, so that fifty jobs take longer than the TOTP steps between the first and the
+    // third login, even if a busy machine misses one step.
     arena.portals.set("octotel", json!({"latencyMs": 1000, "maxSessions": 3})).await?;
     arena
         .provider("octotel", |spec| {
@@ -64,10 +66,10 @@ async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Resu
         .await?;
     let circuits = circuits(&arena, "octotel", 150).await?;
     jobs::submit(&arena.jobs(), validations("octotel", &circuits, &json!({}))).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     arena.patch_provider("octotel", json!({"spec": {"suspend": false}})).await?;
     let done = finished(&arena).await?;
-    let wall = begun.elapsed().as_secs_f64();
+    let wall = started.elapsed().as_secs_f64();
     done.is_right("octotel", &circuits)?;
     let batches = &done.batches;
     ensure!(batches.len() == 3, "{} batches", batches.len());

@@ -1,4 +1,4 @@
-//! What every scenario begins and ends with.
+//! How every scenario starts and ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,20 +18,20 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static CALM: RwLock<()> = RwLock::const_new(());
 
-/// Long enough for anything a scenario waits for on a slow machine; only a failure ever takes this long.
+/// Long enough for anything a scenario waits for on a slow machine. Only a failure takes this long.
 pub const LONG: Duration = Duration::from_secs(420);
 
-/// Beside other scenarios.
+/// Allows other scenarios to run at the same time.
 pub async fn beside() -> RwLockReadGuard<'static, ()> {
     CALM.read().await
 }
 
-/// While no other scenario runs.
+/// Waits until no other scenario runs and keeps others from starting.
 pub async fn alone() -> RwLockWriteGuard<'static, ()> {
     CALM.write().await
 }
 
-/// A namespace of the scenario's own, with portals that answer quickly.
+/// A namespace for one scenario, with portals that answer quickly.
 pub async fn arena(name: &str) -> Result<Arena> {
     let arena = Arena::new(&Ground::connect().await?, &format!("e2e-{name}")).await?;
     for portal in ["octotel", "openserve", "mfn", "evotel", "lightlink"] {
@@ -54,7 +54,7 @@ pub async fn circuits(arena: &Arena, portal: &str, count: usize) -> Result<Vec<C
     Ok(circuits)
 }
 
-/// Submits jobs to a provider that is suspended and releases it: all of them are there when planning begins.
+/// Submits jobs to a suspended provider and resumes it, so that planning sees all of them at once.
 pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result<Vec<Circuit>> {
     let circuits = circuits(arena, provider, count).await?;
     jobs::submit(&arena.jobs(), validations(provider, &circuits, &json!({}))).await?;
@@ -62,7 +62,7 @@ pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result
     Ok(circuits)
 }
 
-/// A validation for each circuit, named by its place.
+/// A validation for each circuit, named by its position.
 pub fn validations(
     provider: &str,
     circuits: &[Circuit],
@@ -76,7 +76,7 @@ pub fn validations(
         .collect()
 }
 
-/// Every job says what the portal's data says.
+/// Checks that every job has the outcome of the portal's data, and evidence.
 pub fn outcomes_are_right(
     jobs: &BTreeMap<String, FnoJob>,
     provider: &str,
@@ -100,7 +100,8 @@ pub fn outcomes_are_right(
     Ok(())
 }
 
-/// What a job waits for stands on its provider's or its batch's conditions, too. They show it at once, a job only once it has held a while.
+/// Checks that a condition of a provider or batch shows the reason too. Conditions show it at once,
+/// jobs only after it has held for a while.
 pub async fn conditions_show(arena: &Arena, reason: Reason) -> Result<()> {
     let (providers, batches) = (
         arena.providers().list(&ListParams::default()).await?,
@@ -123,7 +124,7 @@ pub async fn conditions_show(arena: &Arena, reason: Reason) -> Result<()> {
     Ok(())
 }
 
-/// What came of a scenario, once every job and every batch has ended.
+/// The results of a scenario after every job and every batch has ended.
 pub struct Finished {
     pub jobs: BTreeMap<String, FnoJob>,
     pub batches: BTreeMap<String, FnoBatch>,
@@ -131,7 +132,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Every answer is the portal's, each circuit was looked up once, and no code was refused.
+    /// Checks that every answer is the portal's, each circuit was looked up once, and no code was
+    /// refused.
     pub fn is_right(&self, provider: &str, circuits: &[Circuit]) -> Result<()> {
         outcomes_are_right(&self.jobs, provider, circuits)?;
         each_looked_up_once(&self.journal, circuits)?;
@@ -146,7 +148,7 @@ pub async fn finished(arena: &Arena) -> Result<Finished> {
     Ok(Finished { jobs, batches, journal: arena.portals.journal().await? })
 }
 
-/// Each circuit that exists was looked up exactly once, and no other.
+/// Checks that each existing circuit, and no other, was looked up exactly once.
 fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
     let mut found = journal.lookups();
     found.sort_unstable();
@@ -157,7 +159,7 @@ fn each_looked_up_once(journal: &[Entry], circuits: &[Circuit]) -> Result<()> {
     Ok(())
 }
 
-/// Accepted steps only grow, no code was refused.
+/// Checks that accepted TOTP steps strictly increase and that no code was refused.
 pub fn codes_were_never_refused(journal: &[Entry]) -> Result<()> {
     let steps = journal.steps();
     ensure!(steps.is_sorted_by(|a, b| a < b), "steps are not strictly increasing: {steps:?}");
@@ -165,13 +167,14 @@ pub fn codes_were_never_refused(journal: &[Entry]) -> Result<()> {
     Ok(())
 }
 
-/// The end of a scenario: no secret leaked, Pods and Secrets of batches are gone.
+/// Ends a scenario: waits until Pods and Secrets of batches are deleted, and checks that no secret
+/// leaked.
 pub async fn close(arena: Arena, more_secrets: impl IntoIterator<Item = String>) -> Result<()> {
     arena.swept(LONG).await?;
     let mut secrets: BTreeSet<String> = leaks::values(&arena.ground, &arena.namespace).await?;
     secrets.extend(more_secrets);
     let mut found = leaks::search(&arena.ground, &secrets).await?;
     found.extend(leaks::search_kept(&arena.ground, &arena.namespace, &secrets).await?);
-    ensure!(found.is_empty(), "secrets show in: {found:?}");
+    ensure!(found.is_empty(), "secrets are visible in: {found:?}");
     arena.close().await
 }

@@ -1,4 +1,4 @@
-//! What a portal shows of a line. The pages and the control port's truth both take it from here.
+//! The fields that a portal shows of a line. Both the pages and the control port's truth use them.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use super::names::{COMPLEXES, DEVICES, SPEEDS, SUBURBS};
 use super::{Circuit, LineState};
 use crate::portal::Portal;
 
-/// Field name to the text on the page. A field that a page leaves out is absent.
+/// Text on the page by field name. A field that the page omits is absent.
 pub(crate) type Fields = BTreeMap<&'static str, String>;
 
-/// A date the way the portal writes it.
+/// A date in the portal's notation.
 pub(crate) fn show_date(portal: Portal, date: Date) -> String {
     let format = match portal {
         Portal::Octotel => "%d/%m/%Y",
@@ -23,7 +23,7 @@ pub(crate) fn show_date(portal: Portal, date: Date) -> String {
     date.strftime(format).to_string()
 }
 
-/// The calendar day in South Africa, where the portals stand (no daylight saving: always UTC+2).
+/// The calendar day in South Africa, where the portals are (always UTC+2, without daylight saving).
 pub(crate) fn day(at: Timestamp) -> Date {
     jiff::tz::Offset::constant(2).to_datetime(at).date()
 }
@@ -65,7 +65,8 @@ fn openserve(circuit: &Circuit, now: Timestamp) -> Fields {
     let dice = circuit.dice;
     let (down, up) = speed(circuit);
     let state = circuit.state(now);
-    // Order, access and partner status of one line may disagree: the order's cease decides first, then access and partner.
+    // Order, access and partner status of one line may disagree: the order's cease decides first,
+    // then access and partner.
     let (order_type, order_status, access, partner) = match state {
         LineState::PendingCancellation => (
             "Cease Active Service",
@@ -179,7 +180,8 @@ fn evotel(circuit: &Circuit, now: Timestamp) -> Fields {
         LineState::Cancelled => "Cancelled",
         LineState::Suspended => "Suspended",
         LineState::IspProvisioningPending => "Pending ISP Provisioning",
-        // A scheduled disconnection shows in the work order, unverified equipment at the device: the service is active.
+        // A scheduled disconnection shows in the work order, unverified equipment at the device:
+        // the service is active.
         _ => "Active",
     };
     let verified = if state == LineState::VerificationPending { "Pending" } else { "Verified" };

@@ -69,7 +69,7 @@ pub(super) const STREETS: [&str; 24] = [
     "Harbour Road",
 ];
 
-/// Suburb, city, postal code.
+/// Suburbs with city and postal code.
 pub(super) const SUBURBS: [(&str, &str, &str); 20] = [
     ("Claremont", "Cape Town", "7708"),
     ("Sea Point", "Cape Town", "8005"),
@@ -106,7 +106,7 @@ pub(super) const COMPLEXES: [&str; 10] = [
     "Woodlands",
 ];
 
-/// Down/up in Mbps.
+/// Download and upload speeds in Mbps.
 pub(super) const SPEEDS: [(u32, u32); 8] =
     [(25, 25), (50, 25), (50, 50), (100, 50), (100, 100), (200, 200), (500, 250), (1000, 500)];
 

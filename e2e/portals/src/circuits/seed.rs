@@ -1,7 +1,8 @@
-//! Thousands of lines out of one number: everything is a function of (seed, portal, position).
+//! Generates thousands of lines from one number: everything is a function of (seed, portal,
+//! position).
 //!
-//! Circuit numbers depend on the position alone, and the first six lines of a portal have fixed states, so that documents
-//! and samples can name them whatever the seed is.
+//! Circuit numbers depend on the position alone, and the first six lines of a portal have fixed
+//! states. Documents and samples can therefore name them independently of the seed.
 
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -10,12 +11,12 @@ use super::names::{FIRST, LAST, STREETS, SUBURBS};
 use super::{Cancellation, ChangeRequest, Circuit, LineState};
 use crate::portal::Portal;
 
-/// Repeatable chance: the same slot always gives the same value (SplitMix64's mixing function).
+/// Repeatable randomness: one slot always gives the same value (SplitMix64's mixing function).
 #[derive(Clone, Copy)]
 pub(crate) struct Dice(pub u64);
 
 impl Dice {
-    /// 0 to `sides` - 1.
+    /// A number from 0 to `sides` - 1.
     pub(crate) const fn roll(self, slot: u64, sides: u64) -> u64 {
         self.bits(slot) % sides
     }
@@ -33,7 +34,7 @@ impl Dice {
     }
 }
 
-// One slot per question asked of the dice; those from 20 on belong to the fields of a portal's pages.
+// One slot per random choice. Slots from 20 on belong to the fields of a portal's pages.
 const STATE: u64 = 0;
 const CUSTOMER: u64 = 1;
 const SURNAME: u64 = 2;
@@ -52,7 +53,8 @@ pub(super) fn circuits(portal: Portal, seed: u64, count: usize, today: Date) -> 
         let parent = circuits.len();
         let number = number(portal, base, parent);
         circuits.push(circuit(portal, seed, parent, number.clone(), None, circuits.last(), today));
-        // Near misses: every third line has a namesake that its number is a prefix of, every ninth has two.
+        // Near misses: every third line has a namesake that its number is a prefix of, every ninth
+        // has two.
         let namesakes = usize::from(base % 3 == 0) + usize::from(base % 9 == 0);
         for n in 0..namesakes.min(count - circuits.len()) {
             let position = circuits.len();
@@ -76,7 +78,7 @@ pub(super) fn circuits(portal: Portal, seed: u64, count: usize, today: Date) -> 
     circuits
 }
 
-/// The number of the `base`-th line that is nobody's namesake.
+/// The number of the `base`-th line, not counting namesakes.
 pub(super) fn number(portal: Portal, base: usize, position: usize) -> String {
     match portal {
         Portal::Octotel => format!("OCT-{}", 100_200 + 7 * base),
@@ -89,8 +91,8 @@ pub(super) fn number(portal: Portal, base: usize, position: usize) -> String {
     }
 }
 
-/// A serial number of 16 hexadecimal digits: a maker's four letters, then a number that is never given twice (an odd
-/// factor permutes the 32-bit numbers).
+/// A serial number of 16 hexadecimal digits: four letters of a manufacturer, then a unique number.
+/// The number is unique because multiplication by an odd factor permutes the 32-bit numbers.
 pub(super) fn serial(position: usize) -> String {
     let position = u32::try_from(position).unwrap_or(u32::MAX);
     format!("48575443{:08X}", position.wrapping_add(1).wrapping_mul(0x9e37_79b1))
@@ -115,7 +117,7 @@ fn circuit(
         dice.roll(HOUSE, 180) + 1,
         dice.pick(STREET, &STREETS)
     );
-    // The same address, another line: a second device or the tenant before.
+    // Another line at one address: a second device or the previous tenant.
     if let Some(neighbour) = neighbour.filter(|_| position % 5 == 4) {
         address.clone_from(&neighbour.address);
         place = neighbour.place;
@@ -169,7 +171,7 @@ fn state(portal: Portal, position: usize, dice: Dice) -> LineState {
             VerificationPending,
             IspProvisioningPending,
         ],
-        // This portal shows two states only.
+        // This portal has only two states.
         Portal::Lightlink => [Active, Cancelled, Active, Cancelled, Active, Active],
         _ => [Active, Suspended, PendingCancellation, Cancelled, Active, Active],
     };
@@ -188,7 +190,7 @@ fn state(portal: Portal, position: usize, dice: Dice) -> LineState {
     }
 }
 
-/// The cancellation that made a seeded line what it is.
+/// The cancellation that led to the state of a generated line.
 fn old_cancellation(circuit: &Circuit, today: Date) -> Option<Cancellation> {
     let days = i64::try_from(circuit.dice.roll(CANCELLED_DAYS, 20)).unwrap_or(0);
     let requested_date = match circuit.base {
@@ -212,7 +214,7 @@ fn old_cancellation(circuit: &Circuit, today: Date) -> Option<Cancellation> {
     })
 }
 
-/// The reference a portal gives to its `n`-th cancellation.
+/// The reference of a portal's `n`-th cancellation.
 pub(crate) fn reference(portal: Portal, n: u64) -> String {
     match portal {
         Portal::Octotel => format!("CR-{n:06}"),

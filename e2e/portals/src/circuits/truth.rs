@@ -1,4 +1,4 @@
-//! What a test may take as the truth about a portal's data.
+//! The truth about a portal's data, for tests.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 use super::{Catalogue, Circuit, LineState, fields, seed};
 use crate::portal::Portal;
 
-/// What a validation of a line should come to.
+/// The outcome that a validation of a line must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Outcome {
-    /// In service.
+    /// The line is in service.
     Active,
-    /// The portal does not know it.
+    /// The portal has no such line.
     NotFound,
-    /// A cancellation is under way.
+    /// A cancellation is in progress.
     CancellationPending,
-    /// It was cancelled earlier.
+    /// The line was cancelled earlier.
     AlreadyCancelled,
-    /// In service, but switched off for now.
+    /// The line exists but is temporarily switched off.
     Suspended,
-    /// Evotel: the device at the customer's is not verified yet.
+    /// The customer's device is not verified yet (Evotel).
     VerificationPending,
-    /// Evotel: the provider has not set the service up yet.
+    /// The internet provider has not set up the service yet (Evotel).
     IspProvisioningPending,
 }
 
@@ -41,23 +41,24 @@ impl From<LineState> for Outcome {
     }
 }
 
-/// One line as it is.
+/// The true state of one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CircuitTruth {
-    /// Where.
+    /// Portal of the line.
     pub portal: Portal,
-    /// Its number.
+    /// Circuit number.
     pub circuit_number: String,
     /// `Active`, `Suspended`, `Pending Cancellation`, `Cancelled`, `Verification Pending`, `ISP Provisioning Pending`.
     pub status: String,
-    /// What a validation should come to.
+    /// The outcome that a validation must find.
     pub expected_outcome: Outcome,
-    /// Rows that a search for the number finds beside it.
+    /// Other lines that a search for the number finds.
     pub near_misses: u32,
-    /// The texts on the portal's details page (Lightlink: in its row) by field name; what the page leaves out is absent.
+    /// Texts on the portal's details page (Lightlink: in the row) by field name. Fields that the
+    /// page omits are absent.
     pub fields: BTreeMap<String, String>,
-    /// The latest cancellation that reached the back end, also while it does not show yet.
+    /// The latest cancellation that reached the back end, even if it is not visible yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<CancellationTruth>,
 }
@@ -68,43 +69,43 @@ pub struct CircuitTruth {
 pub struct CancellationTruth {
     /// The portal's reference.
     pub reference: String,
-    /// The caller's reference, where the page asks for one.
+    /// The caller's reference, if the page asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_reference: Option<String>,
-    /// As chosen.
+    /// The reason chosen on the page.
     pub reason: String,
-    /// As typed.
+    /// The comment typed on the page.
     pub comment: String,
-    /// When the line should end.
+    /// The requested end of the line.
     pub requested_date: Date,
-    /// Whose session sent it.
+    /// User name of the session that sent it.
     pub requested_by: String,
-    /// When it was sent.
+    /// Time at which it was sent.
     pub at: Timestamp,
-    /// False between MetroFibre's two phases.
+    /// Whether the request was accepted. False between MetroFibre's two phases.
     pub accepted: bool,
 }
 
-/// A number that the portal does not know.
+/// A circuit number that does not exist on the portal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsentCircuit {
-    /// Where.
+    /// Portal of the line.
     pub portal: Portal,
-    /// The number.
+    /// Circuit number.
     pub circuit_number: String,
-    /// Rows that a search for it finds all the same.
+    /// Lines that a search for the number finds nevertheless.
     pub near_misses: usize,
     /// Always `NotFound`.
     pub expected_outcome: Outcome,
 }
 
-/// A part of a list.
+/// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// The part.
+    /// Items of this page.
     pub items: Vec<T>,
-    /// How many there are in all.
+    /// Number of items on all pages.
     pub total: usize,
 }
 
@@ -133,8 +134,9 @@ pub(crate) fn truth(circuit: &Circuit, now: Timestamp) -> CircuitTruth {
     }
 }
 
-/// Numbers that do not exist: in turn one that nothing resembles, and one that existing numbers begin with (Evotel's
-/// serial numbers all have one length, so it has none of those).
+/// Numbers that do not exist: alternately one that resembles no existing number and one that
+/// existing numbers begin with. Evotel has only the first kind, because its serial numbers all have
+/// one length.
 pub(crate) fn absent(portal: Portal, catalogue: &Catalogue, limit: usize) -> Vec<AbsentCircuit> {
     let unlike = (0..limit).map(|n| match portal {
         Portal::Octotel => format!("OCT-9{:05}", 17 + 3 * n),

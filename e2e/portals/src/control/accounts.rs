@@ -1,4 +1,4 @@
-//! Accounts, their sessions and steps.
+//! Routes for accounts, their sessions and TOTP steps.
 
 use std::sync::Arc;
 
@@ -17,27 +17,27 @@ use crate::world::{Portals, State as World, shifted};
 
 type App = State<Arc<Portals>>;
 
-/// An account as an administrator sees it: no secrets.
+/// An account as an administrator sees it, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountState {
-    /// Where.
+    /// Portal of the account.
     pub portal: Portal,
-    /// Who.
+    /// User name.
     pub username: String,
-    /// Whether it asks for a code.
+    /// Whether a login needs a code.
     pub totp: bool,
-    /// Seconds per step, with a code.
+    /// Seconds per TOTP step, if a login needs a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<u64>,
-    /// The last step that was used.
+    /// The last TOTP step that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_step: Option<u64>,
-    /// Refusals in a row.
+    /// Number of consecutive refusals.
     pub failures: u32,
-    /// Whether it takes an administrator to log in again.
+    /// Whether the account is locked until an administrator unlocks it.
     pub locked: bool,
-    /// Live sessions.
+    /// Number of live sessions.
     pub sessions: usize,
 }
 
@@ -45,17 +45,17 @@ pub struct AccountState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionState {
-    /// Its public number, as in the journal.
+    /// Public number of the session, as in the journal.
     pub session: String,
-    /// Where.
+    /// Portal of the account.
     pub portal: Portal,
-    /// Whose.
+    /// User name of the account.
     pub account: String,
-    /// When it was opened.
+    /// Time at which the session was opened.
     pub opened: Timestamp,
-    /// The last request.
+    /// Time of the last request.
     pub seen: Timestamp,
-    /// Circuits looked up.
+    /// Number of look-ups.
     pub lookups: u32,
 }
 
@@ -99,8 +99,8 @@ pub(super) async fn list(
     ))
 }
 
-/// A new account, or a new password, seed and rules for an old one. What was locked is unlocked by it and the used steps
-/// are forgotten; live sessions stay.
+/// Creates an account, or gives an existing one a new password, seed and rules. The account is
+/// unlocked and its used steps are forgotten. Live sessions stay.
 pub(super) async fn create(
     State(portals): App,
     Body(spec): Body<AccountSpec>,
@@ -204,7 +204,7 @@ pub(super) struct Used {
     step: u64,
 }
 
-/// Somebody else logged in with this step (the current one if none is named).
+/// Marks a step as used by another user. Without a step in the request, the current one.
 pub(super) async fn use_step(State(portals): App, Body(asked): Body<UseStep>) -> Answer<Used> {
     let now = portals.now();
     let mut world = portals.state();

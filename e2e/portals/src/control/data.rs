@@ -1,4 +1,4 @@
-//! Journal, truth, settings, reset.
+//! Routes for the journal, the truth, the settings and resets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,7 +127,7 @@ pub(super) async fn settings(
     Ok(Json(wanted.map(|portal| (portal, state.settings(portal).clone())).collect()))
 }
 
-/// `{"portal": "octotel", "latencyMs": 0}`: only what is named changes; without `portal` for all of them.
+/// `{"portal": "octotel", "latencyMs": 0}` changes only the named settings; without `portal` those of all portals.
 pub(super) async fn change_settings(
     State(portals): App,
     Body(mut changes): Body<Map<String, Value>>,
@@ -139,7 +139,7 @@ pub(super) async fn change_settings(
     let mut state = portals.state();
     let wanted: Vec<Portal> =
         Portal::ALL.into_iter().filter(|one| portal.is_none_or(|asked| asked == *one)).collect();
-    // All or none: everything is checked before anything changes.
+    // All or nothing: every change is checked before the first is made.
     let changed = wanted.iter().map(|one| Ok((*one, state.settings(*one).with(&changes)?)));
     let changed: BTreeMap<_, _> = changed.collect::<anyhow::Result<_>>()?;
     for (one, settings) in &changed {
@@ -151,7 +151,7 @@ pub(super) async fn change_settings(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
-    /// Forget the journal's entries too; their numbers go on.
+    /// Whether to delete the journal's entries too. Their numbers continue.
     #[serde(default)]
     journal: bool,
 }

@@ -10,7 +10,7 @@ const RULES: OtpRules = OtpRules {
     strictly_increasing: true,
 };
 
-/// "12345678901234567890", and so on up to the hash's length: the seeds of RFC 6238, appendix B.
+/// The seeds of RFC 6238, appendix B: "12345678901234567890", repeated to the length of the hash.
 const SEED20: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const SEED32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA";
 const SEED64: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNA";

@@ -1,4 +1,5 @@
-//! Evotel: classic pages from the server, forms with an anti-forgery token, a grid of links, a date picker.
+//! Evotel: classic pages from the server, forms with an anti-forgery token, a grid of links, a date
+//! picker.
 
 mod cancellation;
 
@@ -48,7 +49,7 @@ fn error(status: StatusCode, text: &str) -> Response {
     web::page_with_status(status, "evotel/error.html", json!({"user": "", "text": text}))
 }
 
-/// What the framework behind such a portal says when the hidden token is stale or missing.
+/// The message of such a portal's framework when the hidden token is stale or missing.
 fn forged() -> Response {
     error(
         StatusCode::BAD_REQUEST,
@@ -149,7 +150,7 @@ struct Search {
 struct Row {
     id: u32,
     serial: String,
-    /// A record of an earlier device: its link is dead.
+    /// Whether this is the record of an earlier device, whose link is dead.
     dead: bool,
     client: String,
     address: String,
@@ -172,7 +173,7 @@ async fn search(State(portals): App, jar: CookieJar, Query(query): Query<Search>
     )
 }
 
-/// A line's row. Lines on a swapped device bring the old device's dead row along, and above their own.
+/// The rows of a line. If its device was replaced, the dead row of the old device comes first.
 fn rows_of(circuit: &Circuit, now: jiff::Timestamp) -> Vec<Row> {
     let fields = fields(circuit, now);
     let row = |serial: &str, dead| Row {

@@ -1,4 +1,5 @@
-//! Lightlink: a login, a search box, a table; all of it from the server, without a script. Lines cannot be cancelled here.
+//! Lightlink: a login, a search box, a table; all of it from the server, without a script. Lines
+//! cannot be cancelled here.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use crate::world::Portals;
 
 const HERE: Portal = Portal::Lightlink;
 
-/// Rows of a result. A line and its namesakes are far fewer, so that a whole number always finds its row.
+/// Maximum number of rows of a result. A line has far fewer namesakes, so a complete number always
+/// finds its row.
 const ROWS: usize = 50;
 
 type App = State<Arc<Portals>>;
@@ -85,7 +87,7 @@ async fn lines(State(portals): App, jar: CookieJar, Query(wanted): Query<Wanted>
     }
     let found = portals.search(&visitor, &line, |circuit, _| circuit.number.starts_with(&line));
     let (shown, _) = web::part(&found, 1, ROWS);
-    // There is no page of details: the row of the very line is the look-up of it.
+    // This portal has no details page. The row of exactly this line counts as the look-up.
     if let Some(circuit) = shown.iter().find(|circuit| circuit.number == line) {
         portals.look_up(&visitor, circuit.id);
     }

@@ -123,7 +123,7 @@ fn list(portals: &Portals, jar: &CookieJar, at: &str, title: &str) -> Response {
     )
 }
 
-/// The frame around the details: shows no more than the number.
+/// The page around the frame with the details. It shows only the number.
 async fn line(State(portals): App, jar: CookieJar, Path(id): Path<u32>) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return to_login() };
     let Some(circuit) = portals.line(HERE, id) else { return no_line(&visitor) };

@@ -1,4 +1,5 @@
-//! Octotel: a single-page list with a side panel and a modal. Login is hosted on another origin and asks for a code.
+//! Octotel: a single-page list with a side panel and a modal. Login is hosted on another origin and
+//! asks for a code.
 
 mod api;
 mod identity;
@@ -38,7 +39,7 @@ pub(super) fn router() -> Router<Arc<Portals>> {
         .fallback(shell)
 }
 
-/// Every other address: the application finds out by itself what to show.
+/// Every other address. The application decides in the browser what to show.
 async fn shell(State(portals): App) -> Response {
     let settings = portals.settings(HERE);
     web::page(

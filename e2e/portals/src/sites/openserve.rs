@@ -1,4 +1,5 @@
-//! Openserve: a single-page application with deep links that draws itself anew; login through another origin.
+//! Openserve: a single-page application with deep links that redraws itself; login through another
+//! origin.
 
 mod api;
 
@@ -57,7 +58,7 @@ struct Next {
     next: String,
 }
 
-/// Every address of the application. Now and then a notice comes first.
+/// Every address of the application. At times a notice page comes first.
 async fn shell(State(portals): App, jar: CookieJar, OriginalUri(uri): OriginalUri) -> Response {
     if let Some(visitor) = web::visitor(&portals, HERE, &jar)
         && portals.page_load_meets_notice(&visitor)

@@ -1,4 +1,4 @@
-//! In front of every site: how long it takes, whether the portal answers at all, and the portal's own time.
+//! The layer in front of every site: delays, outages, and the portal's own clock.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(crate) async fn front_door(
         return response;
     }
     let headers = response.headers_mut();
-    // RFC 9110, section 6.6.1: the portal's own clock, wrong or not.
+    // The `Date` header (RFC 9110, section 6.6.1) shows the portal's own clock, right or wrong.
     let date = portals.portal_time(portal).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if let Ok(date) = HeaderValue::from_str(&date) {
         headers.insert(header::DATE, date);

@@ -43,7 +43,7 @@ const TEMPLATES: &[(&str, &str)] = &templates![
     "lightlink/lines.html",
 ];
 
-/// A name that a page uses and nobody gives is a mistake, hence strict.
+/// Strict: a name that a page uses but the caller does not define is a mistake.
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.set_undefined_behavior(UndefinedBehavior::Strict);

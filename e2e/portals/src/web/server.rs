@@ -1,4 +1,5 @@
-//! Listens on one port per origin. Own accept loops, because a portal must be able to hang up in the middle of a request.
+//! Listens on one port per origin. The accept loops are written by hand, because a portal must be
+//! able to hang up in the middle of a request (docs/decisions/0012-portal-accept-loop.md).
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -29,14 +30,16 @@ use crate::{control, sites};
 /// Offset of the control port from the port base.
 const CONTROL_OFFSET: u16 = 9;
 
-/// Longer than a browser keeps an idle connection (Firefox: 115 s), so that none meets one that we are just closing.
+/// Longer than a browser keeps an idle connection (Firefox: 115 s), so that no request meets a
+/// connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
 
-/// Portals that listen. Dropping it leaves them running until the process ends; `stop` ends them.
+/// Listening portals. They run until `stop` is called or the process ends, even if this value is
+/// dropped.
 pub struct Running {
     /// The portals.
     pub portals: Arc<Portals>,
-    /// Where the control port listens.
+    /// Address of the control port.
     pub control: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -51,10 +54,10 @@ impl Running {
     }
 }
 
-/// Brings everything up. `echo` writes the journal to standard output too.
+/// Starts the portals and their control port. `echo` writes the journal to standard output too.
 ///
 /// # Errors
-/// A wrong configuration, or a port that cannot be had.
+/// The configuration is wrong, or a port is not available.
 pub async fn start(config: Config, clock: Clock, echo: bool) -> Result<Running> {
     let mut origins = config.origins.clone();
     let mut listeners = Vec::new();
@@ -92,7 +95,7 @@ async fn listen(config: &Config, offset: u16) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Lets sessions end on time when nobody asks: taking the state ends what is over.
+/// Ends expired sessions on time when there are no requests: locking the state ends them.
 async fn sweep(portals: Arc<Portals>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -113,7 +116,7 @@ async fn accept(
                 tasks.spawn(async move { stop.run_until_cancelled(serve(stream, router)).await });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: give the connections a moment to end.
+                // Most likely there are no file descriptors left. Waiting lets connections end.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -128,7 +131,7 @@ async fn serve(stream: TcpStream, router: Router) {
             let answer: Result<Response<Body>, Infallible> =
                 router.oneshot(request.map(Body::new)).await;
             let Ok(response) = answer;
-            // An error of the service makes hyper drop the connection without a byte of an answer.
+            // An error of the service makes hyper close the connection without sending anything.
             let hang_up = response.extensions().get::<HangUp>().is_some();
             if hang_up {
                 Err(io::Error::from(io::ErrorKind::ConnectionAborted))
@@ -137,7 +140,8 @@ async fn serve(stream: TcpStream, router: Router) {
             }
         }
     });
-    // Ends with an error whenever a browser goes away or we hang up: nothing to report.
+    // An error here means that the browser closed the connection or the portal hung up. There is
+    // nothing to report.
     let _ended = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(KEEP_ALIVE)

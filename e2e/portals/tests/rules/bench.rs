@@ -1,4 +1,5 @@
-//! A browser without a browser: talks to the portals in this process, follows redirects over all origins, keeps cookies.
+//! A minimal browser: talks to the portals in this process, follows redirects across all origins,
+//! keeps cookies.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 use tower::ServiceExt;
 
-/// "12345678901234567890", the seed of RFC 6238.
+/// The seed of RFC 6238, "12345678901234567890".
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub const USER: &str = "tester";
 pub const PASSWORD: &str = "Correct-Horse-1";
@@ -245,7 +246,7 @@ impl Browser {
         }
     }
 
-    /// Up to the page after the password.
+    /// Goes through the login up to the page after the password.
     pub async fn password(&mut self, portal: Portal, user: &str, password: &str) -> Reply {
         match portal {
             Portal::Octotel => {
@@ -290,7 +291,7 @@ impl Browser {
         self.post_form("http://octotel-login/mfa", &[("code", code)]).await
     }
 
-    /// Logs in as the test's account, with the current code where one is asked for.
+    /// Logs in as the test's account, with the current code if one is asked for.
     pub async fn log_in(&mut self, bench: &Bench, portal: Portal) {
         let mut page = self.password(portal, USER, PASSWORD).await;
         if portal == Portal::Octotel {

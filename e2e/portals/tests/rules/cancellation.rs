@@ -1,4 +1,4 @@
-//! Cancelling on the four portals that allow it, and what the portals do when told to misbehave.
+//! Cancellation on the four portals that allow it, and how the portals misbehave on request.
 
 use fno_demo_portals::journal::{Event, Stage, SubmitVerdict};
 use fno_demo_portals::{Clock, Config, Origin, Outcome, Portal, start};
@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 
 use crate::bench::{Bench, Browser, PASSWORD, Reply, USER, quick};
 
-/// Lightlink has no page for it.
+/// The portals that allow cancellation. Lightlink has no page for it.
 const CANCELLING: [Portal; 4] = [Portal::Octotel, Portal::Openserve, Portal::Mfn, Portal::Evotel];
 
-/// The first line of every portal is active; inner numbers count from 48000.
+/// The first line of every portal is active. Internal numbers start at 48000.
 fn active(portal: Portal) -> &'static str {
     match portal {
         Portal::Octotel => "OCT-100200",
@@ -118,7 +118,7 @@ async fn a_line_is_cancelled_once_and_only_where_its_state_allows() {
         browser.log_in(&bench, portal).await;
         cancel(&mut browser, portal, 0, active(portal)).await;
         let before = bench.circuit(portal, active(portal)).await;
-        // The line just cancelled, the one pending and the one cancelled from the start.
+        // The line just cancelled, the pending one, and the one cancelled from the start.
         let circuits = bench.circuits(&format!("portal={portal}&limit=4")).await;
         for n in [0, 2, 3] {
             let page = cancel(&mut browser, portal, n, &circuits[n as usize].circuit_number).await;
@@ -251,7 +251,7 @@ async fn a_portal_that_refuses_does_nothing() {
     }
 }
 
-/// One request on a connection of its own; what came back before it was closed.
+/// Sends one request on its own connection. Returns what arrived before the connection was closed.
 async fn raw(port: u16, request: &str, cookie: &str, content: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
     let head =
@@ -260,7 +260,7 @@ async fn raw(port: u16, request: &str, cookie: &str, content: &str, body: &str) 
         format!("{head}\r\nContent-Type: {content}\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all((head + body).as_bytes()).await.expect("sent");
     let mut answer = String::new();
-    // A reset instead of an orderly end is as good.
+    // A reset instead of an orderly close is accepted too.
     let _end = stream.read_to_string(&mut answer).await;
     answer
 }

@@ -1,4 +1,4 @@
-//! What the pages show is what the control port calls the truth.
+//! The pages show what the control port reports as the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::bench::{Bench, Browser, encoded, plain_text, quick};
 
 type Fields = BTreeMap<String, String>;
 
-/// The rows that a search finds: numbers, and the inner id of the wanted one.
+/// The rows that a search finds: numbers, and the internal number of the wanted one.
 async fn search(browser: &mut Browser, portal: Portal, number: &str) -> (Vec<String>, Option<u64>) {
     let query = encoded(number);
     let texts = |rows: &Value, name: &str| -> Vec<(String, Option<u64>)> {
@@ -65,7 +65,7 @@ async fn search(browser: &mut Browser, portal: Portal, number: &str) -> (Vec<Str
     (rows.into_iter().map(|(found, _)| found).collect(), id)
 }
 
-/// The rows of Lightlink's result, under the names of the truth.
+/// The rows of Lightlink's result, with the field names of the truth.
 async fn lightlink(browser: &mut Browser, text: &str) -> Vec<Fields> {
     let page = browser.get(&format!("http://lightlink/lines?line={}", encoded(text))).await;
     let plain = page.body.contains("<th>Line</th><th>Status</th><th>Address</th>");
@@ -82,7 +82,7 @@ async fn lightlink(browser: &mut Browser, text: &str) -> Vec<Fields> {
     rows.map(row).collect()
 }
 
-/// What the details page of a line shows, under the names of the truth.
+/// What the details page of a line shows, with the field names of the truth.
 async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields {
     let id =
         if portal == Portal::Lightlink { None } else { search(browser, portal, number).await.1 };
@@ -166,7 +166,7 @@ async fn details(browser: &mut Browser, portal: Portal, number: &str) -> Fields 
     }
 }
 
-/// The rules that the README gives to authors of flows.
+/// The rules that the README gives to flow authors.
 fn outcome(portal: Portal, fields: &Fields) -> Outcome {
     let is = |name: &str, text: &str| fields.get(name).is_some_and(|value| value == text);
     match portal {
@@ -208,7 +208,7 @@ fn outcome(portal: Portal, fields: &Fields) -> Outcome {
     }
 }
 
-/// Outcomes that a portal's data has, without `NotFound`.
+/// Outcomes in a portal's data, without `NotFound`.
 const fn outcomes_of(portal: Portal) -> usize {
     match portal {
         Portal::Evotel => 6,
@@ -507,6 +507,6 @@ async fn lists_are_paged_and_filtered() {
     assert_eq!(total, lines.len());
     assert!(
         !bench.events().await.iter().any(|event| matches!(event, Event::Search { .. })),
-        "a list without a text is no search"
+        "a list without a search text is not a search"
     );
 }

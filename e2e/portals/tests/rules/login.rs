@@ -117,7 +117,7 @@ async fn a_code_outside_the_window_is_wrong_and_the_journal_tells_its_step() {
 }
 
 #[tokio::test]
-async fn a_step_that_somebody_else_used_is_refused() {
+async fn a_step_that_another_user_has_used_is_refused() {
     let bench = Bench::new();
     let used = bench
         .control(Method::POST, "/steps/use", json!({"portal": "octotel", "username": USER}))
@@ -145,7 +145,7 @@ async fn three_refusals_in_a_row_lock_the_account_until_it_is_unlocked() {
     browser.code("000001").await;
     assert_eq!(bench.events().await.last(), Some(&Event::AccountLocked { failures: 3 }));
     for _ in 0..2 {
-        // However long one waits.
+        // Waiting does not unlock it.
         bench.clock.advance(86_400);
         let page = bench.browser().password(Portal::Octotel, USER, PASSWORD).await;
         assert!(page.body.contains("Your account has been locked."), "{}", page.body);
@@ -273,7 +273,7 @@ async fn lightlink_is_what_the_projects_readme_says_of_a_new_portal() {
         refused.between("<p class=\"error\" role=\"alert\">", "<"),
         "User or password is wrong."
     );
-    // A flow tells pages apart by what stands on them: nothing may stand on two.
+    // Flows tell pages apart by their content, so no two pages may show the same marks.
     assert!(
         !page.body.contains("class=\"error\"")
             && !page.body.contains("Find a line")

@@ -1,4 +1,5 @@
-//! The portals' rules, asked over HTTP as a browser would, with a clock that the test moves.
+//! The portals' rules, tested over HTTP as a browser would use them, with a clock that the test
+//! moves.
 
 mod bench;
 mod cancellation;

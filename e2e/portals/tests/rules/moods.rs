@@ -1,4 +1,4 @@
-//! Settings, bad days, and the control port's own manners.
+//! Settings, outages, and the behaviour of the control port.
 
 use axum::http::{Method, header};
 use fno_demo_portals::journal::Event;
@@ -62,7 +62,7 @@ async fn pages_load_nothing_from_elsewhere() {
     for origin in Origin::ALL {
         let page = bench.browser().get(bench.portals.url(origin)).await;
         let addresses = page.body.split(['"', '\'']).filter(|text| text.starts_with("http"));
-        // The names of the document type are no addresses to load.
+        // The names in the document type are not addresses to load.
         let loaded: Vec<&str> =
             addresses.filter(|text| !text.starts_with("http://www.w3.org/")).collect();
         assert!(loaded.is_empty(), "{origin:?}: {loaded:?}");
@@ -238,7 +238,8 @@ async fn no_secret_reaches_the_journal() {
     assert!(bench.events().await.contains(&Event::Search { query: "***".to_owned(), hits: 0 }));
     for path in ["/journal", "/accounts", "/sessions"] {
         let text = bench.control(Method::GET, path, Value::Null).await.to_string();
-        // Times and numbers may contain six digits by chance, so codes are looked for as whole texts.
+        // Times and numbers may contain six digits by chance, so codes are searched for as whole
+        // texts.
         for secret in [PASSWORD, SEED, "Wrong-Horse-2"]
             .map(str::to_owned)
             .into_iter()

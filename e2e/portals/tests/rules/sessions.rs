@@ -1,4 +1,4 @@
-//! When sessions end, and what the journal says of it.
+//! The ends of sessions, and what the journal says about them.
 
 use crate::bench::{Bench, PASSWORD, USER};
 use axum::http::Method;

@@ -1,4 +1,4 @@
-//! Cancelling: a form, a page to confirm it, a work order.
+//! Cancellation: a form, a page to confirm it, a work order.
 
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -65,7 +65,7 @@ pub(super) struct Cancel {
     effective_date: String,
 }
 
-/// Second page: shows what will be cancelled and when.
+/// The second page shows what will be cancelled and when.
 pub(super) async fn review(
     State(portals): App,
     jar: CookieJar,

@@ -1,4 +1,5 @@
-//! Cancelling takes two phases: a request is logged, then somebody accepts it. Only the second one changes the line.
+//! Cancellation has two phases: a request is logged, then it is accepted. Only the second phase
+//! changes the line.
 
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
@@ -18,7 +19,7 @@ use crate::world::Portals;
 const REASONS: [&str; 4] =
     ["Customer request", "Customer moved", "Non-payment", "Changed provider"];
 
-/// The end of the notice period: what the read-only field shows.
+/// The end of the notice period, which the read-only field shows.
 fn due(portals: &Portals) -> Date {
     day(portals.now()).saturating_add(i64::from(portals.settings(HERE).notice_days).days())
 }
@@ -141,7 +142,7 @@ pub(super) async fn accept(
             StatusCode::CONFLICT,
             &visitor.account,
             "Request not accepted",
-            "There is no open request of this number.",
+            "No open request has this number.",
         );
     };
     match web::settle(answer).await {

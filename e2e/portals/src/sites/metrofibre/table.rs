@@ -1,4 +1,4 @@
-//! What the data table asks for.
+//! Data for the data table.
 
 use axum::Json;
 use axum::extract::{Query, State};

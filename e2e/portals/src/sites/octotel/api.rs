@@ -1,4 +1,4 @@
-//! The data the application asks for.
+//! Data for the application.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};

@@ -44,8 +44,8 @@ async fn authorize(
     (jar, Redirect::to("/login")).into_response()
 }
 
-/// The login that this browser has begun.
-fn begun(portals: &Portals, jar: &CookieJar) -> Option<String> {
+/// The login that this browser has started.
+fn started(portals: &Portals, jar: &CookieJar) -> Option<String> {
     let login = jar.get(LOGIN_COOKIE)?.value().to_owned();
     portals.knows_login(&login).then_some(login)
 }
@@ -60,7 +60,7 @@ fn show_login(error: &str) -> Response {
 }
 
 async fn login_page(State(portals): App, jar: CookieJar) -> Response {
-    if begun(&portals, &jar).is_some() { show_login("") } else { start_again(&portals) }
+    if started(&portals, &jar).is_some() { show_login("") } else { start_again(&portals) }
 }
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ struct Password {
 }
 
 async fn password(State(portals): App, jar: CookieJar, Form(form): Form<Password>) -> Response {
-    let Some(login) = begun(&portals, &jar) else { return start_again(&portals) };
+    let Some(login) = started(&portals, &jar) else { return start_again(&portals) };
     let name = form.username.trim();
     match portals.enter_password(HERE, name, &form.password) {
         SignIn::Open(token) => back(&portals, jar, &login, token),
@@ -83,7 +83,7 @@ async fn password(State(portals): App, jar: CookieJar, Form(form): Form<Password
 }
 
 async fn code_page(State(portals): App, jar: CookieJar) -> Response {
-    let account = begun(&portals, &jar).and_then(|login| portals.awaiting_code(&login));
+    let account = started(&portals, &jar).and_then(|login| portals.awaiting_code(&login));
     account.map_or_else(|| start_again(&portals), |account| show_code(&portals, &account, ""))
 }
 
@@ -103,7 +103,7 @@ struct Code {
 }
 
 async fn code(State(portals): App, jar: CookieJar, Form(form): Form<Code>) -> Response {
-    let Some(login) = begun(&portals, &jar) else { return start_again(&portals) };
+    let Some(login) = started(&portals, &jar) else { return start_again(&portals) };
     let Some(account) = portals.awaiting_code(&login) else { return start_again(&portals) };
     match portals.enter_code(HERE, &account, form.code.trim()) {
         Ok(token) => back(&portals, jar, &login, token),
@@ -115,7 +115,8 @@ async fn code(State(portals): App, jar: CookieJar, Form(form): Form<Code>) -> Re
     }
 }
 
-/// What the page says. It does not tell a wrong code from one that was used before: the journal does.
+/// The message of the page. The page does not distinguish a wrong code from a used one; the journal
+/// does.
 const fn sentence(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Accepted => "",

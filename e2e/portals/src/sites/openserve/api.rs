@@ -1,4 +1,4 @@
-//! The data the application asks for.
+//! Data for the application.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -73,7 +73,7 @@ pub(super) async fn service(
 ) -> Response {
     let Some(visitor) = web::visitor(&portals, HERE, &jar) else { return session_expired() };
     let Some(circuit) = portals.line_by_number(HERE, &number) else {
-        // A deep link to nothing is a search without a hit.
+        // A deep link to a line that does not exist is recorded as a search without a hit.
         portals.search(&visitor, &number, |_, _| false);
         return missing();
     };
@@ -81,7 +81,7 @@ pub(super) async fn service(
     Json(json!({"fields": fields(&circuit, portals.now())})).into_response()
 }
 
-/// What the cease page needs, or the refusal that ends on the access-denied page.
+/// Data for the cease page, or the refusal that leads to the access-denied page.
 pub(super) async fn cease_form(
     State(portals): App,
     jar: CookieJar,
