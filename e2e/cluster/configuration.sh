@@ -35,7 +35,7 @@ K
 }
 
 write_configuration() {
-  # Who changed what, for the count of writes per job. The cluster's own parts are left out, reads of others are kept.
+  # Records who changed what, to count the writes per job. The cluster's own components are not recorded.
   cat >"$state/audit.yaml" <<K
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -46,14 +46,15 @@ rules:
 - {level: None, nonResourceURLs: ["/*"]}
 - {level: Metadata}
 K
-  # ptp, not bridge: every packet between two Pods passes the namespace's routing, so Services work between Pods
+  # ptp, not bridge: every packet between two Pods passes through the namespace's routing, so Services work between Pods
   # without the br_netfilter kernel module.
   cat >"$state/cni/10-fno.conflist" <<K
 {"cniVersion": "0.4.0", "name": "fno", "plugins": [
   {"type": "ptp", "ipam": {"type": "host-local", "dataDir": "$state/cni/addresses", "ranges": [[{"subnet": "$pods"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 K
-  # NRI has one socket per machine and no use here. restrict_oom_score_adj: a machine without CAP_SYS_RESOURCE may not lower a score, and the sandbox asks for -998.
+  # NRI is off: it has one socket per machine and is not used. restrict_oom_score_adj: without CAP_SYS_RESOURCE a score
+  # cannot be lowered, and the sandbox asks for -998.
   cat >"$state/containerd/config.toml" <<K
 version = 3
 root = "$state/containerd/root"
@@ -71,10 +72,10 @@ state = "$state/containerd/state"
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = "$state/cni"
 K
-  # cgroupRoot: a second kubelet would otherwise take the first one's Pods for orphans and end them.
-  # failCgroupV1 false: hosts of either cgroup version. oomScoreAdj 0: as above.
+  # cgroupRoot: a second kubelet would otherwise take the first one's Pods for orphans and kill them.
+  # failCgroupV1 false: allows hosts of either cgroup version. oomScoreAdj 0: as above.
   # localStorageCapacityIsolation stays on: without it Pods with ephemeral-storage limits are never scheduled.
-  # The log of an ended container stays until its Pod goes; the sizes keep it whole.
+  # The log of an ended container is kept until its Pod is deleted. The size keeps the log complete.
   : >"$state/resolv.conf"
   cat >"$state/kubelet.yaml" <<K
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -99,7 +100,8 @@ tlsPrivateKeyFile: $state/pki/kubelet.key
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
 K
-  # A process on the node, not a Pod: it answers before the first Pod starts. Names outside do not exist here.
+  # CoreDNS is a process on the node, not a Pod, so that it answers before the first Pod starts. Names outside the cluster
+  # do not exist here.
   cat >"$state/Corefile" <<K
 .:53 {
   bind $node_ip

@@ -1,9 +1,9 @@
-# The cluster's network: a namespace joined to this machine by one link. usage: . network.sh (after place.sh).
-# The machine reaches the API, every Service and every Pod by a route; nothing in the namespace can open a
-# connection to the machine or beyond.
+# The cluster's network: a network namespace connected to this machine by one link. usage: . network.sh (after place.sh).
+# The machine reaches the API, every Service and every Pod by routes. Nothing in the namespace can open a connection to
+# the machine or beyond.
 # shellcheck shell=bash disable=SC2154
 
-free_slot() { # the first slot from the checkout's own on that nothing here routes and no other cluster remembers
+free_slot() { # the first slot, starting at the checkout's own, that has no route here and that no other cluster uses
   local try slot net taken
   for try in $(seq 0 255); do
     slot=$(((16#${id:0:2} + try) % 256)) taken=
@@ -17,7 +17,7 @@ free_slot() { # the first slot from the checkout's own on that nothing here rout
 
 make_network() {
   local slot
-  # One at a time, so that two clusters starting together choose different slots.
+  # Locked, so that two clusters starting at the same time choose different slots.
   exec 8>"$cache/clusters/slots.lock"; flock 8
   slot=$(free_slot)
   addresses "$slot"
@@ -33,7 +33,7 @@ make_network() {
   ip -n "$name" link set lo up
   ip -n "$name" addr add "$node_ip/30" dev eth0
   ip -n "$name" link set eth0 up
-  # The node itself reaches Services too: any route will do, kube-proxy rewrites the address before it counts.
+  # The node itself must reach Services too. Any route works, because kube-proxy rewrites the address before it is used.
   ip -n "$name" route add "$services" dev lo src "$node_ip"
   nsenter --net="/run/netns/$name" bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
   nsenter --net="/run/netns/$name" nft -f - <<K

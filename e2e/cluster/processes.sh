@@ -1,9 +1,9 @@
-# The cluster's processes, and how all of them end. usage: . processes.sh (after place.sh).
-# Why a cgroup: the kernel itself keeps account of which processes belong to this cluster, containers and orphans
-# included, through any unclean end. Nothing is ever signalled because a file once held its number.
+# Starts and ends the cluster's processes. usage: . processes.sh (after place.sh).
+# Why a cgroup: the kernel knows which processes belong to this cluster, containers and orphans included, after any crash.
+# No process is ever signalled just because a file holds its number.
 # shellcheck shell=bash disable=SC2154
 
-# cgroup version 2 has one tree; version 1 one for each controller, of which `memory` keeps the account.
+# cgroup version 2 has one tree. Version 1 has one tree per controller; the one of `memory` is used.
 cgroup_trees() { awk '$3 ~ /^cgroup2?$/ {print $2}' /proc/mounts; }
 account=/sys/fs/cgroup/$name
 [ -f /sys/fs/cgroup/cgroup.controllers ] || account=/sys/fs/cgroup/memory/$name
@@ -13,7 +13,7 @@ make_cgroups() {
   for tree in $(cgroup_trees); do
     mkdir -p "$tree/$name"
     controllers=()
-    # Version 2: the kubelet wants every controller, and a parent must hand each one down.
+    # Version 2: the kubelet needs every controller, and a parent must delegate each one.
     [ ! -f "$tree/cgroup.controllers" ] || read -ra controllers <"$tree/cgroup.controllers" || true
     for controller in "${controllers[@]}"; do
       echo "+$controller" | tee "$tree/cgroup.subtree_control" "$tree/$name/cgroup.subtree_control" >/dev/null || true
@@ -21,8 +21,8 @@ make_cgroups() {
   done
 }
 
-# start NAME COMMAND...: in the cluster's network and cgroup, with its log in the state folder.
-# nsenter, not `ip netns exec`: that one would give each process a mount namespace of its own.
+# start NAME COMMAND...: runs the command in the cluster's network and cgroup, with its log in the state folder.
+# nsenter, not `ip netns exec`: the latter would give each process its own mount namespace.
 start() {
   local program=$1; shift
   mkdir -p "$account/$program"
@@ -33,12 +33,12 @@ start() {
   until alive "$program" || [ ! -e "/proc/$!" ]; do sleep 0.01; done
 }
 
-alive() { # NAME: the process that `start` made is still there
+alive() { # NAME: the process that `start` created still runs
   local pid
   pid=$(cat "$state/pid/$1" 2>/dev/null) && grep -qsx "$pid" "$account/$1/cgroup.procs"
 }
 
-# until_true SECONDS WHAT PROGRAM COMMAND...: waits for the command to succeed, at most as long as the program lives.
+# until_true SECONDS WHAT PROGRAM COMMAND...: waits until the command succeeds, as long as the program runs.
 until_true() {
   local end=$((SECONDS + $1)) what=$2 program=$3; shift 3
   until "$@" >/dev/null 2>&1; do
@@ -50,7 +50,7 @@ until_true() {
   done
 }
 
-# Ends whatever is left of the cluster, running or not: processes, cgroups, network, files.
+# Removes everything of the cluster, running or not: processes, cgroups, network, files.
 tear_down() {
   local round tree pids
   for round in $(seq 100); do
@@ -60,11 +60,11 @@ tear_down() {
     kill -KILL $pids 2>/dev/null || true
     sleep 0.1
   done
-  [ -z "$pids" ] || die "processes of the cluster $name do not end: $(echo "$pids" | tr '\n' ' ')(round $round)"
+  [ -z "$pids" ] || die "processes of the cluster $name cannot be killed: $(echo "$pids" | tr '\n' ' ')(round $round)"
   for tree in $(cgroup_trees); do
     [ ! -d "$tree/$name" ] || find "$tree/$name" -depth -type d -exec rmdir {} +
   done
-  # The link goes with its other end. The cluster's mounts were in a mount namespace that has ended with its processes.
+  # The link is removed with its other end. The cluster's mounts were in a mount namespace that ended with its processes.
   [ ! -e "/run/netns/$name" ] || ip netns del "$name"
   rm -rf --one-file-system "$state"
 }

@@ -1,11 +1,11 @@
 # Volumes for PersistentVolumeClaims. usage: . volumes.sh (after place.sh).
-# A stock of local volumes of the default storage class instead of a provisioner: nothing to run, and claims bind at
-# once. Open to every user, as Pods run under arbitrary ones; the kubelet applies fsGroup to this kind.
+# A stock of local volumes of the default storage class replaces a provisioner: nothing has to run, and claims bind at
+# once. The volumes are open to every user, because Pods run under arbitrary ones. The kubelet applies fsGroup to them.
 # shellcheck shell=bash disable=SC2154
 
 provide_volumes() {
   local volume number
-  # A volume whose claim is gone is emptied and made anew.
+  # A volume whose claim was deleted is emptied and recreated.
   for volume in $(kubectl get pv -o 'jsonpath={.items[?(@.status.phase=="Released")].metadata.name}'); do
     kubectl delete pv "$volume" >/dev/null
     rm -rf --one-file-system "${state:?}/volumes/$volume"
