@@ -14,10 +14,7 @@ mod wait;
 
 pub use settle::ended;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use fno_core::{
     batch_status::derive,
@@ -35,9 +32,9 @@ use serde_json::json;
 use tracing::{debug, info, warn};
 
 use crate::{
-    context::{Context, key},
+    context::Context,
     error::{Error, Result},
-    known::caches::Guarded,
+    known::{caches::Guarded, key},
     metrics::{Task, Word},
     patch,
 };
@@ -64,7 +61,7 @@ enum Next {
 /// # Errors
 /// What is tried again.
 pub async fn reconcile(batch: Arc<Guarded<FnoBatch>>, context: Arc<Context>) -> Result<Action> {
-    let begun = Instant::now();
+    let started = context.clock.uptime();
     let batch = match &batch.0 {
         Ok(batch) => Arc::new(batch.clone()),
         Err(invalid) => {
@@ -78,18 +75,16 @@ pub async fn reconcile(batch: Arc<Guarded<FnoBatch>>, context: Arc<Context>) -> 
         }
     };
     let of = key(&*batch);
-    let until = run(&context, &of, context.batches.newest(&of, batch)).await;
+    let until = run(&context, &of, context.known.batches.newest(&of, batch)).await;
     context
         .metrics
         .reconcile
         .get_or_create(&Task { task: Word("batch") })
-        .observe(begun.elapsed().as_secs_f64());
+        .observe(context.clock.uptime().saturating_sub(started).as_secs_f64());
     let until = until?;
-    context.batches.with(&of, |memory| memory.failures = 0);
+    context.known.batches.with(&of, |memory| memory.failures = 0);
     let wait = until.map_or(AT_LEAST_EVERY, |at| {
-        Duration::try_from(at.duration_since(Timestamp::now()))
-            .unwrap_or_default()
-            .min(AT_LEAST_EVERY)
+        Duration::try_from(at.duration_since(context.now())).unwrap_or_default().min(AT_LEAST_EVERY)
     });
     Ok(Action::requeue(wait))
 }
@@ -102,7 +97,7 @@ pub fn failed(batch: Arc<Guarded<FnoBatch>>, error: &Error, context: Arc<Context
         return Action::requeue(Duration::from_millis(100));
     }
     context.metrics.errors.get_or_create(&Task { task: Word("batch") }).inc();
-    let failures = context.batches.with(&of, |memory| {
+    let failures = context.known.batches.with(&of, |memory| {
         memory.failures = memory.failures.saturating_add(1);
         memory.failures
     });
@@ -122,7 +117,7 @@ async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Op
         }
     }
     warn!(batch = of.name, "a batch wanted too many steps in a row; looking again later");
-    Ok(Timestamp::now().saturating_add(ASK_AGAIN).ok())
+    Ok(context.now().saturating_add(ASK_AGAIN).ok())
 }
 
 async fn act(
@@ -151,7 +146,7 @@ async fn act(
                 api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?,
             );
             info!(batch = batch.name_any(), "the provider is suspended: the batch is drained");
-            context.batches.wrote(&key(&*drained), &drained);
+            context.known.batches.wrote(&key(&*drained), &drained);
             Ok(Next::Decide(drained))
         }
         NextAction::Grant { login } => {
@@ -181,7 +176,7 @@ async fn act(
         }
         NextAction::Clean => {
             clean::clean(context, batch).await?;
-            context.scopes.plan.notify_one();
+            context.known.caches.plan.notify_one();
             Ok(Next::Wait(None))
         }
         NextAction::Forget => {
@@ -200,6 +195,6 @@ fn answered(context: &Context, batch: &Arc<FnoBatch>, answer: Answered) -> Resul
 
 /// Keeps in mind what holds the step, and decides again with that: the next decision is to wait, or that it has taken too long.
 fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Next {
-    context.batches.with(&key(&**batch), |memory| memory.held = Some(held));
+    context.known.batches.with(&key(&**batch), |memory| memory.held = Some(held));
     Next::Decide(Arc::clone(batch))
 }

@@ -10,6 +10,7 @@
 
 pub mod args;
 mod batch;
+mod clock;
 mod context;
 mod error;
 mod known;
@@ -22,6 +23,7 @@ mod retention;
 pub mod run;
 mod secrets;
 pub mod settings;
+mod used_steps;
 mod valkey;
 mod valkey_watch;
 mod watches;

@@ -29,7 +29,7 @@ const OLD_ENOUGH: SignedDuration = SignedDuration::from_mins(2);
 pub async fn run(context: Arc<Context>) {
     loop {
         sleep(EVERY).await;
-        for pod in context.scopes.pods() {
+        for pod in context.known.caches.pods() {
             if !is_orphan(&context, &pod) {
                 continue;
             }
@@ -48,7 +48,7 @@ pub async fn run(context: Arc<Context>) {
 fn is_orphan(context: &Context, pod: &Pod) -> bool {
     let Some(batch) = pod.labels().get(LABEL_BATCH) else { return false };
     let of = Key { namespace: pod.namespace().unwrap_or_default(), name: batch.clone() };
-    orphaned(pod, context.scopes.batch(&of).as_ref(), Timestamp::now())
+    orphaned(pod, context.known.caches.batch(&of).as_ref(), context.now())
 }
 
 fn orphaned(pod: &Pod, batch: Option<&FnoBatch>, now: Timestamp) -> bool {

@@ -6,7 +6,7 @@ mod wait_reasons;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fno_core::{
@@ -23,11 +23,11 @@ use tokio::{select, time::sleep};
 use tracing::{debug, warn};
 
 use crate::{
-    context::{Context, key},
+    context::Context,
     known::{
         batches::{self, Newest},
         caches::Guarded,
-        sessions,
+        key, sessions,
     },
     metrics::{self, Task, Waiting, Word},
     provider,
@@ -41,36 +41,39 @@ const AT_LEAST_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// Plans for ever.
 pub async fn run(context: Arc<Context>) {
     let teller = wait_reasons::Teller::default();
-    let mut wake_at = Timestamp::now();
+    let mut wake_at = context.now();
     loop {
-        let pause =
-            Duration::try_from(wake_at.duration_since(Timestamp::now())).unwrap_or_default();
+        let pause = Duration::try_from(wake_at.duration_since(context.now())).unwrap_or_default();
         select! {
-            () = context.scopes.plan.notified() => sleep(GATHER).await,
+            () = context.known.caches.plan.notified() => sleep(GATHER).await,
             () = sleep(pause) => {}
         }
-        let begun = Instant::now();
+        let started = context.clock.uptime();
         wake_at = once(&context, &teller).await;
         context
             .metrics
             .reconcile
             .get_or_create(&Task { task: Word("plan") })
-            .observe(begun.elapsed().as_secs_f64());
+            .observe(context.clock.uptime().saturating_sub(started).as_secs_f64());
     }
 }
 
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
 async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller) -> Timestamp {
-    let now = Timestamp::now();
-    let batches = batches::all(context);
+    let now = context.now();
+    let batches = batches::all(&context.known);
     let watched: BTreeSet<Key> =
-        context.scopes.batches().iter().map(|batch| key(&**batch)).collect();
-    context.batches.retain(|of| watched.contains(of));
+        context.known.caches.batches().iter().map(|batch| key(&**batch)).collect();
+    context.known.batches.retain(|of| watched.contains(of));
+    let existing: BTreeSet<Key> =
+        context.known.caches.providers().iter().map(|provider| key(&**provider)).collect();
+    context.known.providers.retain(|of| existing.contains(of));
     let (providers, wakes) = providers(context, &batches, now);
     let unreadable = unreadable(context);
-    let views: Vec<_> = batches.iter().map(|batch| sessions::view(context, batch, now)).collect();
+    let views: Vec<_> =
+        batches.iter().map(|batch| sessions::view(&context.known, batch, now)).collect();
 
-    let (plan, pending, due) = context.jobs.with_pending(|jobs, beside| {
+    let (plan, pending, due) = context.known.jobs.with_pending(|jobs, beside| {
         let world = World {
             now,
             providers: &providers,
@@ -102,7 +105,7 @@ async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller) -> Timestam
         queue_ages(context, &providers, jobs, now);
         (plan, pending, due)
     });
-    numbers(context, &pending);
+    numbers(context, &pending, &existing);
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     teller.tell(context, due.now);
@@ -132,7 +135,8 @@ fn providers(
 ) -> (Vec<ProviderView>, Option<Timestamp>) {
     let mut wakes = Vec::new();
     let views = context
-        .scopes
+        .known
+        .caches
         .providers()
         .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
@@ -153,12 +157,12 @@ fn providers(
                     )
                     .map(|until| until.0),
             );
-            let (facts, flushed) = (context.facts.get(&of), context.flushed.get(&of));
+            let memory = context.known.providers.get(&of);
             let known = Known {
-                facts: facts.as_deref(),
-                valkey: context.valkey_answers(),
+                facts: memory.facts.as_deref(),
+                valkey: context.used_steps_answer(),
                 pause: pause.as_ref().map(|(_, why)| why),
-                flushed: flushed.as_deref(),
+                flushed: memory.flushed.as_deref(),
             };
             view(&provider, known, now)
         })
@@ -175,7 +179,8 @@ fn unreadable(context: &Context) -> BTreeMap<Key, Why> {
             .map(|invalid: &kube::core::error_boundary::InvalidObject| invalid.error.clone())
     };
     context
-        .scopes
+        .known
+        .caches
         .providers()
         .iter()
         .filter_map(|guarded| Some((key(&**guarded), provider::unreadable(&error(guarded)?))))
@@ -183,7 +188,7 @@ fn unreadable(context: &Context) -> BTreeMap<Key, Why> {
 }
 
 /// Tells the metrics, and the providers whose numbers changed.
-fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>) {
+fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>, existing: &BTreeSet<Key>) {
     context.metrics.jobs_pending.clear();
     for (of, waiting) in pending {
         for (reason, count) in &waiting.by_reason {
@@ -195,12 +200,13 @@ fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>) {
             };
             context.metrics.jobs_pending.get_or_create(&labels).set(i64::from(*count));
         }
-        if context.pending.set(of.clone(), Some(waiting.clone())) {
-            context.scopes.wake_provider(of);
+        let (waiting, exists) = (Some(waiting.clone()), existing.contains(of));
+        if exists && context.known.providers.set(of, |memory| &mut memory.pending, waiting) {
+            context.known.caches.wake_provider(of);
         }
     }
     context.metrics.jobs_active.clear();
-    for (of, count) in context.jobs.active() {
+    for (of, count) in context.known.jobs.active() {
         let labels = metrics::Provider { namespace: of.namespace, provider: of.name };
         context
             .metrics
@@ -209,7 +215,8 @@ fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>) {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let at_work = context
-        .scopes
+        .known
+        .caches
         .pods()
         .iter()
         .filter(|pod| !fno_core::lifecycle::PodState::of(pod).is_over())
@@ -245,11 +252,12 @@ fn queue_ages(
 fn flushed(context: &Context, providers: &[ProviderView]) {
     for view in providers.iter().filter(|view| view.flush) {
         let value = context
-            .scopes
+            .known
+            .caches
             .provider(&view.key)
             .and_then(|provider| provider.annotations().get(ANNOTATION_FLUSH).cloned());
-        if context.flushed.set(view.key.clone(), value) {
-            context.scopes.wake_provider(&view.key);
+        if context.known.providers.set(&view.key, |memory| &mut memory.flushed, value) {
+            context.known.caches.wake_provider(&view.key);
         }
     }
 }

@@ -3,10 +3,7 @@
 pub mod facts;
 pub mod status;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use fno_cluster::patch::status_patch;
 use fno_core::{
@@ -30,9 +27,9 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::{
-    context::{Context, key},
+    context::Context,
     error::{Error, Result},
-    known::{batches, caches::Guarded},
+    known::{batches, caches::Guarded, key},
     metrics::{Task, Word},
     patch::write_status,
 };
@@ -52,7 +49,7 @@ pub async fn reconcile(
     provider: Arc<Guarded<FnoProvider>>,
     context: Arc<Context>,
 ) -> Result<Action> {
-    let begun = Instant::now();
+    let started = context.clock.uptime();
     let done = match &provider.0 {
         Ok(provider) => look_at(&context, provider).await,
         Err(invalid) => refuse(&context, invalid).await,
@@ -61,7 +58,7 @@ pub async fn reconcile(
         .metrics
         .reconcile
         .get_or_create(&Task { task: Word("provider") })
-        .observe(begun.elapsed().as_secs_f64());
+        .observe(context.clock.uptime().saturating_sub(started).as_secs_f64());
     done
 }
 
@@ -78,21 +75,31 @@ pub fn failed(provider: Arc<Guarded<FnoProvider>>, error: &Error, context: Arc<C
 async fn look_at(context: &Context, provider: &FnoProvider) -> Result<Action> {
     let of = key(provider);
     let facts = facts(context, &of, provider).await?;
-    let now = Timestamp::now();
+    let now = context.now();
     let (mut status, mut news) = refreshed(provider, &facts, resumed_at(provider), now);
     let refreshed = FnoProvider { status: Some(status.clone()), ..provider.clone() };
     let view = view(
         &refreshed,
-        Known { facts: Some(&facts), valkey: context.valkey_answers(), pause: None, flushed: None },
+        Known {
+            facts: Some(&facts),
+            valkey: context.used_steps_answer(),
+            pause: None,
+            flushed: None,
+        },
         now,
     );
-    let ready = readiness(&view, context.troubles.get(&of).as_ref());
+    let ready = readiness(&view, context.known.providers.get(&of).trouble.as_ref());
     news.extend(transition(provider, &ready));
     conditions(&mut status, provider.metadata.generation, &ready, now);
     numbers(context, &of, provider, &mut status);
 
     let old = provider.status.clone().unwrap_or_default();
-    let since = context.looked.get(&of).and_then(|looked| looked.written).map(|at| at.elapsed());
+    let since = context
+        .known
+        .providers
+        .get(&of)
+        .written_at
+        .map(|at| context.clock.uptime().saturating_sub(at));
     let put_off = since
         .filter(|since| only_numbers_differ(&old, &status) && *since < NUMBERS_EVERY)
         .map(|since| NUMBERS_EVERY - since);
@@ -121,25 +128,17 @@ async fn write(
     };
     let api: Api<FnoProvider> = Api::namespaced(context.client.clone(), &of.namespace);
     let written = write_status(&api, &of.name, &patch).await?;
-    if let Some(looked) = context.looked.get(of) {
-        context.looked.set(of.clone(), Some(Looked { written: Some(Instant::now()), ..looked }));
-    }
+    let uptime = context.clock.uptime();
+    context.known.providers.with(of, |memory| memory.written_at = Some(uptime));
     status::publish(context, &written, news).await;
     // A breaker that opened or closed, or a problem that is mended, changes what may leave.
-    context.scopes.plan.notify_one();
+    context.known.caches.plan.notify_one();
     Ok(())
-}
-
-/// When a provider's Secrets were looked at, and its status written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looked {
-    at: Instant,
-    written: Option<Instant>,
 }
 
 /// Looks at every provider once, so that the first planning after a start is not one that knows nothing.
 pub async fn look_first(context: &Context) {
-    let providers = context.scopes.providers();
+    let providers = context.known.caches.providers();
     let looks: Vec<_> = providers
         .iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
@@ -153,25 +152,23 @@ pub async fn look_first(context: &Context) {
 }
 
 async fn facts(context: &Context, of: &Key, provider: &FnoProvider) -> Result<Arc<ProviderFacts>> {
-    let known = context.facts.get(of);
-    let looked = context.looked.get(of);
-    if let (Some(known), Some(looked)) = (&known, looked) {
+    let memory = context.known.providers.get(of);
+    if let (Some(known), Some(at)) = (&memory.facts, memory.inspected_at) {
         let settled = known.accounts.values().all(|account| account.problem.is_none())
             && !provider.status.as_ref().is_some_and(resting);
-        let age = looked.at.elapsed() + Duration::from_millis(50);
+        let age = context.clock.uptime().saturating_sub(at) + Duration::from_millis(50);
         if Some(known.generation) == provider.metadata.generation
             && age < if settled { LOOK_LATER } else { LOOK_SOON }
         {
             return Ok(Arc::clone(known));
         }
     }
-    let facts = Arc::new(facts::find_out(&context.client, provider, known.as_deref()).await?);
-    context.looked.set(
-        of.clone(),
-        Some(Looked { at: Instant::now(), written: looked.and_then(|looked| looked.written) }),
-    );
-    if context.facts.set(of.clone(), Some(Arc::clone(&facts))) {
-        context.scopes.plan.notify_one();
+    let found = facts::find_out(&context.client, provider, memory.facts.as_deref()).await?;
+    let (facts, uptime) = (Arc::new(found), context.clock.uptime());
+    context.known.providers.with(of, |memory| memory.inspected_at = Some(uptime));
+    let found = Some(Arc::clone(&facts));
+    if context.known.providers.set(of, |memory| &mut memory.facts, found) {
+        context.known.caches.plan.notify_one();
     }
     Ok(facts)
 }
@@ -187,7 +184,7 @@ fn resumed_at(provider: &FnoProvider) -> Option<Timestamp> {
 }
 
 fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut FnoProviderStatus) {
-    let at_work = batches::all(context)
+    let at_work = batches::all(&context.known)
         .iter()
         .filter(|batch| {
             batch.namespace().as_deref() == Some(&of.namespace)
@@ -196,9 +193,8 @@ fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut Fno
         })
         .map(|batch| batch.spec.account.clone())
         .collect();
-    let flushed = context.flushed.get(of);
-    let numbers =
-        Numbers { at_work, pending: context.pending.get(of), flushed: flushed.as_deref() };
+    let memory = context.known.providers.get(of);
+    let numbers = Numbers { at_work, pending: memory.pending, flushed: memory.flushed.as_deref() };
     set_numbers(provider, status, numbers);
 }
 
@@ -229,10 +225,10 @@ async fn refuse(context: &Context, invalid: &InvalidObject) -> Result<Action> {
         .any(|c| c["type"] == types::READY && c["message"] == why.message.as_str());
     if !told {
         let mut status = FnoProviderStatus::default();
-        conditions(&mut status, raw.metadata.generation, &why, Timestamp::now());
+        conditions(&mut status, raw.metadata.generation, &why, context.now());
         let patch = json!({"metadata": {"resourceVersion": raw.metadata.resource_version}, "status": {"conditions": status.conditions}});
         write_status(&api, &of.name, &patch).await?;
-        context.scopes.plan.notify_one();
+        context.known.caches.plan.notify_one();
     }
     Ok(Action::await_change())
 }

@@ -16,7 +16,6 @@ use tracing::{info, warn};
 use crate::{
     context::Context,
     error::{Error, Result},
-    watches::jobs::wake_affected,
 };
 
 /// Looked at this often at least: the machine's clock may be set meanwhile.
@@ -27,8 +26,8 @@ const PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
 /// Archives and deletes for ever.
 pub async fn run(context: Arc<Context>) {
     loop {
-        let now = Timestamp::now();
-        for of in context.jobs.expired(now).0 {
+        let now = context.now();
+        for of in context.known.jobs.expired(now).0 {
             let gone = match expire(&context, &of).await {
                 Ok(gone) => gone,
                 Err(error) => {
@@ -37,18 +36,18 @@ pub async fn run(context: Arc<Context>) {
                 }
             };
             if !gone {
-                context.jobs.put_off(
-                    &of,
-                    Timestamp::now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX),
-                );
+                context
+                    .known
+                    .jobs
+                    .put_off(&of, context.now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX));
             }
         }
         // Judged by the time this round began with: what expired during it is next.
-        let next = context.jobs.expired(now).1.map_or(EVERY, |at| {
-            Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
+        let next = context.known.jobs.expired(now).1.map_or(EVERY, |at| {
+            Duration::try_from(at.duration_since(context.now())).unwrap_or_default()
         });
         // A job may finish meanwhile whose time is over sooner.
-        select! { () = sleep(next.min(EVERY)) => {}, () = context.finished.notified() => {} }
+        select! { () = sleep(next.min(EVERY)) => {}, () = context.known.caches.finished.notified() => {} }
     }
 }
 
@@ -83,10 +82,7 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
         Err(error) if is_conflict(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    wake_affected(
-        context,
-        context.jobs.delete(of, job.metadata.uid.as_deref().unwrap_or_default()),
-    );
+    context.known.job_deleted(of, job.metadata.uid.as_deref().unwrap_or_default());
     Ok(true)
 }
 

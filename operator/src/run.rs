@@ -33,13 +33,7 @@ use kube::{
     },
 };
 use prometheus_client::registry::Registry;
-use tokio::{
-    net::TcpListener,
-    select,
-    sync::{Notify, oneshot},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpListener, select, sync::oneshot, task::JoinSet, time::timeout};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -47,12 +41,13 @@ use tracing::{error, info, warn};
 use crate::{
     args::Args,
     batch,
-    context::{Context, Locks, Shared, key},
+    clock::MachineClock,
+    context::Context,
     error::Error,
     known::{
-        batches,
-        caches::{self, Guarded, ScopeInputs, Scopes},
-        jobs::JobIndex,
+        Known, batches,
+        caches::{self, Caches, Guarded, ScopeInputs},
+        key,
     },
     metrics::Metrics,
     orphan_pods, planning, provider, retention,
@@ -128,7 +123,7 @@ fn prepare(
             credentials_dir: settings.evidence.s3.credentials_dir.clone().into(),
         },
     })?;
-    let (scopes, inputs) = Scopes::new(&settings.namespaces);
+    let (caches, inputs) = Caches::new(&settings.namespaces);
     let deadlines = Deadlines {
         pod_running: settings.deadlines.pod_running.signed(),
         logged_in: settings.deadlines.logged_in.signed(),
@@ -146,19 +141,11 @@ fn prepare(
             .to_owned(),
         metrics,
         publisher: Publisher::new(client.clone(), MANAGER, identity.to_owned()),
-        valkey: Valkey::new(&settings.valkey)?,
-        valkey_state: AtomicBool::new(false),
+        used_steps: Arc::new(Valkey::new(&settings.valkey)?),
+        used_steps_answer: AtomicBool::new(false),
         store,
-        scopes,
-        jobs: JobIndex::default(),
-        batches: batches::Batches::default(),
-        facts: Shared::default(),
-        looked: Shared::default(),
-        finished: Notify::default(),
-        pending: Shared::default(),
-        flushed: Shared::default(),
-        troubles: Shared::default(),
-        accounts: Locks::default(),
+        clock: Arc::new(MachineClock::start()),
+        known: Known::new(caches),
         settings,
     };
     Ok((Arc::new(context), inputs))
@@ -231,7 +218,7 @@ async fn work(
         let batch_events = batch_events
             .reflect(batches)
             .touched_objects()
-            .inspect(move |_| for_plan.scopes.plan.notify_one());
+            .inspect(move |_| for_plan.known.caches.plan.notify_one());
         let ours = caches::watch_config()
             .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
         let pod_events = watcher(caches::api::<Pod>(&context.client, name), ours)
@@ -241,7 +228,7 @@ async fn work(
         let pod_events = pod_events
             .reflect(pods)
             .touched_objects()
-            .inspect(move |_| for_plan.scopes.plan.notify_one());
+            .inspect(move |_| for_plan.known.caches.plan.notify_one());
 
         let batch_controller = Controller::for_stream(batch_events, batches_now)
             .with_config(Config::default().concurrency(AT_ONCE))
@@ -267,11 +254,11 @@ async fn work(
                 .for_each(|result| async { stream_error(result.err().as_ref(), "FnoProvider") }),
         );
     }
-    context.scopes.ready().await;
+    context.known.caches.ready().await;
     join_all(jobs_ready).await;
     valkey_watch::first(&context).await;
     provider::look_first(&context).await;
-    info!(valkey = context.valkey_answers(), "every watch is in step");
+    info!(valkey = context.used_steps_answer(), "every watch is in step");
     go.cancel();
     ready.set(true);
     let until_stop = |task: BoxFuture<'static, ()>| {
@@ -325,10 +312,10 @@ fn prune(pod: &mut Pod) {
 
 /// A provider's switches reach its running batches at once.
 fn switched(context: &Context, event: &Result<Guarded<FnoProvider>, watcher::Error>) {
-    context.scopes.plan.notify_one();
+    context.known.caches.plan.notify_one();
     let Ok(Guarded { 0: Ok(provider) }) = event else { return };
     let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
-    for batch in batches::all(context) {
+    for batch in batches::all(&context.known) {
         let status = batch.status.clone().unwrap_or_default();
         let switched = provider.spec.suspend
             || provider.spec.suspend_cancellations != status.cancellations_held;
@@ -337,7 +324,7 @@ fn switched(context: &Context, event: &Result<Guarded<FnoProvider>, watcher::Err
             && batch.spec.provider == name
             && batch.namespace().as_deref() == Some(&namespace)
         {
-            context.scopes.wake_batch(&key(&*batch));
+            context.known.caches.wake_batch(&key(&*batch));
         }
     }
 }

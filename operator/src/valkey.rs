@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use redis::{
     AsyncCommands as _, Client, ExistenceCheck, IntoConnectionInfo as _, SetExpiry, SetOptions,
     TlsCertificates,
@@ -10,7 +11,10 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use crate::settings;
+use crate::{
+    settings,
+    used_steps::{StepAnswer, Unreachable, UsedSteps},
+};
 
 /// A step is worth a login: its answer is waited for a little longer than a healthy Valkey ever takes.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -18,22 +22,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// A connection that mends itself. The command that meets a broken link fails; nothing here is repeated blindly.
 #[derive(Clone)]
 pub struct Valkey(ConnectionManager);
-
-/// What became of the request for a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is ours.
-    Ours,
-    /// Somebody has used it.
-    BySomebody,
-    /// No answer, or an unclear one: it may have been taken. Burnt.
-    Doubtful,
-}
-
-/// Valkey does not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("Valkey does not answer: {0}")]
-pub struct Unreachable(String);
 
 impl Valkey {
     /// Prepares the connection; it is opened at the first command, so a Valkey that is away does not keep the operator from starting.
@@ -78,24 +66,23 @@ impl Valkey {
                 .context("the connection to Valkey cannot be set up")?,
         ))
     }
+}
 
-    /// Whether it answers. Asked before a step is burnt for nothing.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Unreachable> {
+#[async_trait]
+impl UsedSteps for Valkey {
+    async fn ping(&self) -> Result<(), Unreachable> {
         let mut connection = self.0.clone();
         answered(connection.ping::<String>()).await.map(|_| ())
     }
 
-    /// Takes a step: `SET totp:used:{tracking_id}:{step} {holder} NX EX ttl`.
-    pub async fn take_step(
+    /// `SET totp:used:{tracking_id}:{step} {holder} NX EX ttl`.
+    async fn take(
         &self,
         tracking_id: &str,
         step: i64,
         holder: &str,
         ttl_seconds: u64,
-    ) -> Taken {
+    ) -> StepAnswer {
         let mut connection = self.0.clone();
         let options = SetOptions::default()
             .conditional_set(ExistenceCheck::NX)
@@ -107,17 +94,17 @@ impl Valkey {
         ))
         .await
         {
-            Ok(Some(_)) => Taken::Ours,
-            Ok(None) => Taken::BySomebody,
+            Ok(Some(_)) => StepAnswer::Ours,
+            Ok(None) => StepAnswer::Used,
             Err(error) => {
                 tracing::warn!(%error, step, "Valkey's answer about a step was lost: the step counts as used");
-                Taken::Doubtful
+                StepAnswer::Doubtful
             }
         }
     }
 
-    /// Counts a login: `totp:metrics:{provider}:success|rejected`. A lost count is lost.
-    pub async fn count_login(&self, provider: &str, success: bool) {
+    /// `INCR totp:metrics:{provider}:success|rejected`.
+    async fn count_login(&self, provider: &str, success: bool) {
         let mut connection = self.0.clone();
         let key =
             format!("totp:metrics:{provider}:{}", if success { "success" } else { "rejected" });

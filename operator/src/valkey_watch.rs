@@ -10,22 +10,22 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::{
-    context::{Context, key},
-    known::batches,
+    context::Context,
+    known::{batches, key},
 };
 
 const EVERY: Duration = Duration::from_secs(3);
 
 /// Asks once, before anything is decided.
 pub async fn first(context: &Context) {
-    context.valkey_state.store(context.valkey.ping().await.is_ok(), Ordering::Relaxed);
+    context.used_steps_answer.store(context.used_steps.ping().await.is_ok(), Ordering::Relaxed);
 }
 
 /// Asks for ever.
 pub async fn run(context: Arc<Context>) {
     loop {
-        let answer = context.valkey.ping().await;
-        if context.valkey_state.swap(answer.is_ok(), Ordering::Relaxed) != answer.is_ok() {
+        let answer = context.used_steps.ping().await;
+        if context.used_steps_answer.swap(answer.is_ok(), Ordering::Relaxed) != answer.is_ok() {
             match answer {
                 Ok(()) => info!("Valkey answers"),
                 Err(error) => {
@@ -39,18 +39,18 @@ pub async fn run(context: Arc<Context>) {
 }
 
 fn changed(context: &Context) {
-    context.scopes.plan.notify_one();
-    for provider in context.scopes.providers() {
-        context.scopes.wake_provider(&key(&*provider));
+    context.known.caches.plan.notify_one();
+    for provider in context.known.caches.providers() {
+        context.known.caches.wake_provider(&key(&*provider));
     }
-    for batch in batches::all(context).iter().filter(|batch| !batch.phase().is_finished()) {
+    for batch in batches::all(&context.known).iter().filter(|batch| !batch.phase().is_finished()) {
         let of = key(&**batch);
-        context.batches.with(&of, |memory| {
+        context.known.batches.with(&of, |memory| {
             if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable)
             {
                 memory.held = None;
             }
         });
-        context.scopes.wake_batch(&of);
+        context.known.caches.wake_batch(&of);
     }
 }

@@ -29,10 +29,10 @@ use super::{
     observe::{Observed, at_work},
 };
 use crate::{
-    context::{Context, key},
+    context::Context,
     error::Result,
+    known::key,
     patch::{self, write_status},
-    watches::jobs::wake_affected,
 };
 
 /// Claims at once.
@@ -90,23 +90,22 @@ async fn claim_one(
     }
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     // The index's copy decides at first: its version guards the write, so a stale one costs a conflict and no more.
-    let mut copy = context.jobs.waiting(&of, &invited.uid);
+    let mut copy = context.known.jobs.waiting(&of, &invited.uid);
     loop {
         let (decision, facts) = match copy.take() {
-            Some(facts) => (
-                claim(Timestamp::now(), &invited.uid, &batch.name_any(), Some(&facts.facts())),
-                facts,
-            ),
+            Some(facts) => {
+                (claim(context.now(), &invited.uid, &batch.name_any(), Some(&facts.facts())), facts)
+            }
             None => {
                 let job = api.get_opt(&invited.name).await?;
                 let decision = claim(
-                    Timestamp::now(),
+                    context.now(),
                     &invited.uid,
                     &batch.name_any(),
                     job.as_ref().map(JobFacts::from).as_ref(),
                 );
                 let Some(job) = job else {
-                    wake_affected(context, context.jobs.delete(&of, &invited.uid));
+                    context.known.job_deleted(&of, &invited.uid);
                     return Ok(lost(batch, invited, &Lost::Gone));
                 };
                 let facts = ClaimCopy::of(&job);
@@ -115,9 +114,9 @@ async fn claim_one(
             }
         };
         match decision {
-            Claim::Ours => return Ok(context.jobs.at_work(&of)),
+            Claim::Ours => return Ok(context.known.jobs.at_work(&of)),
             Claim::Lost(why) => return Ok(lost(batch, invited, &why)),
-            Claim::Take { .. } => match take(&api, batch, invited, facts).await {
+            Claim::Take { .. } => match take(context, &api, batch, invited, facts).await {
                 Ok(job) => return Ok(Some(remember(context, job))),
                 Err(error) if is_conflict(&error) || is_not_found(&error) => {}
                 Err(error) => return Err(error.into()),
@@ -132,6 +131,7 @@ fn lost(batch: &FnoBatch, invited: &JobReference, why: &Lost) -> Option<Arc<FnoJ
 }
 
 async fn take(
+    context: &Context,
     api: &Api<FnoJob>,
     batch: &FnoBatch,
     invited: &JobReference,
@@ -149,8 +149,7 @@ async fn take(
             facts.resource_version = held.metadata.resource_version.unwrap_or_default();
         }
     }
-    write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, Timestamp::now()))
-        .await
+    write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, context.now())).await
 }
 
 /// Written without the job at hand, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
@@ -178,9 +177,9 @@ fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
 
 fn remember(context: &Context, mut job: FnoJob) -> Arc<FnoJob> {
     job.metadata.managed_fields = None;
-    wake_affected(context, context.jobs.apply(job.clone(), Timestamp::now()));
+    context.known.job_applied(job.clone(), context.now());
     // The index may know a newer one by now.
-    context.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
+    context.known.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
 }
 
 #[cfg(test)]

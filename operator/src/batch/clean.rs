@@ -23,11 +23,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::{
-    context::{Context, key},
-    error::Result,
-    patch,
-};
+use crate::{context::Context, error::Result, known::key, patch};
 
 /// Takes everything away.
 ///
@@ -62,7 +58,7 @@ pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
 /// When the API server does not answer.
 pub async fn forget(context: &Context, batch: &FnoBatch) -> Result<()> {
     delete_own::<FnoBatch>(&context.client, batch, &batch.name_any()).await?;
-    context.batches.forget(&key(batch));
+    context.known.batches.forget(&key(batch));
     Ok(())
 }
 
@@ -73,8 +69,8 @@ async fn release(context: &Context, batch: &FnoBatch) -> Result<()> {
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version, "finalizers": finalizers}});
     match api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await {
-        Ok(released) => context.batches.wrote(&key(batch), &std::sync::Arc::new(released)),
-        Err(error) if is_not_found(&error) => context.batches.forget(&key(batch)),
+        Ok(released) => context.known.batches.wrote(&key(batch), &std::sync::Arc::new(released)),
+        Err(error) if is_not_found(&error) => context.known.batches.forget(&key(batch)),
         Err(error) => return Err(error.into()),
     }
     Ok(())

@@ -7,15 +7,14 @@ use fno_core::{
     provider_status::ProviderNews, why::Why,
 };
 use fno_crds::{FnoBatch, batch::BatchPhase};
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 use tracing::info;
 
 use super::{login, observe::Observed, report, runner_log, settle, wait::trouble};
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::Result,
-    known::sessions,
+    known::{key, provider_key, sessions},
     provider,
 };
 
@@ -78,11 +77,14 @@ async fn tell_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
     }
     let of = provider_key(batch);
     let action_of = |name: &str| {
-        context.jobs.action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
+        context
+            .known
+            .jobs
+            .action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
     };
     provider::status::update(context, &of, |provider| {
         let (status, change) =
-            fno_core::provider_status::after_batch(provider, batch, action_of, Timestamp::now());
+            fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
         (status, ProviderNews::of_breaker(change.breaker.state, change.event).into_iter().collect())
     })
     .await?;
@@ -109,8 +111,8 @@ async fn told(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Why)
     }
     let of = provider_key(batch);
     trouble(context, &of, Some(why).filter(|why| keeps_pods_away(why.reason)));
-    context.batches.with(&key(batch), |memory| memory.held = None);
-    sessions::wake_others(context, batch);
-    context.scopes.plan.notify_one();
-    context.scopes.wake_provider(&of);
+    context.known.batches.with(&key(batch), |memory| memory.held = None);
+    sessions::wake_others(&context.known, batch);
+    context.known.caches.plan.notify_one();
+    context.known.caches.wake_provider(&of);
 }

@@ -28,8 +28,9 @@ use super::{
     report,
 };
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::{Error, Result},
+    known::{key, provider_key},
     provider,
 };
 
@@ -85,14 +86,14 @@ pub async fn launch(
                 attempt,
                 "the runner Pod is made"
             );
-            context.batches.with(&of, |memory| memory.held = None);
-            let assigned = assigned(batch, status, attempt, Timestamp::now());
+            context.known.batches.with(&of, |memory| memory.held = None);
+            let assigned = assigned(batch, status, attempt, context.now());
             report::write(context, batch, &derive(&observed.seen(context, batch), assigned, None))
                 .await
                 .map(Next::Decide)
         }
         Err(why) => {
-            let until = Timestamp::now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+            let until = context.now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
             let shown = derive(&observed.seen(context, batch), status, Some(&why));
             let written = report::write(context, batch, &shown).await?;
             Ok(super::hold(context, &written, Hold { why, until, in_turn: false }))
@@ -129,7 +130,7 @@ async fn provider_for(
     };
     let facts = crate::secrets::look(&context.client, &of.namespace, account).await?;
     if facts.problem.is_some() {
-        context.scopes.wake_provider(&of);
+        context.known.caches.wake_provider(&of);
     }
     Ok(facts.problem.map_or(Ok(provider), Err))
 }

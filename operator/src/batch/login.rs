@@ -18,16 +18,15 @@ use fno_crds::{
     names::totp_secret,
     provider::Account,
 };
-use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 use tracing::{info, warn};
 
 use super::{observe::Observed, report};
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::Result,
-    known::{batches::Memory, sessions},
+    known::{batches::Memory, key, provider_key, sessions},
     metrics::{LoginEnd, Word},
     provider::status,
     secrets,
@@ -52,7 +51,7 @@ pub async fn grant(
     login: i32,
 ) -> Result<Answered> {
     let of = provider_key(batch);
-    let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
+    let _one_at_a_time = context.known.providers.turn(&of, &batch.spec.account).await;
     let provider = status::read(&context.client, &of).await?;
     let answer =
         match provider.as_ref().and_then(|provider| Some((provider, account_of(provider, batch)?)))
@@ -60,7 +59,7 @@ pub async fn grant(
             Some((provider, account)) => ask(context, batch, provider, account, login).await?,
             None => LoginPermission::Refused { why: gone(batch) },
         };
-    let now = Timestamp::now();
+    let now = context.now();
     let (state, shown) = match answer {
         LoginPermission::NotYet { until, why } => {
             let in_turn = matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode);
@@ -74,7 +73,7 @@ pub async fn grant(
     status.grants.push(Grant { login, state, step: None, secret: None, at: Some(MicroTime(now)) });
     let status = derive(&observed.seen(context, batch), status, shown.as_ref());
     let batch = report::write(context, batch, &status).await?;
-    context.batches.with(&key(&*batch), |memory| memory.held = None);
+    context.known.batches.with(&key(&*batch), |memory| memory.held = None);
     Ok(Answered::Batch(batch))
 }
 
@@ -90,10 +89,10 @@ async fn ask(
     if let Some(why) = facts.problem {
         return Ok(LoginPermission::Refused { why });
     }
-    let now = Timestamp::now();
+    let now = context.now();
     let breaker = provider_status::account(provider, &account.name).breaker.unwrap_or_default();
-    let others = sessions::others_on_account(context, batch, now);
-    let unreachable = account.totp.is_some() && context.valkey.ping().await.is_err();
+    let others = sessions::others_on_account(&context.known, batch, now);
+    let unreachable = account.totp.is_some() && context.used_steps.ping().await.is_err();
     let leave = may_login(&LoginRequest {
         now,
         phase: batch.phase(),
@@ -112,7 +111,7 @@ async fn ask(
         valkey_unreachable: unreachable,
     });
     if leave == LoginPermission::Granted {
-        context.batches.with(&key(batch), |memory| memory.credentials = facts.version);
+        context.known.batches.with(&key(batch), |memory| memory.credentials = facts.version);
     }
     Ok(leave)
 }
@@ -130,7 +129,7 @@ pub async fn close(
 ) -> Result<Arc<FnoBatch>> {
     {
         let _one_at_a_time =
-            context.accounts.hold((provider_key(batch), batch.spec.account.clone())).await;
+            context.known.providers.turn(&provider_key(batch), &batch.spec.account).await;
         count(context, batch, login, ended).await?;
     }
     remove_code(context, batch, login).await?;
@@ -141,8 +140,11 @@ pub async fn close(
     );
     let written = report::write(context, batch, &status).await?;
     tally(context, &written, login, ended).await;
-    context.batches.with(&key(&*written), |memory| (memory.held, memory.awaiting) = (None, None));
-    sessions::wake_others(context, &written);
+    context
+        .known
+        .batches
+        .with(&key(&*written), |memory| (memory.held, memory.awaiting) = (None, None));
+    sessions::wake_others(&context.known, &written);
     Ok(written)
 }
 
@@ -167,13 +169,15 @@ pub async fn count(
 ) -> Result<()> {
     let of = provider_key(batch);
     let credentials =
-        context.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
+        context.known.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
     let credentials = match credentials {
         Some(version) => version,
         // After a restart: the version that is there now is the likely one.
         None => context
-            .facts
+            .known
+            .providers
             .get(&of)
+            .facts
             .and_then(|facts| facts.accounts.get(&batch.spec.account)?.version.clone())
             .unwrap_or_default(),
     };
@@ -184,7 +188,7 @@ pub async fn count(
         let breaker = account.breaker.clone().unwrap_or_default();
         let failure = |why: &Why, refused| {
             let failure = breaker::account::Failure {
-                now: Timestamp::now(),
+                now: context.now(),
                 batch: &name,
                 login,
                 refused,
@@ -233,14 +237,14 @@ pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &Logi
                     &Why { reason: Reason::Running, message: format!("Login {login}: logged in.") },
                 )
                 .await;
-            context.valkey.count_login(&of.name, true).await;
+            context.used_steps.count_login(&of.name, true).await;
         }
         Some(why) => {
             warn!(batch = batch.name_any(), provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
             let message = format!("Login {login} failed: {}", why.message);
             context.publisher.warning(batch, "LogIn", &Why { reason: why.reason, message }).await;
             if matches!(ended, LoginEnded::Rejected(_)) {
-                context.valkey.count_login(&of.name, false).await;
+                context.used_steps.count_login(&of.name, false).await;
             }
         }
     }

@@ -27,13 +27,14 @@ use tracing::{info, warn};
 
 use super::{login::Answered, observe::Observed, report};
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::Result,
+    known::{key, provider_key},
     metrics,
     patch::write_status,
     provider::status,
     secrets,
-    valkey::Taken,
+    used_steps::StepAnswer,
 };
 
 /// Steps tried in one pass, before it is looked at afresh.
@@ -61,9 +62,9 @@ pub async fn mint_code(
     login: i32,
 ) -> Result<Answered> {
     let of = provider_key(batch);
-    let _one_at_a_time = context.accounts.hold((of.clone(), batch.spec.account.clone())).await;
-    context.batches.with(&key(&**batch), |memory| {
-        memory.awaiting.get_or_insert_with(std::time::Instant::now).elapsed()
+    let _one_at_a_time = context.known.providers.turn(&of, &batch.spec.account).await;
+    context.known.batches.with(&key(&**batch), |memory| {
+        memory.awaiting.get_or_insert_with(|| context.clock.uptime());
     });
     let mut status = batch.status.clone().unwrap_or_default();
     let mut shown = None;
@@ -91,7 +92,7 @@ pub async fn mint_code(
     }
     let status = derive(&observed.seen(context, batch), status, shown.as_ref());
     let batch = report::write(context, batch, &status).await?;
-    context.batches.with(&key(&*batch), |memory| memory.held = None);
+    context.known.batches.with(&key(&*batch), |memory| memory.held = None);
     Ok(Answered::Batch(batch))
 }
 
@@ -108,7 +109,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
     let refused =
         |message: String| Ok(Outcome::Refused(Why { reason: Reason::ProviderNotFound, message }));
     let mut doubtful: Option<i64> = None;
-    let mut valkey = if context.valkey.ping().await.is_ok() {
+    let mut valkey = if context.used_steps.ping().await.is_ok() {
         StepRecord::Unknown
     } else {
         StepRecord::Unreachable
@@ -132,7 +133,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         };
         let account = account(&provider, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
-        let now = Timestamp::now();
+        let now = context.now();
         let gate = breaker::account::gate(&account.name, &breaker, now);
         let request = MintRequest {
             now,
@@ -169,9 +170,9 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         let tracking = totp.tracking_id.clone().unwrap_or_else(|| seed.fingerprint());
         let holder = format!("{}/{login}", batch.name_any());
         let ttl = step::key_ttl(i64::from(totp.period), i64::from(totp.skew));
-        match context.valkey.take_step(&tracking, step, &holder, ttl).await {
-            Taken::Ours => {}
-            Taken::BySomebody => {
+        match context.used_steps.take(&tracking, step, &holder, ttl).await {
+            StepAnswer::Ours => {}
+            StepAnswer::Used => {
                 info!(
                     batch = batch.name_any(),
                     login,
@@ -181,9 +182,9 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
                 valkey = StepRecord::Taken { step };
                 continue;
             }
-            Taken::Doubtful => {
+            StepAnswer::Doubtful => {
                 doubtful = Some(step);
-                valkey = if context.valkey.ping().await.is_ok() {
+                valkey = if context.used_steps.ping().await.is_ok() {
                     StepRecord::Unknown
                 } else {
                     StepRecord::Unreachable
@@ -193,7 +194,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         }
         // The guards took time: is what is left of the step still enough?
         let passed = MintRequest {
-            now: Timestamp::now(),
+            now: context.now(),
             last_step: Some(step),
             reserved: Some(step),
             valkey: StepRecord::Free { step },
@@ -211,9 +212,13 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
                     provider: of.name.clone(),
                 })
                 .inc();
-            if let Some(since) = context.batches.with(&key(batch), |memory| memory.awaiting.take())
+            if let Some(since) =
+                context.known.batches.with(&key(batch), |memory| memory.awaiting.take())
             {
-                context.metrics.totp_wait.observe(since.elapsed().as_secs_f64());
+                context
+                    .metrics
+                    .totp_wait
+                    .observe((context.clock.uptime().saturating_sub(since)).as_secs_f64());
             }
             info!(
                 batch = batch.name_any(),
@@ -225,7 +230,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
             return Ok(Outcome::Delivered(delivered));
         }
     }
-    let now = Timestamp::now();
+    let now = context.now();
     let why = Why {
         reason: Reason::WaitingForCode,
         message: "Several steps of the account were taken by others in a row.".to_owned(),

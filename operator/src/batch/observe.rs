@@ -1,8 +1,6 @@
 //! Observe: everything a decision about a batch rests on, read from the watches. The API server is asked only when the watch does not show a Pod
 //! that should be there: a Pod is not given up because a watch is late.
 
-use std::time::Instant;
-
 use fno_core::{
     key::Key,
     lifecycle::{BatchFacts, Hold, JobState, PodState, Switches},
@@ -13,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _};
 
-use crate::{context::Context, context::key, error::Result};
+use crate::{context::Context, error::Result, known::key};
 
 /// What was seen.
 pub struct Observed {
@@ -54,13 +52,13 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let of = key(batch);
     let pod = pod(context, batch, &of).await?;
     let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
-    let provider = context.provider_of(batch);
+    let provider = context.known.provider_of(batch);
     let switches = provider.map_or_else(Switches::default, |provider| Switches {
         suspend: provider.spec.suspend,
         suspend_cancellations: provider.spec.suspend_cancellations,
     });
     Ok(Observed {
-        now: Timestamp::now(),
+        now: context.now(),
         images_replaced: pod
             .as_ref()
             .is_some_and(|pod| objects::images_replaced(&pod.metadata, &context.settings.runner)),
@@ -68,7 +66,7 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
         switches,
         silent_for: silent_for(context, batch, &of, &state),
         jobs: jobs(context, batch),
-        held: context.batches.with(&of, |memory| memory.held.clone()),
+        held: context.known.batches.with(&of, |memory| memory.held.clone()),
         pod: state,
     })
 }
@@ -79,7 +77,8 @@ async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod
     }
     let name = current_pod(batch);
     let watched = context
-        .scopes
+        .known
+        .caches
         .pod(&Key { namespace: of.namespace.clone(), name: name.clone() })
         .map(|pod| (*pod).clone());
     let found = match watched {
@@ -103,15 +102,16 @@ fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> 
         run.map_or(0, |run| run.results.len()),
         run.and_then(|run| run.end.as_ref()).map(|end| end.at.0),
     );
-    let since = context.batches.with(of, |memory| match &memory.life {
+    let since = context.known.batches.with(of, |memory| match &memory.life {
         Some((same, since)) if *same == life => *since,
         _ => {
-            let now = Instant::now();
+            let now = context.clock.uptime();
             memory.life = Some((life, now));
             now
         }
     });
-    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
+    SignedDuration::try_from(context.clock.uptime().saturating_sub(since))
+        .unwrap_or(SignedDuration::MAX)
 }
 
 fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobState> {
@@ -125,7 +125,7 @@ fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobState> {
         claimed.contains(uid).then(|| JobState {
             uid: uid.clone(),
             at_work: false,
-            withdrawn: !context.jobs.knows(&of, uid),
+            withdrawn: !context.known.jobs.knows(&of, uid),
         })
     };
     batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
@@ -138,7 +138,7 @@ pub fn at_work(
     of: &Key,
     uid: &str,
 ) -> Option<std::sync::Arc<FnoJob>> {
-    let job = context.jobs.at_work(of)?;
+    let job = context.known.jobs.at_work(of)?;
     let here = job.status.as_ref().and_then(|status| status.batch.as_ref())
         == batch.metadata.name.as_ref();
     (here && job.metadata.uid.as_deref() == Some(uid)).then_some(job)

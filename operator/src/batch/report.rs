@@ -8,11 +8,7 @@ use fno_crds::{FnoBatch, FnoBatchStatus};
 use jiff::Timestamp;
 use kube::{Api, ResourceExt as _};
 
-use crate::{
-    context::{Context, key},
-    error::Result,
-    patch::write_status,
-};
+use crate::{context::Context, error::Result, known::key, patch::write_status};
 
 /// Writes the status if it differs. The answer is the newest batch.
 ///
@@ -33,8 +29,8 @@ pub async fn write(
     let mut written = write_status(&api, &batch.name_any(), &patch).await?;
     written.metadata.managed_fields = None;
     let (of, written) = (key(&**batch), Arc::new(written));
-    context.batches.with(&of, |memory| memory.written = Some(Timestamp::now()));
-    context.batches.wrote(&of, &written);
+    context.known.batches.with(&of, |memory| memory.written = Some(context.now()));
+    context.known.batches.wrote(&of, &written);
     Ok(written)
 }
 
@@ -48,8 +44,8 @@ pub async fn write_if_due(
     status: &FnoBatchStatus,
 ) -> Result<(Arc<FnoBatch>, Option<Timestamp>)> {
     let old = batch.status.clone().unwrap_or_default();
-    let written = context.batches.with(&key(&**batch), |memory| memory.written);
-    let now = Timestamp::now();
+    let written = context.known.batches.with(&key(&**batch), |memory| memory.written);
+    let now = context.now();
     if is_due(&old, status, written, now) {
         return write(context, batch, status).await.map(|batch| (batch, None));
     }

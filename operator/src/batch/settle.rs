@@ -15,18 +15,17 @@ use fno_crds::{
     reason::ReasonClass,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
 use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
 use tracing::info;
 
 use super::observe::at_work;
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::Result,
+    known::{key, provider_key},
     metrics::{Drift, JobEnd, JobKind, Word},
     patch::{self, write_status},
-    watches::jobs::wake_affected,
 };
 
 /// Jobs written at once.
@@ -46,7 +45,7 @@ pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
         .collect();
     let write_one = |(result, job): (JobResult, Arc<FnoJob>)| async move {
         write(context, batch, job, |job| {
-            job_status::settled(job, &result, intent_of(run, job), Timestamp::now())
+            job_status::settled(job, &result, intent_of(run, job), context.now())
         })
         .await?;
         measure(context, batch, &result);
@@ -72,8 +71,8 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
         ReasonClass::Waiting | ReasonClass::RetryCounted | ReasonClass::RetryFree => why.clone(),
     };
     let status = |job: &FnoJob| match intent_of(run, job) {
-        Some(intent) => job_status::outcome_unknown(job, intent, &why, Timestamp::now()),
-        None => job_status::handed_back(job, &why, Timestamp::now()),
+        Some(intent) => job_status::outcome_unknown(job, intent, &why, context.now()),
+        None => job_status::handed_back(job, &why, context.now()),
     };
     all(jobs_at_work(context, batch)
         .into_iter()
@@ -87,7 +86,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
 /// # Errors
 /// When the API server does not answer.
 pub async fn show(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
-    let status = |job: &FnoJob| job_status::waiting(job, why, Timestamp::now());
+    let status = |job: &FnoJob| job_status::waiting(job, why, context.now());
     all(jobs_at_work(context, batch)
         .into_iter()
         .map(|job| write(context, batch, job, status))
@@ -141,7 +140,7 @@ async fn write(
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => return stored(context, &api, written).await,
             Err(error) if is_not_found(&error) => {
-                wake_affected(context, context.jobs.delete(&of, &uid));
+                context.known.job_deleted(&of, &uid);
                 return Ok(());
             }
             Err(error) if is_conflict(&error) => {}
@@ -149,10 +148,10 @@ async fn write(
         }
         // Somebody changed it: read it, and leave it if it is not in this batch any more.
         let Some(fresh) = api.get_opt(&of.name).await? else {
-            wake_affected(context, context.jobs.delete(&of, &uid));
+            context.known.job_deleted(&of, &uid);
             return Ok(());
         };
-        wake_affected(context, context.jobs.apply(fresh, Timestamp::now()));
+        context.known.job_applied(fresh, context.now());
         let Some(still) = at_work(context, batch, &of, &uid) else { return Ok(()) };
         job = still;
     }
@@ -175,7 +174,7 @@ async fn stored(context: &Context, api: &Api<FnoJob>, mut job: FnoJob) -> Result
     if phase.is_finished() || phase == JobPhase::OutcomeUnknown {
         ended(context, &job, phase).await;
     }
-    wake_affected(context, context.jobs.apply(job, Timestamp::now()));
+    context.known.job_applied(job, context.now());
     Ok(())
 }
 
@@ -209,7 +208,7 @@ fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
         };
         context.metrics.flow_drift.get_or_create(&labels).inc();
     }
-    let action = context.jobs.action_of(&fno_core::key::Key {
+    let action = context.known.jobs.action_of(&fno_core::key::Key {
         namespace: of.namespace.clone(),
         name: result.job.clone(),
     });

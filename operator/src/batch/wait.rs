@@ -11,8 +11,9 @@ use tracing::warn;
 
 use super::settle;
 use crate::{
-    context::{Context, key, provider_key},
+    context::Context,
     error::Result,
+    known::{key, provider_key},
 };
 
 /// Shows it; the time says when there is more to show even if nothing changes.
@@ -36,8 +37,8 @@ pub async fn waits(
     }) {
         trouble(context, &provider, None);
     }
-    let before = context.batches.with(&of, |memory| memory.wait);
-    let (after, write) = on_jobs(before, shown, Timestamp::now());
+    let before = context.known.batches.with(&of, |memory| memory.wait);
+    let (after, write) = on_jobs(before, shown, context.now());
     let until = match write {
         OnJobs::Nothing(until) => until,
         OnJobs::Batched => {
@@ -52,13 +53,14 @@ pub async fn waits(
             None
         }
     };
-    context.batches.with(&of, |memory| memory.wait = after);
+    context.known.batches.with(&of, |memory| memory.wait = after);
     Ok(until)
 }
 
 /// Keeps in mind what keeps the Pods of a provider away.
 pub fn trouble(context: &Context, provider: &Key, why: Option<&Why>) {
-    if context.troubles.set(provider.clone(), why.cloned()) {
-        context.scopes.wake_provider(provider);
+    let why = why.cloned();
+    if context.known.providers.set(provider, |memory| &mut memory.trouble, why) {
+        context.known.caches.wake_provider(provider);
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use fno_cluster::version::Version;
@@ -12,22 +12,21 @@ use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold};
 use fno_crds::FnoBatch;
 use jiff::Timestamp;
 
-use super::caches::Guarded;
-use crate::context::{Context, key};
+use super::{Known, caches::Guarded, key};
 
-/// What is known of one batch.
+/// What is known of one batch. Times without a date are those of the clock's [`uptime`](crate::clock::Clock::uptime).
 #[derive(Default)]
 pub struct Memory {
     /// The answer to our last write, until the watch has caught up: we read our own writes.
     pub latest: Option<Arc<FnoBatch>>,
     /// The last sign of life of the runner, and when we saw it.
-    pub life: Option<(String, Instant)>,
+    pub life: Option<(String, Duration)>,
     /// What holds the step at hand.
     pub held: Option<Hold>,
     /// When the status was last written.
     pub written: Option<Timestamp>,
     /// Since when the runner waits for a code.
-    pub awaiting: Option<Instant>,
+    pub awaiting: Option<Duration>,
     /// Version of the credentials the login at hand was allowed with.
     pub credentials: Option<String>,
     /// What it waits for, and whether its jobs show it.
@@ -43,9 +42,9 @@ pub struct Memory {
 pub struct Batches(Mutex<HashMap<Key, Memory>>);
 
 impl Batches {
-    /// Looks at, or changes, what is known of a batch.
-    pub fn with<T>(&self, key: &Key, look: impl FnOnce(&mut Memory) -> T) -> T {
-        look(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
+    /// Reads or changes what is known of a batch.
+    pub fn with<T>(&self, key: &Key, act: impl FnOnce(&mut Memory) -> T) -> T {
+        act(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
     }
 
     /// Remembers the answer to a write.
@@ -117,10 +116,10 @@ impl Deref for Newest {
 }
 
 /// Every batch that can be read, in its newest known state.
-pub fn all(context: &Context) -> Vec<Newest> {
-    let mut own: HashMap<Key, Arc<FnoBatch>> = context.batches.latest().into_iter().collect();
+pub fn all(known: &Known) -> Vec<Newest> {
+    let mut own: HashMap<Key, Arc<FnoBatch>> = known.batches.latest().into_iter().collect();
     let mut batches = Vec::new();
-    for guarded in context.scopes.batches() {
+    for guarded in known.caches.batches() {
         let Ok(watched) = &guarded.0 else { continue };
         let newer = own.remove(&key(watched)).filter(|own| {
             own.metadata.uid == watched.metadata.uid

@@ -48,14 +48,16 @@ pub struct ScopeInputs {
     pub woken_providers: mpsc::UnboundedReceiver<ObjectRef<Guarded<FnoProvider>>>,
 }
 
-/// All scopes.
-pub struct Scopes {
+/// The caches of all scopes.
+pub struct Caches {
     scopes: Vec<Scope>,
     /// Wakes the planning task.
     pub plan: Notify,
+    /// A job has finished: wakes retention.
+    pub finished: Notify,
 }
 
-impl Scopes {
+impl Caches {
     /// The scopes for a list of namespaces; an empty list is all namespaces.
     #[must_use]
     pub fn new(namespaces: &[String]) -> (Self, Vec<ScopeInputs>) {
@@ -65,7 +67,7 @@ impl Scopes {
             namespaces.iter().cloned().map(Some).collect()
         };
         let (scopes, inputs) = names.into_iter().map(scope).unzip();
-        (Self { scopes, plan: Notify::new() }, inputs)
+        (Self { scopes, plan: Notify::new(), finished: Notify::new() }, inputs)
     }
 
     /// Waits until every watch has delivered its first list.

@@ -12,7 +12,6 @@ use fno_crds::{
     names::{FINALIZER, LABEL_ACCOUNT, LABEL_MANAGED_BY, LABEL_PROVIDER, MANAGER},
 };
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 use kube::{
     Api,
     api::{ObjectMeta, PostParams},
@@ -22,11 +21,11 @@ use tracing::info;
 use super::failed;
 use crate::{
     batch,
-    context::{Context, key},
+    context::Context,
     error::{Error, Result},
+    known::key,
     metrics,
     patch::write_status,
-    watches::jobs::wake_affected,
 };
 
 const AT_ONCE: usize = 16;
@@ -60,7 +59,7 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>) {
         let context = Arc::clone(context);
         tokio::spawn(async move {
             tokio::time::sleep(AGAIN).await;
-            context.scopes.plan.notify_one();
+            context.known.caches.plan.notify_one();
         });
     }
 }
@@ -116,13 +115,13 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     // The next planning must see it even if the watch has not shown it yet.
-    context.batches.wrote(&key(&created), &Arc::new(created));
+    context.known.batches.wrote(&key(&created), &Arc::new(created));
     Ok(())
 }
 
 /// Fails the job for that reason, or withdraws it. False: it is to be planned again.
 async fn end_one(context: &Context, of: &Key, why: Option<&Why>) -> bool {
-    let now = Timestamp::now();
+    let now = context.now();
     let status = |job: &FnoJob| {
         why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now))
     };
@@ -140,7 +139,7 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
             return Ok(());
         };
         if job.phase() != JobPhase::Pending {
-            wake_affected(context, context.jobs.apply(job, Timestamp::now()));
+            context.known.job_applied(job, context.now());
             return Ok(());
         }
         let Some(patch) = status_patch(
@@ -154,7 +153,7 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => {
                 batch::ended(context, &written, written.phase()).await;
-                wake_affected(context, context.jobs.apply(written, Timestamp::now()));
+                context.known.job_applied(written, context.now());
                 return Ok(());
             }
             Err(error) if is_conflict(&error) => {}
@@ -168,10 +167,10 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
 }
 
 fn forget(context: &Context, of: &Key) {
-    let uid = context.jobs.with_pending(|views, _| {
+    let uid = context.known.jobs.with_pending(|views, _| {
         views.iter().find(|view| view.key == *of).map(|view| view.uid.clone())
     });
     if let Some(uid) = uid {
-        wake_affected(context, context.jobs.delete(of, &uid));
+        context.known.job_deleted(of, &uid);
     }
 }

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use serde_json::{Value, json};
 
-use crate::{context::Context, error::Error, patch::write_status, watches::jobs::wake_affected};
+use crate::{context::Context, error::Error, patch::write_status};
 
 const HELD: SignedDuration = SignedDuration::from_secs(10);
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
@@ -120,14 +120,14 @@ impl Teller {
                 .for_each_concurrent(AT_ONCE, |(of, uid, patch)| write(&context, of, uid, patch))
                 .await;
             busy.store(false, Ordering::Release);
-            context.scopes.plan.notify_one();
+            context.known.caches.plan.notify_one();
         });
     }
 }
 
 fn untell(context: &Context, due: &[(Key, String, Value)]) {
     let keys: std::collections::BTreeSet<_> = due.iter().map(|(of, _, _)| of).collect();
-    context.jobs.with_pending(|views, notes| {
+    context.known.jobs.with_pending(|views, notes| {
         for (_, notes) in views.iter().zip(notes).filter(|(view, _)| keys.contains(&view.key)) {
             notes.written_at = None;
         }
@@ -137,10 +137,8 @@ fn untell(context: &Context, due: &[(Key, String, Value)]) {
 async fn write(context: &Context, of: Key, uid: String, patch: Value) {
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     match write_status(&api, &of.name, &patch).await {
-        Ok(job) => wake_affected(context, context.jobs.apply(job, Timestamp::now())),
-        Err(error) if is_not_found(&error) => {
-            wake_affected(context, context.jobs.delete(&of, &uid))
-        }
+        Ok(job) => context.known.job_applied(job, context.now()),
+        Err(error) if is_not_found(&error) => context.known.job_deleted(&of, &uid),
         // It has moved on: what it waited for is of no interest any more, or is told next time.
         Err(error) if is_conflict(&error) => {}
         Err(error) => {

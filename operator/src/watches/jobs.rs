@@ -5,7 +5,6 @@ use std::sync::Arc;
 use fno_core::{key::Key, why::Why};
 use fno_crds::{FnoJob, JobPhase, Reason};
 use futures::{StreamExt as _, pin_mut};
-use jiff::Timestamp;
 use kube::{
     Api, ResourceExt as _,
     api::Patch,
@@ -18,10 +17,10 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use crate::{
-    context::{Context, key},
+    context::Context,
     known::{
         caches::{self, Guarded},
-        jobs::Changed,
+        key,
     },
     patch,
 };
@@ -34,22 +33,23 @@ pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: ones
     let mut ready = Some(ready);
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => context.jobs.relist_begins(&namespace),
+            Ok(Event::Init) => context.known.jobs.relist_begins(&namespace),
             Ok(Event::InitApply(job) | Event::Apply(job)) => seen(&context, job).await,
             Ok(Event::InitDone) => {
                 context
+                    .known
                     .jobs
                     .relist_ends(&namespace)
                     .into_iter()
-                    .for_each(|changed| wake_affected(&context, changed));
-                context.scopes.plan.notify_one();
+                    .for_each(|changed| context.known.wake_affected(changed));
+                context.known.caches.plan.notify_one();
                 if let Some(ready) = ready.take() {
                     let _ended = ready.send(());
                 }
             }
             Ok(Event::Delete(job)) => {
                 let uid = job.uid().unwrap_or_default();
-                wake_affected(&context, context.jobs.delete(&key(&job), &uid));
+                context.known.job_deleted(&key(&job), &uid);
             }
             Err(error) => warn!(%error, kind = "FnoJob", "a watch failed; it is begun again"),
         }
@@ -60,22 +60,9 @@ async fn seen(context: &Context, job: Guarded<FnoJob>) {
     match job.0 {
         Ok(mut job) => {
             job.metadata.managed_fields = None;
-            wake_affected(context, context.jobs.apply(job, Timestamp::now()));
+            context.known.job_applied(job, context.now());
         }
         Err(invalid) => refuse(context, invalid).await,
-    }
-}
-
-/// Passes on what a change means.
-pub fn wake_affected(context: &Context, changed: Changed) {
-    if changed.queue {
-        context.scopes.plan.notify_one();
-    }
-    if changed.finished {
-        context.finished.notify_one();
-    }
-    if let Some(batch) = changed.batch {
-        context.scopes.wake_batch(&batch);
     }
 }
 
@@ -113,7 +100,7 @@ async fn write_invalid(context: &Context, key: &Key, why: &str) -> kube::Result<
         reason: Reason::InvalidJob,
         message: fno_core::text::at_most(&format!("The job cannot be read: {why}"), 2000),
     };
-    let now = Timestamp::now().to_string();
+    let now = context.now().to_string();
     let status = json!({
         "phase": JobPhase::Failed, "reason": blocked.reason, "message": blocked.message, "finishedAt": now,
         "conditions": [{"type": "Succeeded", "status": "False", "reason": blocked.reason, "message": blocked.message, "lastTransitionTime": now}],
