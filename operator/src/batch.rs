@@ -1,13 +1,17 @@
-//! The batch controller: observe, decide (`fno_core::lifecycle`), act, report. Each is a file; this one drives them.
+//! The batch controller. This file drives a batch: observe, decide (`fno_core::lifecycle`), act, store, publish, until there is nothing to do now.
+//!
+//! Every act is a file and hands back what it did ([`acted`]). It stores only what must be stored before it may go on: a fence, a guard, a claim.
+//! The driver derives the status from that and from what was observed, writes it once, and then publishes what happened ([`events`]).
 
+mod acted;
 mod claim;
 mod clean;
 mod end;
+mod events;
 mod launch;
 mod login;
 mod mint;
 mod observe;
-mod report;
 mod runner_log;
 mod settle;
 mod wait;
@@ -19,7 +23,8 @@ use std::{sync::Arc, time::Duration};
 use fno_core::{
     batch_status::derive,
     key::Key,
-    lifecycle::{Hold, NextAction, next},
+    lifecycle::{NextAction, next},
+    time::after,
     why::Why,
 };
 use fno_crds::{
@@ -38,7 +43,7 @@ use crate::{
     metrics::{Task, Word},
     patch,
 };
-use login::Answered;
+use acted::{Acted, Then};
 use observe::Observed;
 
 /// Steps of one reconciliation. A batch needs four at most in a row; more is a mistake of ours that must not spin.
@@ -47,14 +52,6 @@ const MOST_STEPS: usize = 12;
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// Looked at again even if nothing happens: a missed event is no end.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
-
-/// What follows a step.
-enum Next {
-    /// Decide again, about this newer batch.
-    Decide(Arc<FnoBatch>),
-    /// Nothing until then.
-    Wait(Option<Timestamp>),
-}
 
 /// Brings a batch as far as it goes now.
 ///
@@ -109,62 +106,69 @@ pub fn failed(batch: Arc<Guarded<FnoBatch>>, error: &Error, context: Arc<Context
 async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Option<Timestamp>> {
     for _ in 0..MOST_STEPS {
         let observed = observe::observe(context, &batch).await?;
-        let step = next(&observed.seen(context, &batch));
-        debug!(batch = of.name, ?step, "decided");
-        match act(context, &batch, &observed, step).await? {
-            Next::Decide(newer) => batch = newer,
-            Next::Wait(until) => return Ok(until),
+        let action = next(&observed.facts(context, &batch));
+        debug!(batch = of.name, ?action, "decided");
+        let acted = act(context, &batch, &observed, action).await?;
+        let (stored, then) = store(context, &observed, acted).await?;
+        match then {
+            Then::Decide => batch = stored,
+            Then::Wait(until) => return Ok(until),
         }
     }
-    warn!(batch = of.name, "a batch wanted too many steps in a row; looking again later");
-    Ok(context.now().saturating_add(ASK_AGAIN).ok())
+    warn!(batch = of.name, "a batch wanted too many steps in a row and is requeued");
+    Ok(Some(after(context.now(), ASK_AGAIN)))
+}
+
+/// Stores what follows from an act and from what was observed, and publishes it.
+async fn store(
+    context: &Context,
+    observed: &Observed,
+    acted: Acted,
+) -> Result<(Arc<FnoBatch>, Then)> {
+    let Acted { batch, status, shown, events, then, turn } = acted;
+    let (stored, later) = match status {
+        Some(status) => {
+            let facts = observed.facts(context, &batch);
+            let derived = derive(&facts, status, shown.as_ref());
+            acted::write_if_due(context, &batch, &derived).await?
+        }
+        None => (batch, None),
+    };
+    drop(turn);
+    for event in &events {
+        events::publish(context, &stored, event).await;
+    }
+    let then = match then {
+        Then::Decide => Then::Decide,
+        Then::Wait(until) => Then::Wait([until, later].into_iter().flatten().min()),
+    };
+    Ok((stored, then))
 }
 
 async fn act(
     context: &Context,
     batch: &Arc<FnoBatch>,
     observed: &Observed,
-    step: NextAction,
-) -> Result<Next> {
+    action: NextAction,
+) -> Result<Acted> {
     let status = || batch.status.clone().unwrap_or_default();
-    match step {
+    match action {
         NextAction::Wait { until, shown } => {
-            let derived = derive(&observed.seen(context, batch), status(), shown.as_ref());
-            let (written, later) = report::write_if_due(context, batch, &derived).await?;
-            let show_at = wait::waits(context, &written, shown.as_ref()).await?;
-            Ok(Next::Wait([until, later, show_at].into_iter().flatten().min()))
+            wait::wait(context, batch, observed, until, shown).await
         }
         NextAction::Claim => claim::claim_and_launch(context, batch, observed).await,
         NextAction::Launch { attempt } => {
             launch::launch(context, batch, observed, attempt, status()).await
         }
-        NextAction::Drain => {
-            let api: Api<FnoBatch> =
-                Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
-            let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
-            let drained = Arc::new(
-                api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?,
-            );
-            info!(batch = batch.name_any(), "the provider is suspended: the batch is drained");
-            context.known.batches.wrote(&key(&*drained), &drained);
-            Ok(Next::Decide(drained))
-        }
-        NextAction::Grant { login } => {
-            answered(context, batch, login::grant(context, batch, observed, login).await?)
-        }
-        NextAction::Mint { login } => {
-            answered(context, batch, mint::mint_code(context, batch, observed, login).await?)
-        }
-        NextAction::CloseLogin { login, ended } => {
-            login::close(context, batch, observed, login, &ended).await.map(Next::Decide)
-        }
+        NextAction::Drain => drain(context, batch).await,
+        NextAction::Grant { login } => login::grant(context, batch, login).await,
+        NextAction::Mint { login } => mint::mint_code(context, batch, login).await,
+        NextAction::CloseLogin { login, ended } => login::close(context, batch, login, ended).await,
         NextAction::Mirror => {
             settle::mirror(context, batch).await?;
-            Ok(Next::Decide(Arc::clone(batch)))
+            Ok(Acted::silent(Arc::clone(batch)))
         }
-        NextAction::End(ending) => {
-            end::finish(context, batch, observed, ending).await.map(Next::Decide)
-        }
+        NextAction::End(ending) => end::finish(context, batch, observed, ending).await,
         NextAction::Settle => {
             let status = status();
             let why = Why {
@@ -172,29 +176,27 @@ async fn act(
                 message: status.message.unwrap_or_default(),
             };
             let phase = status.phase.unwrap_or(BatchPhase::Failed);
-            end::conclude(context, batch, observed, phase, &why).await.map(Next::Decide)
+            end::conclude(context, batch, observed, phase, &why).await
         }
         NextAction::Clean => {
             clean::clean(context, batch).await?;
             context.known.caches.plan.notify_one();
-            Ok(Next::Wait(None))
+            Ok(Acted { then: Then::Wait(None), ..Acted::silent(Arc::clone(batch)) })
         }
         NextAction::Forget => {
             clean::forget(context, batch).await?;
-            Ok(Next::Wait(None))
+            Ok(Acted { then: Then::Wait(None), ..Acted::silent(Arc::clone(batch)) })
         }
     }
 }
 
-fn answered(context: &Context, batch: &Arc<FnoBatch>, answer: Answered) -> Result<Next> {
-    match answer {
-        Answered::Batch(batch) => Ok(Next::Decide(batch)),
-        Answered::Held(held) => Ok(hold(context, batch, held)),
-    }
-}
-
-/// Keeps in mind what holds the step, and decides again with that: the next decision is to wait, or that it has taken too long.
-fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Next {
-    context.known.batches.with(&key(&**batch), |memory| memory.held = Some(held));
-    Next::Decide(Arc::clone(batch))
+async fn drain(context: &Context, batch: &FnoBatch) -> Result<Acted> {
+    let api: Api<FnoBatch> =
+        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
+    let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
+    let drained =
+        Arc::new(api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?);
+    info!(batch = batch.name_any(), "the provider is suspended: the batch is drained");
+    context.known.batches.wrote(&key(&*drained), &drained);
+    Ok(Acted::silent(drained))
 }

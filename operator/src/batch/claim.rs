@@ -25,7 +25,8 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::{
-    Next, end, launch,
+    acted::Acted,
+    end, launch,
     observe::{Observed, at_work},
 };
 use crate::{
@@ -46,21 +47,15 @@ pub async fn claim_and_launch(
     context: &Context,
     batch: &Arc<FnoBatch>,
     observed: &Observed,
-) -> Result<Next> {
+) -> Result<Acted> {
     let jobs = claim_all(context, batch).await?;
     if jobs.is_empty() {
         let why = Why {
             reason: Reason::Completed,
             message: "None of the invited jobs was left to be claimed.".to_owned(),
         };
-        return end::finish(
-            context,
-            batch,
-            observed,
-            End { phase: BatchPhase::Completed, why, fence: false },
-        )
-        .await
-        .map(Next::Decide);
+        let end = End { phase: BatchPhase::Completed, why, fence: false };
+        return end::finish(context, batch, observed, end).await;
     }
     let mut status = batch.status.clone().unwrap_or_default();
     status.claimed = jobs.iter().filter_map(|job| job.uid()).collect();

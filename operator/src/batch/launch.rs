@@ -3,10 +3,10 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use fno_core::{
-    batch_status::derive,
     key::Key,
     lifecycle::{End, Hold},
     objects::{self, PodInput, access, evidence_claim, is_owned, work_secret},
+    time::after,
     why::Why,
     work::{JobWork, Work},
 };
@@ -23,9 +23,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::info;
 
 use super::{
-    Next, end,
+    acted::Acted,
+    end,
     observe::{Observed, at_work},
-    report,
 };
 use crate::{
     context::Context,
@@ -47,33 +47,21 @@ pub async fn launch(
     observed: &Observed,
     attempt: i32,
     status: FnoBatchStatus,
-) -> Result<Next> {
+) -> Result<Acted> {
     let of = key(&**batch);
-    let fail = |reason, message: String| End {
-        phase: BatchPhase::Failed,
-        why: Why { reason, message },
-        fence: true,
-    };
     let provider = match provider_for(context, batch, attempt).await? {
         Ok(provider) => provider,
         Err(why) => {
-            return end::finish(context, batch, observed, fail(why.reason, why.message))
-                .await
-                .map(Next::Decide);
+            let end = End { phase: BatchPhase::Failed, why, fence: true };
+            return end::finish(context, batch, observed, end).await;
         }
     };
+    let job_key = |name: &String| Key { namespace: of.namespace.clone(), name: name.clone() };
     let jobs: Vec<_> = batch
         .spec
         .jobs
         .iter()
-        .filter_map(|job| {
-            at_work(
-                context,
-                batch,
-                &Key { namespace: of.namespace.clone(), name: job.name.clone() },
-                &job.uid,
-            )
-        })
+        .filter_map(|job| at_work(context, batch, &job_key(&job.name), &job.uid))
         .collect();
     match make(context, batch, &provider, attempt, &jobs).await? {
         Ok(()) => {
@@ -88,15 +76,13 @@ pub async fn launch(
             );
             context.known.batches.with(&of, |memory| memory.held = None);
             let assigned = assigned(batch, status, attempt, context.now());
-            report::write(context, batch, &derive(&observed.seen(context, batch), assigned, None))
-                .await
-                .map(Next::Decide)
+            Ok(Acted::stated(Arc::clone(batch), assigned))
         }
         Err(why) => {
-            let until = context.now().saturating_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
-            let shown = derive(&observed.seen(context, batch), status, Some(&why));
-            let written = report::write(context, batch, &shown).await?;
-            Ok(super::hold(context, &written, Hold { why, until, in_turn: false }))
+            let hold = Hold { why, until: after(context.now(), ASK_AGAIN), in_turn: false };
+            let shown = Some(hold.why.clone());
+            context.known.batches.with(&of, |memory| memory.held = Some(hold));
+            Ok(Acted { shown, ..Acted::stated(Arc::clone(batch), status) })
         }
     }
 }

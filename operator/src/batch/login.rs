@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::{
-    batch_status::derive,
     breaker,
     lifecycle::{Hold, LoginEnded, open_grant},
     mint::{LoginPermission, LoginRequest, may_login},
@@ -20,61 +19,50 @@ use fno_crds::{
 };
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{Api, ResourceExt as _, api::DeleteParams};
-use tracing::{info, warn};
 
-use super::{observe::Observed, report};
+use super::{acted::Acted, events::BatchEvent};
 use crate::{
     context::Context,
     error::Result,
     known::{batches::Memory, key, provider_key, sessions},
-    metrics::{LoginEnd, Word},
     provider::status,
     secrets,
 };
 
-/// What became of a question of the runner.
-pub enum Answered {
-    /// The batch with the answer.
-    Batch(Arc<FnoBatch>),
-    /// Not yet.
-    Held(Hold),
-}
-
-/// Answers the question for leave.
+/// Answers the runner that asks to log in.
 ///
 /// # Errors
 /// A conflict, or whatever the API server answers.
-pub async fn grant(
-    context: &Context,
-    batch: &Arc<FnoBatch>,
-    observed: &Observed,
-    login: i32,
-) -> Result<Answered> {
+pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
     let of = provider_key(batch);
-    let _one_at_a_time = context.known.providers.turn(&of, &batch.spec.account).await;
+    let turn = context.known.providers.turn(&of, &batch.spec.account).await;
     let provider = status::read(&context.client, &of).await?;
-    let answer =
-        match provider.as_ref().and_then(|provider| Some((provider, account_of(provider, batch)?)))
-        {
-            Some((provider, account)) => ask(context, batch, provider, account, login).await?,
-            None => LoginPermission::Refused { why: gone(batch) },
-        };
-    let now = context.now();
-    let (state, shown) = match answer {
+    let account = provider.as_ref().and_then(|provider| account_of(provider, batch));
+    let permission = match provider.as_ref().zip(account) {
+        Some((provider, account)) => ask(context, batch, provider, account, login).await?,
+        None => LoginPermission::Refused { why: gone(batch) },
+    };
+    let (answer, shown) = match permission {
         LoginPermission::NotYet { until, why } => {
             let in_turn = matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode);
-            return Ok(Answered::Held(Hold { why, until, in_turn }));
+            return Ok(hold(context, batch, Hold { why, until, in_turn }));
         }
         LoginPermission::Granted => (GrantState::Granted, None),
         LoginPermission::Refused { why } => (GrantState::Refused, Some(why)),
     };
-    info!(batch = batch.name_any(), provider = of.name, login, answer = %state, reason = shown.as_ref().map(|b| b.reason.as_str()), "leave to log in");
     let mut status = batch.status.clone().unwrap_or_default();
-    status.grants.push(Grant { login, state, step: None, secret: None, at: Some(MicroTime(now)) });
-    let status = derive(&observed.seen(context, batch), status, shown.as_ref());
-    let batch = report::write(context, batch, &status).await?;
-    context.known.batches.with(&key(&*batch), |memory| memory.held = None);
-    Ok(Answered::Batch(batch))
+    let at = Some(MicroTime(context.now()));
+    status.grants.push(Grant { login, state: answer, step: None, secret: None, at });
+    context.known.batches.with(&key(&**batch), |memory| memory.held = None);
+    let events = vec![BatchEvent::LoginAnswered { login, answer, why: shown.clone() }];
+    let acted = Acted::stated(Arc::clone(batch), status);
+    Ok(Acted { shown, events, turn: Some(turn), ..acted })
+}
+
+/// Keeps in mind what holds the step, and decides again with that: the next decision is to wait, or that it has taken too long.
+pub fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Acted {
+    context.known.batches.with(&key(&**batch), |memory| memory.held = Some(held));
+    Acted::silent(Arc::clone(batch))
 }
 
 async fn ask(
@@ -123,29 +111,20 @@ async fn ask(
 pub async fn close(
     context: &Context,
     batch: &Arc<FnoBatch>,
-    observed: &Observed,
     login: i32,
-    ended: &LoginEnded,
-) -> Result<Arc<FnoBatch>> {
+    ended: LoginEnded,
+) -> Result<Acted> {
     {
-        let _one_at_a_time =
-            context.known.providers.turn(&provider_key(batch), &batch.spec.account).await;
-        count(context, batch, login, ended).await?;
+        let of = provider_key(batch);
+        let _turn = context.known.providers.turn(&of, &batch.spec.account).await;
+        count(context, batch, login, &ended).await?;
     }
     remove_code(context, batch, login).await?;
-    let status = derive(
-        &observed.seen(context, batch),
-        closed(batch.status.clone().unwrap_or_default(), login),
-        None,
-    );
-    let written = report::write(context, batch, &status).await?;
-    tally(context, &written, login, ended).await;
-    context
-        .known
-        .batches
-        .with(&key(&*written), |memory| (memory.held, memory.awaiting) = (None, None));
-    sessions::wake_others(&context.known, &written);
-    Ok(written)
+    let of = key(&**batch);
+    context.known.batches.with(&of, |memory| (memory.held, memory.awaiting) = (None, None));
+    let status = closed(batch.status.clone().unwrap_or_default(), login);
+    let events = vec![BatchEvent::LoginEnded { login, ended }];
+    Ok(Acted { events, ..Acted::stated(Arc::clone(batch), status) })
 }
 
 /// The status with a login's grant done.
@@ -210,44 +189,6 @@ pub async fn count(
     })
     .await?;
     Ok(())
-}
-
-/// Metrics and the log, after the fact is stored.
-pub async fn tally(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) {
-    let of = provider_key(batch);
-    let (result, why) = match ended {
-        LoginEnded::LoggedIn => ("LoggedIn", None),
-        LoginEnded::Rejected(why) => ("Rejected", Some(why)),
-        LoginEnded::Failed(why) => ("Failed", Some(why)),
-    };
-    let labels = LoginEnd {
-        namespace: of.namespace.clone(),
-        provider: of.name.clone(),
-        result: Word(result),
-    };
-    context.metrics.totp_logins.get_or_create(&labels).inc();
-    match why {
-        None => {
-            info!(batch = batch.name_any(), provider = of.name, login, "logged in");
-            context
-                .publisher
-                .normal(
-                    batch,
-                    "LogIn",
-                    &Why { reason: Reason::Running, message: format!("Login {login}: logged in.") },
-                )
-                .await;
-            context.used_steps.count_login(&of.name, true).await;
-        }
-        Some(why) => {
-            warn!(batch = batch.name_any(), provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
-            let message = format!("Login {login} failed: {}", why.message);
-            context.publisher.warning(batch, "LogIn", &Why { reason: why.reason, message }).await;
-            if matches!(ended, LoginEnded::Rejected(_)) {
-                context.used_steps.count_login(&of.name, false).await;
-            }
-        }
-    }
 }
 
 /// Removes a login's code.

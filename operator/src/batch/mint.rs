@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use fno_cluster::{conflict::is_conflict, patch::status_patch};
 use fno_core::{
-    batch_status::derive,
     breaker,
     lifecycle::Hold,
     mint::{MintDecision, MintRequest, StepRecord, mint, step},
@@ -25,7 +24,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt as _, api::PostParams};
 use tracing::{info, warn};
 
-use super::{login::Answered, observe::Observed, report};
+use super::{acted::Acted, login::hold};
 use crate::{
     context::Context,
     error::Result,
@@ -40,13 +39,9 @@ use crate::{
 /// Steps tried in one pass, before it is looked at afresh.
 const MOST_STEPS: usize = 4;
 
-/// A code, as it was delivered.
-struct Delivered {
-    step: i64,
-}
-
-enum Outcome {
-    Delivered(Delivered),
+enum Delivery {
+    /// The code of this step lies in its Secret.
+    Delivered(i64),
     Held(Why, Timestamp),
     Refused(Why),
 }
@@ -55,20 +50,15 @@ enum Outcome {
 ///
 /// # Errors
 /// A conflict on the batch, or whatever the API server answers.
-pub async fn mint_code(
-    context: &Context,
-    batch: &Arc<FnoBatch>,
-    observed: &Observed,
-    login: i32,
-) -> Result<Answered> {
+pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
     let of = provider_key(batch);
-    let _one_at_a_time = context.known.providers.turn(&of, &batch.spec.account).await;
+    let turn = context.known.providers.turn(&of, &batch.spec.account).await;
     context.known.batches.with(&key(&**batch), |memory| {
         memory.awaiting.get_or_insert_with(|| context.clock.uptime());
     });
     let mut status = batch.status.clone().unwrap_or_default();
     let mut shown = None;
-    let grant = |status: &mut fno_crds::FnoBatchStatus, state, step: Option<i64>| {
+    let mut grant = |state, step: Option<i64>| {
         for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
             grant.state = state;
             grant.step = step.or(grant.step);
@@ -76,38 +66,34 @@ pub async fn mint_code(
         }
     };
     match deliver(context, batch, login).await? {
-        Outcome::Held(why, until) => {
+        Delivery::Held(why, until) => {
             // A step that has to begin is a matter of turn; what is broken runs against the login's deadline.
             let in_turn = why.reason == Reason::WaitingForCode;
-            return Ok(Answered::Held(Hold { why, until, in_turn }));
+            return Ok(hold(context, batch, Hold { why, until, in_turn }));
         }
-        Outcome::Delivered(Delivered { step }) => {
-            grant(&mut status, GrantState::CodeReady, Some(step))
-        }
-        Outcome::Refused(why) => {
+        Delivery::Delivered(step) => grant(GrantState::CodeReady, Some(step)),
+        Delivery::Refused(why) => {
             warn!(batch = batch.name_any(), login, reason = %why.reason, "no code: {}", why.message);
-            grant(&mut status, GrantState::Refused, None);
+            grant(GrantState::Refused, None);
             shown = Some(why);
         }
     }
-    let status = derive(&observed.seen(context, batch), status, shown.as_ref());
-    let batch = report::write(context, batch, &status).await?;
-    context.known.batches.with(&key(&*batch), |memory| memory.held = None);
-    Ok(Answered::Batch(batch))
+    context.known.batches.with(&key(&**batch), |memory| memory.held = None);
+    Ok(Acted { shown, turn: Some(turn), ..Acted::stated(Arc::clone(batch), status) })
 }
 
-async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outcome> {
+async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Delivery> {
     let api: Api<Secret> =
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let name = names::totp_secret(&batch.name_any(), login);
     // An earlier pass may have got this far, and its answer been lost.
     if let Some(step) = api.get_opt(&name).await?.as_ref().and_then(|secret| step_of(secret, batch))
     {
-        return Ok(Outcome::Delivered(Delivered { step }));
+        return Ok(Delivery::Delivered(step));
     }
     let of = provider_key(batch);
     let refused =
-        |message: String| Ok(Outcome::Refused(Why { reason: Reason::ProviderNotFound, message }));
+        |message: String| Ok(Delivery::Refused(Why { reason: Reason::ProviderNotFound, message }));
     let mut doubtful: Option<i64> = None;
     let mut valkey = if context.used_steps.ping().await.is_ok() {
         StepRecord::Unknown
@@ -129,7 +115,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         };
         let seed = match secrets::seed(&context.client, &of.namespace, &totp).await? {
             Ok(seed) => seed,
-            Err(why) => return Ok(Outcome::Refused(why)),
+            Err(why) => return Ok(Delivery::Refused(why)),
         };
         let account = account(&provider, &batch.spec.account);
         let breaker = account.breaker.clone().unwrap_or_default();
@@ -154,8 +140,8 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         };
         let step = match mint(&request) {
             MintDecision::Mint { step } | MintDecision::Deliver { step } => step,
-            MintDecision::NotYet { until, why } => return Ok(Outcome::Held(why, until)),
-            MintDecision::Never { why } => return Ok(Outcome::Refused(why)),
+            MintDecision::NotYet { until, why } => return Ok(Delivery::Held(why, until)),
+            MintDecision::Never { why } => return Ok(Delivery::Refused(why)),
         };
         // Guard 1, authoritative.
         match burn(context, &provider, &batch.spec.account, step).await {
@@ -227,7 +213,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
                 step,
                 "a one-time code was minted"
             );
-            return Ok(Outcome::Delivered(delivered));
+            return Ok(Delivery::Delivered(delivered));
         }
     }
     let now = context.now();
@@ -235,7 +221,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Outc
         reason: Reason::WaitingForCode,
         message: "Several steps of the account were taken by others in a row.".to_owned(),
     };
-    Ok(Outcome::Held(why, now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)))
+    Ok(Delivery::Held(why, now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)))
 }
 
 enum Guard {
@@ -282,7 +268,7 @@ async fn create(
     seed: &Seed,
     totp: &Totp,
     step: i64,
-) -> Result<Option<Delivered>> {
+) -> Result<Option<i64>> {
     let code = seed.code(totp, step);
     let secret =
         totp_secret(batch, login, code.reveal(), step, step::ends(step, i64::from(totp.period)));
@@ -293,11 +279,11 @@ async fn create(
         )
         .await
     {
-        Ok(_) => Ok(Some(Delivered { step })),
+        Ok(_) => Ok(Some(step)),
         Err(error) => {
             let found = api.get_opt(&names::totp_secret(&batch.name_any(), login)).await?;
             match found.as_ref().and_then(|secret| step_of(secret, batch)) {
-                Some(step) => Ok(Some(Delivered { step })),
+                Some(step) => Ok(Some(step)),
                 None if found.is_some() => Err(crate::error::Error::Taken(format!(
                     "Secret {} exists already and does not belong to this batch.",
                     secret.name_any()

@@ -16,7 +16,8 @@ use crate::{context::Context, error::Result, known::key};
 /// What was seen.
 pub struct Observed {
     now: Timestamp,
-    pod: PodState,
+    /// How far its current Pod is.
+    pub pod: PodState,
     /// UID of the current Pod, while there is one.
     pub pod_uid: Option<String>,
     images_replaced: bool,
@@ -28,7 +29,7 @@ pub struct Observed {
 
 impl Observed {
     /// As decisions take it.
-    pub fn seen<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> BatchFacts<'a> {
+    pub fn facts<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> BatchFacts<'a> {
         BatchFacts {
             now: self.now,
             batch,

@@ -10,7 +10,7 @@ use fno_cluster::{
 use fno_core::{job_status, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase, Reason,
-    batch::{BatchPhase, JobResult, Run},
+    batch::{JobResult, Run},
     names::FINALIZER,
     reason::ReasonClass,
 };
@@ -85,7 +85,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn show(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
+pub async fn mark_waiting(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     let status = |job: &FnoJob| job_status::waiting(job, why, context.now());
     all(jobs_at_work(context, batch)
         .into_iter()
@@ -217,26 +217,4 @@ fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
             JobKind { namespace: of.namespace, provider: of.name, action: Word(action.into()) };
         context.metrics.job_seconds.get_or_create(&labels).observe(result.seconds);
     }
-}
-
-/// Numbers of a batch's end.
-pub fn count_end(context: &Context, batch: &FnoBatch, phase: BatchPhase) {
-    let of = provider_key(batch);
-    let labels = crate::metrics::BatchEnd {
-        namespace: of.namespace.clone(),
-        provider: of.name.clone(),
-        phase: Word(phase.into()),
-    };
-    context.metrics.batches_completed.get_or_create(&labels).inc();
-    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
-    let (tried, logins) = run.map_or((0, 0), |run| {
-        (run.results.iter().filter(|r| r.seconds > 0.0).count(), run.logins.unwrap_or(0))
-    });
-    let reuses =
-        u64::try_from(tried).unwrap_or(0).saturating_sub(u64::try_from(logins).unwrap_or(0));
-    context
-        .metrics
-        .session_reuses
-        .get_or_create(&crate::metrics::Provider { namespace: of.namespace, provider: of.name })
-        .inc_by(reuses);
 }

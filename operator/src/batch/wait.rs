@@ -1,66 +1,78 @@
-//! Shows what a batch waits for: on its provider at once, on its jobs once it has held a while.
+//! Act: wait, and show what the batch waits for: on its provider at once, on its jobs once it has held a while.
+
+use std::sync::Arc;
 
 use fno_core::{
     batch_wait::{OnJobs, keeps_pods_away, on_jobs},
     key::Key,
+    lifecycle::PodState,
     why::Why,
 };
 use fno_crds::{FnoBatch, Reason};
 use jiff::Timestamp;
-use tracing::warn;
 
-use super::settle;
+use super::{
+    acted::{Acted, Then},
+    events::BatchEvent,
+    observe::Observed,
+    settle,
+};
 use crate::{
     context::Context,
     error::Result,
     known::{key, provider_key},
 };
 
-/// Shows it; the time says when there is more to show even if nothing changes.
+/// Waits until that time at most.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn waits(
+pub async fn wait(
     context: &Context,
-    batch: &FnoBatch,
-    shown: Option<&Why>,
-) -> Result<Option<Timestamp>> {
-    let of = key(batch);
+    batch: &Arc<FnoBatch>,
+    observed: &Observed,
+    until: Option<Timestamp>,
+    shown: Option<Why>,
+) -> Result<Acted> {
+    let status = batch.status.clone().unwrap_or_default();
+    let acted = Acted { shown, ..Acted::stated(Arc::clone(batch), status) };
     if batch.phase().is_finished() {
-        return Ok(None);
+        return Ok(Acted { then: Then::Wait(until), ..acted });
     }
     let provider = provider_key(batch);
-    if shown.is_some_and(|why| keeps_pods_away(why.reason)) {
-        trouble(context, &provider, shown);
-    } else if batch.status.as_ref().is_some_and(|status| {
-        status.conditions.iter().any(|c| c.type_ == "PodReady" && c.status == "True")
-    }) {
-        trouble(context, &provider, None);
+    if acted.shown.as_ref().is_some_and(|why| keeps_pods_away(why.reason)) {
+        set_trouble(context, &provider, acted.shown.as_ref());
+    } else if matches!(observed.pod, PodState::Running { .. }) {
+        set_trouble(context, &provider, None);
     }
+    let of = key(&**batch);
     let before = context.known.batches.with(&of, |memory| memory.wait);
-    let (after, write) = on_jobs(before, shown, context.now());
-    let until = match write {
-        OnJobs::Nothing(until) => until,
-        OnJobs::Batched => {
+    let (wait, write) = on_jobs(before, acted.shown.as_ref(), context.now());
+    let (mut events, mut next) = (Vec::new(), None);
+    match (write, wait) {
+        // Only its event marks it as shown: a status that cannot be stored now is told anew.
+        (OnJobs::Waiting(why), Some(wait)) => {
+            settle::mark_waiting(context, batch, &why).await?;
+            events.push(BatchEvent::Waits(why, wait));
+        }
+        (OnJobs::Batched, wait) => {
             let why = Why { reason: Reason::Batched, message: String::new() };
-            settle::show(context, batch, &why).await?;
-            None
+            settle::mark_waiting(context, batch, &why).await?;
+            context.known.batches.with(&of, |memory| memory.wait = wait);
         }
-        OnJobs::Waiting(why) => {
-            warn!(batch = of.name, reason = %why.reason, "{}", why.message);
-            context.publisher.warning(batch, "Wait", &why).await;
-            settle::show(context, batch, &why).await?;
-            None
+        (OnJobs::Nothing(at), wait) => {
+            next = at;
+            context.known.batches.with(&of, |memory| memory.wait = wait);
         }
-    };
-    context.known.batches.with(&of, |memory| memory.wait = after);
-    Ok(until)
+        (OnJobs::Waiting(_), None) => {}
+    }
+    let until = [until, next].into_iter().flatten().min();
+    Ok(Acted { events, then: Then::Wait(until), ..acted })
 }
 
-/// Keeps in mind what keeps the Pods of a provider away.
-pub fn trouble(context: &Context, provider: &Key, why: Option<&Why>) {
-    let why = why.cloned();
-    if context.known.providers.set(provider, |memory| &mut memory.trouble, why) {
+/// Keeps in mind what keeps the Pods of a provider from running; its status says so.
+pub fn set_trouble(context: &Context, provider: &Key, why: Option<&Why>) {
+    if context.known.providers.set(provider, |memory| &mut memory.trouble, why.cloned()) {
         context.known.caches.wake_provider(provider);
     }
 }

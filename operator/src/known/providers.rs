@@ -27,11 +27,14 @@ pub struct ProviderMemory {
     pub trouble: Option<Why>,
 }
 
+/// Held by whoever decides about an account.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// All providers.
 #[derive(Debug, Default)]
 pub struct Providers {
     memory: Mutex<HashMap<Key, ProviderMemory>>,
-    turns: Mutex<HashMap<(Key, String), Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(Key, String), Turn>>,
 }
 
 impl Providers {

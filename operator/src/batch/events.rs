@@ -1,0 +1,143 @@
+//! What is published of a batch once the status that says the same is stored: log, metrics, events. And who is woken by it.
+
+use fno_core::{
+    batch_wait::{BatchWait, keeps_pods_away},
+    lifecycle::LoginEnded,
+    why::Why,
+};
+use fno_crds::{
+    FnoBatch, Reason,
+    batch::{BatchPhase, GrantState},
+};
+use kube::ResourceExt as _;
+use tracing::{info, warn};
+
+use super::wait::set_trouble;
+use crate::{
+    context::Context,
+    known::{key, provider_key, sessions},
+    metrics::{self, BatchEnd, LoginEnd, Word},
+};
+
+/// Something that happened to a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchEvent {
+    /// The runner asked to log in and got its answer.
+    LoginAnswered {
+        /// Which login, from 1.
+        login: i32,
+        /// The answer.
+        answer: GrantState,
+        /// Why it was refused.
+        why: Option<Why>,
+    },
+    /// A login ended.
+    LoginEnded {
+        /// Which login, from 1.
+        login: i32,
+        /// How.
+        ended: LoginEnded,
+    },
+    /// Its jobs show by now what it waits for.
+    Waits(Why, BatchWait),
+    /// The batch ended.
+    Ended(BatchPhase, Why),
+}
+
+/// Publishes what happened to a batch, and wakes whoever waits for it.
+pub async fn publish(context: &Context, batch: &FnoBatch, event: &BatchEvent) {
+    match event {
+        BatchEvent::LoginAnswered { login, answer, why } => {
+            let reason = why.as_ref().map(|why| why.reason.as_str());
+            info!(batch = batch.name_any(), namespace = batch.namespace(), provider = batch.spec.provider, login, %answer, reason, "the runner asked to log in");
+        }
+        BatchEvent::LoginEnded { login, ended } => login_ended(context, batch, *login, ended).await,
+        BatchEvent::Waits(why, wait) => {
+            warn!(batch = batch.name_any(), namespace = batch.namespace(), reason = %why.reason, "{}", why.message);
+            context.publisher.warning(batch, "Wait", why).await;
+            context.known.batches.with(&key(batch), |memory| memory.wait = Some(*wait));
+        }
+        BatchEvent::Ended(phase, why) => batch_ended(context, batch, *phase, why).await,
+    }
+}
+
+async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) {
+    let of = provider_key(batch);
+    let (result, why) = match ended {
+        LoginEnded::LoggedIn => ("LoggedIn", None),
+        LoginEnded::Rejected(why) => ("Rejected", Some(why)),
+        LoginEnded::Failed(why) => ("Failed", Some(why)),
+    };
+    let labels = LoginEnd {
+        namespace: of.namespace.clone(),
+        provider: of.name.clone(),
+        result: Word(result),
+    };
+    context.metrics.totp_logins.get_or_create(&labels).inc();
+    match why {
+        None => {
+            info!(
+                batch = batch.name_any(),
+                namespace = of.namespace,
+                provider = of.name,
+                login,
+                "logged in"
+            );
+            let why =
+                Why { reason: Reason::Running, message: format!("Login {login}: logged in.") };
+            context.publisher.normal(batch, "LogIn", &why).await;
+            context.used_steps.count_login(&of.name, true).await;
+        }
+        Some(why) => {
+            warn!(batch = batch.name_any(), namespace = of.namespace, provider = of.name, login, reason = %why.reason, "a login failed: {}", why.message);
+            let message = format!("Login {login} failed: {}", why.message);
+            context.publisher.warning(batch, "LogIn", &Why { reason: why.reason, message }).await;
+            if matches!(ended, LoginEnded::Rejected(_)) {
+                context.used_steps.count_login(&of.name, false).await;
+            }
+        }
+    }
+    sessions::wake_others(&context.known, batch);
+}
+
+async fn batch_ended(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Why) {
+    count(context, batch, phase);
+    let status = batch.status.clone().unwrap_or_default();
+    let settled = status.progress.clone().unwrap_or_default();
+    let note = Why {
+        reason: why.reason,
+        message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned(),
+    };
+    info!(
+        batch = batch.name_any(), namespace = batch.namespace(), provider = batch.spec.provider, phase = %phase, reason = %why.reason,
+        progress = settled, logins = status.logins, "a batch ended: {}", note.message
+    );
+    if phase == BatchPhase::Completed {
+        context.publisher.normal(batch, "Finish", &note).await;
+    } else {
+        context.publisher.warning(batch, "Finish", &note).await;
+    }
+    let of = provider_key(batch);
+    set_trouble(context, &of, Some(why).filter(|why| keeps_pods_away(why.reason)));
+    sessions::wake_others(&context.known, batch);
+    context.known.caches.plan.notify_one();
+    context.known.caches.wake_provider(&of);
+}
+
+fn count(context: &Context, batch: &FnoBatch, phase: BatchPhase) {
+    let of = provider_key(batch);
+    let labels = BatchEnd {
+        namespace: of.namespace.clone(),
+        provider: of.name.clone(),
+        phase: Word(phase.into()),
+    };
+    context.metrics.batches_completed.get_or_create(&labels).inc();
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    let (tried, logins) = run.map_or((0, 0), |run| {
+        (run.results.iter().filter(|r| r.seconds > 0.0).count(), run.logins.unwrap_or(0))
+    });
+    let reuses =
+        u64::try_from(tried).unwrap_or(0).saturating_sub(u64::try_from(logins).unwrap_or(0));
+    let labels = metrics::Provider { namespace: of.namespace, provider: of.name };
+    context.metrics.session_reuses.get_or_create(&labels).inc_by(reuses);
+}
