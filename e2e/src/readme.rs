@@ -1,22 +1,33 @@
-//! Commands and files that README shows, for tests that run them unchanged.
+//! Commands and files that README and docs show, for tests that run them unchanged.
 
 use anyhow::{Context, Result};
 
 use crate::ground::Ground;
 
-fn text() -> Result<String> {
-    Ok(std::fs::read_to_string(Ground::root().join("README.md"))?)
+const README: &str = "README.md";
+
+fn text(file: &str) -> Result<String> {
+    std::fs::read_to_string(Ground::root().join(file)).with_context(|| file.to_owned())
 }
 
-/// The code block that follows `<!-- tested: NAME -->`.
+/// The code block of README that follows `<!-- tested: NAME -->`.
 ///
 /// # Errors
 /// README has no such block.
 pub fn block(name: &str) -> Result<String> {
-    let readme = text()?;
-    let marked = readme
+    block_in(README, name)
+}
+
+/// The code block of a page that follows `<!-- tested: NAME -->`. `file` is a path below the
+/// checkout's root.
+///
+/// # Errors
+/// The page cannot be read or has no such block.
+pub fn block_in(file: &str, name: &str) -> Result<String> {
+    let page = text(file)?;
+    let marked = page
         .split_once(&format!("<!-- tested: {name} -->\n"))
-        .with_context(|| format!("README has no block {name}"))?
+        .with_context(|| format!("{file} has no block {name}"))?
         .1;
     let body = marked
         .strip_prefix("```")
@@ -32,7 +43,7 @@ pub fn block(name: &str) -> Result<String> {
 /// # Errors
 /// README has no such section.
 pub fn commands(section: &str) -> Result<Vec<String>> {
-    let readme = text()?;
+    let readme = text(README)?;
     let rest = readme
         .split_once(&format!("\n## {section}\n"))
         .with_context(|| format!("README has no section {section}"))?

@@ -39,7 +39,9 @@ async fn the_commands_of_the_readme_run_as_they_stand_there() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("readme").await?;
     let config = kubeconfig(&arena, &std::env::temp_dir()).await?;
-    let script = format!("export KUBECONFIG={config}\nset -e\n{}", readme::block("submit")?);
+    // README uses the namespace of `make demo`; this scenario has its own.
+    let commands = readme::block("submit")?.replace("fno-demo", &arena.namespace);
+    let script = format!("export KUBECONFIG={config}\nset -e\n{commands}");
     let printed = run("bash", &["-c", &script], None).await?;
     std::fs::remove_file(&config)?;
     ensure!(
@@ -135,5 +137,39 @@ async fn the_commands_for_operating_run_as_they_stand_in_the_readme() -> Result<
     ensure!(run_it("describe fnojob", "evotel-000").await?.contains("Succeeded"), "no description");
     ensure!(commands.len() == 7, "a command that no test runs: {commands:?}");
     std::fs::remove_file(&config)?;
+    close(arena, []).await
+}
+
+#[tokio::test]
+async fn evidence_and_log_are_reached_by_the_commands_of_the_operations_page() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("evidence").await?;
+    arena.provider("evotel", |_| {}).await?;
+    let circuits = circuits(&arena, "evotel", 1).await?;
+    jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
+    let done = finished(&arena).await?;
+    done.is_right("evotel", &circuits)?;
+    let (batch, _) = done.batches.first_key_value().context("a batch")?;
+
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("evidence");
+    let script = |block: &str| -> Result<String> {
+        let commands = readme::block_in("docs/operations.md", block)?
+            .replace("./evidence-of-JOB", &copy.display().to_string())
+            .replace("NAMESPACE", &arena.namespace)
+            .replace("JOB", "evotel-000")
+            .replace("BATCH", batch);
+        Ok(format!("set -e\n{commands}"))
+    };
+    run("bash", &["-c", &script("evidence")?], None).await?;
+    for file in ["report.html", "manifest.json"] {
+        ensure!(copy.join(file).is_file(), "{file} was not copied");
+    }
+    let log = run("bash", &["-c", &script("runner-log")?], None).await?;
+    ensure!(!log.is_empty(), "the log is empty");
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line)
+            .with_context(|| format!("a line of the log is not a JSON object: {line}"))?;
+    }
     close(arena, []).await
 }
