@@ -1,4 +1,4 @@
-// Calendar under a read-only field: months are paged, days are links.
+// A calendar under a read-only field, with paging by month and days as links.
 (function () {
   'use strict';
   var months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

@@ -1,4 +1,4 @@
-// The button waits for a reason; a penalty is announced before the request goes out.
+// The button is disabled until a reason is chosen. An alert announces a penalty before the request is sent.
 (function () {
   'use strict';
   var form = document.getElementById('cancel');

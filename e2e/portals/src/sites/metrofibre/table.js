@@ -1,4 +1,4 @@
-// Data table: the server searches and pages, the table draws. Typing searches after a pause.
+// Data table: the server searches and pages, the table draws the rows. A search starts after a pause in typing.
 (function () {
   'use strict';
   var box = document.getElementById('lines_wrapper');

@@ -64,7 +64,7 @@ function route() {
   if (requests) requestsView(); else servicesView();
 }
 
-// A list with search box, paging and an answer that comes when it comes. Until then the old rows stay, faded.
+// A list with a search box and paging. Until an answer arrives, the old rows stay, faded.
 function list({ view, path, noun, heads, cells, onRow, params }) {
   const results = view.querySelector('.results');
   const search = view.querySelector('input[type=search]');
@@ -164,7 +164,7 @@ function closePanel() {
   panel.innerHTML = '';
 }
 
-// The panel keeps the service it shows until the next one has arrived.
+// The panel shows the previous service until the next one has arrived.
 let latestPanel = 0;
 async function openPanel(id) {
   const ticket = ++latestPanel;

@@ -1,4 +1,4 @@
-// Router and pages. Every change of state draws the whole page anew: no element lives long.
+// Router and pages. Every change of state redraws the whole page, so elements become stale quickly.
 'use strict';
 
 const root = document.getElementById('root');
@@ -7,7 +7,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const esc = (text) => String(text ?? '').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 let user = '';
-let visit = 0; // counts navigations: answers to an earlier one are thrown away
+let visit = 0; // counts navigations: answers to an earlier one are discarded
 let ticker = 0;
 
 async function call(path, options) {
@@ -15,7 +15,7 @@ async function call(path, options) {
   const body = await response.json();
   if (response.status === 401) {
     location.replace(`/auth/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-    await new Promise(() => {}); // the page is on its way out
+    await new Promise(() => {}); // the page is being left
   }
   return { status: response.status, body };
 }

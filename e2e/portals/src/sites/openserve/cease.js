@@ -63,7 +63,7 @@ async function send(number, form, say) {
   button.disabled = false;
 }
 
-// Opens under the field; the date may be typed as well.
+// A date picker that opens under the field. The date may also be typed.
 function pickDates(input, picker) {
   let month = new Date(Date.now() + Number(document.body.dataset.noticeDays) * 86400000);
   month.setDate(1);
