@@ -216,3 +216,19 @@ async fn the_commands_of_the_readme() -> Result<()> {
     running.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn make_try_shows_ten_right_answers_and_ends_everything_it_started() -> Result<()> {
+    let programs = runner()?.parent().context("a folder")?.to_owned();
+    let output = Command::new(Ground::root().join("e2e/try")).arg(programs).output().await?;
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{}: {said}{complained}", output.status);
+    ensure!(said.contains("All 10 answers equal the portal's data"), "{said}{complained}");
+    ensure!(said.contains("1 login, 8 look-ups, 0 refused entries"), "{said}{complained}");
+    let (_, rest) = said.split_once("the portal is at http://").context("the portal's address")?;
+    let address = rest.split_whitespace().next().context("an address")?;
+    let left = tokio::net::TcpStream::connect(address).await;
+    ensure!(left.is_err(), "the portal at {address} still runs");
+    Ok(())
+}
