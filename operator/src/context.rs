@@ -7,6 +7,7 @@ use std::sync::{
 
 use fno_cluster::events::Publisher;
 use fno_core::lifecycle::Deadlines;
+use fno_process::liveness::Liveness;
 use fno_store::Store;
 use jiff::Timestamp;
 use kube::Client;
@@ -31,6 +32,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// What people are told.
     pub publisher: Publisher,
+    /// Whether the tasks make progress.
+    pub liveness: Liveness,
     /// Used TOTP steps.
     pub used_steps: Arc<dyn UsedSteps>,
     /// Whether the record of used steps answered when it was last asked.

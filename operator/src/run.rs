@@ -15,7 +15,8 @@ use fno_crds::{
     names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
 };
 use fno_process::{
-    http::{self, Readiness},
+    http::{self, Endpoints, Readiness},
+    liveness::Liveness,
     shutdown,
 };
 use fno_store::Store;
@@ -58,6 +59,8 @@ use crate::{
 
 /// Name of the Lease by which operators agree on who acts.
 const LEASE: &str = "fno-operator";
+/// One reconciliation may take this long. Each of its calls ends in a quarter of a minute, and there may be hundreds.
+const RECONCILED_WITHIN: Duration = Duration::from_secs(600);
 /// Objects of a kind worked on at once: each call is a connection of its own.
 const AT_ONCE: u16 = 16;
 /// What is under way may take this long to end before the program ends without it; within the Pod's grace period.
@@ -77,10 +80,14 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--bind {bind} cannot be listened on"))?;
     info!(version = env!("CARGO_PKG_VERSION"), identity, address = %listener.local_addr().unwrap_or(bind), "starting");
-    let served =
-        tokio::spawn(http::serve(listener, ready.clone(), Arc::new(registry), stop.clone()));
-
     let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity)?;
+    let endpoints = Endpoints {
+        ready: ready.clone(),
+        live: context.liveness.clone(),
+        registry: Arc::new(registry),
+    };
+    let served = tokio::spawn(http::serve(listener, endpoints, stop.clone()));
+
     let mut candidate = Candidate::new(client, &lease_namespace, LEASE, identity);
     let terminated = shutdown::listen()?;
     select! {
@@ -141,6 +148,7 @@ fn prepare(
             .to_owned(),
         metrics,
         publisher: Publisher::new(client.clone(), MANAGER, identity.to_owned()),
+        liveness: Liveness::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey)?),
         used_steps_answer: AtomicBool::new(false),
         store,
@@ -235,7 +243,11 @@ async fn work(
             .owns_stream(pod_events)
             .reconcile_on(UnboundedReceiverStream::new(woken_batches))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(once_in_step(go.clone(), batch::reconcile), batch::failed, Arc::clone(&context));
+            .run(
+                once_in_step("batch", go.clone(), batch::reconcile),
+                batch::failed,
+                Arc::clone(&context),
+            );
         tasks.spawn(
             batch_controller
                 .for_each(|result| async { stream_error(result.err().as_ref(), "FnoBatch") }),
@@ -245,7 +257,7 @@ async fn work(
             .reconcile_on(UnboundedReceiverStream::new(woken_providers))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(
-                once_in_step(go.clone(), provider::reconcile),
+                once_in_step("provider", go.clone(), provider::reconcile),
                 provider::failed,
                 Arc::clone(&context),
             );
@@ -286,6 +298,7 @@ async fn work(
 
 /// The controllers run the watches; they reconcile only once all of these are in step.
 fn once_in_step<K, F>(
+    task: &'static str,
     go: CancellationToken,
     reconcile: fn(Arc<K>, Arc<Context>) -> F,
 ) -> impl Fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, Error>>
@@ -297,6 +310,7 @@ where
         let go = go.clone();
         async move {
             go.cancelled().await;
+            let _work = context.liveness.working(task, RECONCILED_WITHIN);
             reconcile(object, context).await
         }
         .boxed()

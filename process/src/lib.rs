@@ -3,10 +3,12 @@
 //! * [`tls`] installs the TLS provider, before anything else runs.
 //! * [`telemetry`] starts the log.
 //! * [`shutdown`] turns SIGTERM and SIGINT into a token.
+//! * [`liveness`] knows whether the tasks make progress.
 //! * `http` (feature `http`) serves `/livez`, `/readyz` and `/metrics`.
 
 #[cfg(feature = "http")]
 pub mod http;
+pub mod liveness;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;

@@ -11,6 +11,7 @@ use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase,
     names::{FINALIZER, LABEL_ACCOUNT, LABEL_MANAGED_BY, LABEL_PROVIDER, MANAGER},
 };
+use fno_process::liveness::Work;
 use futures::{StreamExt as _, stream};
 use kube::{
     Api,
@@ -43,18 +44,20 @@ pub struct Parts<'a> {
 }
 
 /// Carries it out. What fails is planned again.
-pub async fn all(context: &Arc<Context>, parts: Parts<'_>) {
+pub async fn all(context: &Arc<Context>, parts: Parts<'_>, work: &Work) {
     let mut all_done = true;
     for new in parts.create {
         if let Err(error) = create(context, new).await {
             failed(context, "a batch was not created", &new.key, &error);
             all_done = false;
         }
+        work.progress();
     }
     let mut ends: Vec<_> =
         parts.fail.iter().map(|(of, why)| end_one(context, of, Some(why))).collect();
     ends.extend(parts.withdraw.iter().map(|of| end_one(context, of, None)));
-    let done: Vec<bool> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
+    let done: Vec<bool> =
+        stream::iter(ends).buffer_unordered(AT_ONCE).inspect(|_| work.progress()).collect().await;
     if !all_done || done.contains(&false) {
         let context = Arc::clone(context);
         tokio::spawn(async move {
