@@ -18,6 +18,7 @@ use fno_process::{
     http::{self, Endpoints, Readiness},
     liveness::Liveness,
     shutdown,
+    usage::Usage,
 };
 use fno_store::Store;
 use futures::{
@@ -74,6 +75,7 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     let Args { settings: _, bind, log_level, log_format: _, lease_namespace, identity } = args;
     let client = Client::try_default().await.context("there is no way to the API server")?;
     let mut registry = Registry::default();
+    registry.register_collector(Box::new(Usage));
     let metrics = Metrics::register(&mut registry);
     let (ready, stop) = (Readiness::default(), CancellationToken::new());
     let listener = TcpListener::bind(bind)

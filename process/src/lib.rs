@@ -4,7 +4,7 @@
 //! * [`telemetry`] starts the log.
 //! * [`shutdown`] turns SIGTERM and SIGINT into a token.
 //! * [`liveness`] knows whether the tasks make progress.
-//! * `http` (feature `http`) serves `/livez`, `/readyz` and `/metrics`.
+//! * `http` (feature `http`) serves `/livez`, `/readyz` and `/metrics`; `usage` adds `process_*` to the metrics.
 
 #[cfg(feature = "http")]
 pub mod http;
@@ -12,3 +12,5 @@ pub mod liveness;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+#[cfg(feature = "http")]
+pub mod usage;
