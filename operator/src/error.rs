@@ -1,12 +1,12 @@
 //! What can go wrong while acting. A decision is never an error: this is only what is tried again.
 
-use fno_cluster::conflict::is_conflict;
+use fno_cluster::{conflict::is_conflict, failure};
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused or did not answer.
-    #[error("the API server: {0}")]
+    #[error("{}", failure::sentence(.0))]
     Api(#[from] kube::Error),
     /// A value of ours does not serialise.
     #[error("a value does not serialise: {0}")]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use fno_cluster::{events::Publisher, lease::Candidate};
+use fno_cluster::{client, events::Publisher, lease::Candidate};
 use fno_core::lifecycle::Deadlines;
 use fno_crds::{
     FnoBatch, FnoProvider,
@@ -73,14 +73,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// When it cannot start, or has lost the Lease.
 pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     let Args { settings: _, bind, log_level, log_format: _, lease_namespace, identity } = args;
-    let client = Client::try_default().await.context("there is no way to the API server")?;
+    let client = client::connect().await.context("cannot connect to the API server")?;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Usage));
     let metrics = Metrics::register(&mut registry);
     let (ready, stop) = (Readiness::default(), CancellationToken::new());
     let listener = TcpListener::bind(bind)
         .await
-        .with_context(|| format!("--bind {bind} cannot be listened on"))?;
+        .with_context(|| format!("cannot listen on {bind} (--bind)"))?;
     info!(version = env!("CARGO_PKG_VERSION"), identity, address = %listener.local_addr().unwrap_or(bind), "starting");
     let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity)?;
     let endpoints = Endpoints {

@@ -89,9 +89,8 @@ async fn work_through(
     began: Instant,
 ) -> anyhow::Result<Exit> {
     let terminated = shutdown::listen()?;
-    let client = kube::Client::try_default()
-        .await
-        .context("the API server's address or the token is missing")?;
+    let client =
+        fno_cluster::client::connect().await.context("cannot connect to the API server")?;
     let identity = Identity {
         namespace: args.namespace,
         batch: args.batch,
