@@ -1,57 +1,151 @@
-//! Events: transitions only, and only once the status that says the same is stored.
+//! Kubernetes events: transitions only, published after the status that says the same is stored.
+//!
+//! kube's `Recorder` counts an event as a repeat if type, reason and action are equal, and keeps the first note for ever: "BreakerOpen (x2)"
+//! with the cause of the first time. Here the note belongs to the identity of an event, so an event always shows the cause that it is about.
+//! The name of an event is derived from that identity: a repeat meets the first one by its name, also after a restart, and raises its count.
 
+use data_encoding::HEXLOWER;
 use fno_core::{text::at_most, why::Why};
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Client, Resource,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::{
+        core::v1::ObjectReference,
+        events::v1::{Event, EventSeries},
+    },
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
+use kube::{Api, Client, Resource, api::PostParams};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tracing::debug;
 
-/// Publishes events. One for the whole program: it counts repeats.
-pub struct Publisher(Recorder);
+use crate::{failure, patch::parameters};
 
-impl Publisher {
-    /// A publisher that reports as that controller; `identity` is the Pod.
-    #[must_use]
-    pub fn new(client: Client, controller: &str, identity: String) -> Self {
-        Self(Recorder::new(
-            client,
-            Reporter { controller: controller.to_owned(), instance: Some(identity) },
-        ))
-    }
+/// Bytes of a note at most; the API allows 1 kB.
+const NOTE: usize = 1000;
+/// Bytes of the reporting instance at most.
+const INSTANCE: usize = 128;
+/// Bytes of the object's name within an event's name. The whole is at most 253.
+const NAME: usize = 200;
 
-    /// Something went as it should.
-    pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
-        self.publish(about, EventType::Normal, action, why).await;
-    }
+/// Whether an event needs the attention of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Normal operation.
+    Normal,
+    /// Something failed, or waits for a person.
+    Warning,
+}
 
-    /// Something is worth a look.
-    pub async fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
-        self.publish(about, EventType::Warning, action, why).await;
-    }
-
-    async fn publish<K: Resource<DynamicType = ()>>(
-        &self,
-        about: &K,
-        type_: EventType,
-        action: &str,
-        why: &Why,
-    ) {
-        let event = Event {
-            type_,
-            reason: why.reason.to_string(),
-            note: Some(at_most(&why.message, 1000)).filter(|note| !note.is_empty()),
-            action: action.to_owned(),
-            secondary: None,
-        };
-        // An event lost is no harm: the status says the same.
-        if let Err(error) = self.0.publish(&event, &reference(about)).await {
-            debug!(%error, action, "an event was not published");
+impl Severity {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
         }
     }
 }
 
-fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
-    object.object_ref(&())
+/// Publishes events.
+#[derive(Clone)]
+pub struct Publisher {
+    client: Client,
+    controller: String,
+    instance: String,
 }
+
+impl Publisher {
+    /// A publisher that reports as `controller` (such as `fno.dev/operator`); `instance` is the Pod.
+    #[must_use]
+    pub fn new(client: Client, controller: &str, instance: &str) -> Self {
+        Self { client, controller: controller.to_owned(), instance: at_most(instance, INSTANCE) }
+    }
+
+    /// Publishes an event of normal operation. `action` is a verb: what the controller did.
+    pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
+        self.publish(about, Severity::Normal, action, why).await;
+    }
+
+    /// Publishes an event that needs the attention of a person.
+    pub async fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
+        self.publish(about, Severity::Warning, action, why).await;
+    }
+
+    /// Publishes an event. One that is lost does no harm: the status says the same.
+    pub async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        severity: Severity,
+        action: &str,
+        why: &Why,
+    ) {
+        let event = self.event(about.object_ref(&()), severity, action, why, Timestamp::now());
+        if let Err(error) = self.store(&event).await {
+            debug!(error = failure::sentence(&error), action, "an event was not published");
+        }
+    }
+
+    async fn store(&self, event: &Event) -> kube::Result<()> {
+        let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+        let name = event.metadata.name.as_deref().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        match api.create(&PostParams::default(), event).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            created => return created.map(|_| ()),
+        }
+        let Some(first) = api.get_opt(name).await? else { return Ok(()) };
+        let count = first.series.map_or(1, |series| series.count);
+        let last = event.event_time.clone().unwrap_or_else(|| MicroTime(Timestamp::now()));
+        let series = EventSeries { count: count.saturating_add(1), last_observed_time: last };
+        let repeat = json!({"series": series});
+        api.patch(name, &parameters(&self.controller), &kube::api::Patch::Merge(repeat))
+            .await
+            .map(|_| ())
+    }
+
+    fn event(
+        &self,
+        regarding: ObjectReference,
+        severity: Severity,
+        action: &str,
+        why: &Why,
+        now: Timestamp,
+    ) -> Event {
+        let note = at_most(&why.message, NOTE);
+        let reason = why.reason.to_string();
+        let name = name(&regarding, [severity.as_str(), &reason, action, &note]);
+        Event {
+            metadata: ObjectMeta {
+                name: Some(name),
+                namespace: regarding.namespace.clone(),
+                ..ObjectMeta::default()
+            },
+            type_: Some(severity.as_str().to_owned()),
+            reason: Some(reason),
+            action: Some(action.to_owned()),
+            note: Some(note).filter(|note| !note.is_empty()),
+            event_time: Some(MicroTime(now)),
+            regarding: Some(regarding),
+            reporting_controller: Some(self.controller.clone()),
+            reporting_instance: Some(self.instance.clone()),
+            ..Event::default()
+        }
+    }
+}
+
+/// The object's name and a digest of the event's identity. Two events with the same name are the same event again.
+fn name(regarding: &ObjectReference, identity: [&str; 4]) -> String {
+    let object = regarding.name.as_deref().unwrap_or_default();
+    let mut digest = Sha256::new();
+    for part in [regarding.uid.as_deref().unwrap_or_default()].into_iter().chain(identity) {
+        // With the length before each part, two identities never run together into the same bytes.
+        digest.update(part.len().to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    let digest = HEXLOWER.encode(&digest.finalize()[..8]);
+    let object: String = object.chars().take(NAME).collect();
+    format!("{}.{digest}", object.trim_end_matches(['.', '-']))
+}
+
+#[cfg(test)]
+mod tests;

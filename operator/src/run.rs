@@ -60,6 +60,8 @@ use crate::{
 
 /// Name of the Lease by which operators agree on who acts.
 const LEASE: &str = "fno-operator";
+/// The reporting controller of events.
+const CONTROLLER: &str = "fno.dev/operator";
 /// One reconciliation may take this long. Each of its calls ends in a quarter of a minute, and there may be hundreds.
 const RECONCILED_WITHIN: Duration = Duration::from_secs(600);
 /// Objects of a kind worked on at once: each call is a connection of its own.
@@ -149,7 +151,7 @@ fn prepare(
             .unwrap_or("info")
             .to_owned(),
         metrics,
-        publisher: Publisher::new(client.clone(), MANAGER, identity.to_owned()),
+        publisher: Publisher::new(client.clone(), CONTROLLER, identity),
         liveness: Liveness::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey)?),
         used_steps_answer: AtomicBool::new(false),
