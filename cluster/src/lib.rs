@@ -1,6 +1,6 @@
 //! What every program of the FNO operator needs around the Kubernetes API.
 //!
-//! * [`client`] is a client whose calls end in bounded time.
+//! * [`client`] is a client whose calls end in bounded time; [`watch`] keeps a list up to date through whatever the server does.
 //! * [`failure`] says in one sentence what went wrong with a request.
 //! * [`patch`] makes the smallest merge patch between two states and writes a status with it.
 //! * [`version`] says which of two copies of an object is newer.
@@ -17,3 +17,4 @@ pub mod failure;
 pub mod lease;
 pub mod patch;
 pub mod version;
+pub mod watch;
