@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
+    job_status::class_of,
     lifecycle::{BatchFacts, PodState},
     text::at_most,
     why::Why,
@@ -37,8 +38,7 @@ pub fn count(results: &[JobResult]) -> Counts {
     let mut counts = Counts::default();
     for result in results {
         let failed = result.phase == JobPhase::Failed
-            || (result.phase == JobPhase::Pending
-                && result.reason.class() == ReasonClass::RetryCounted);
+            || (result.phase == JobPhase::Pending && class_of(result) == ReasonClass::RetryCounted);
         counts.completed += i32::from(result.phase == JobPhase::Succeeded);
         counts.unknown += i32::from(result.phase == JobPhase::OutcomeUnknown);
         counts.failed += i32::from(failed);

@@ -39,7 +39,7 @@ pub fn settled(
     };
     let why = Why { reason: result.reason, message: result.message.clone().unwrap_or_default() };
     let tries = status.attempts.unwrap_or(0) + 1;
-    match (result.phase, result.reason.class()) {
+    match (result.phase, class_of(result)) {
         (JobPhase::Succeeded, _) => {
             status.attempts = Some(tries);
             end(job, status, JobPhase::Succeeded, &why, now)
@@ -83,6 +83,16 @@ pub fn settled(
         (JobPhase::Pending | JobPhase::Batched | JobPhase::Failed | JobPhase::Resolved, _) => {
             pending(job, status, &why, now)
         }
+    }
+}
+
+/// What follows from a result. A try whose reason this version does not know counts: the portal was used, and a try that
+/// costs nothing may be repeated without end.
+#[must_use]
+pub const fn class_of(result: &JobResult) -> ReasonClass {
+    match result.reason {
+        Reason::Unrecognized(_) => ReasonClass::RetryCounted,
+        reason => reason.class(),
     }
 }
 

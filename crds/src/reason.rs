@@ -1,10 +1,19 @@
 //! Why something is as it is: one enum for status, events, metric labels and log fields, so they cannot disagree.
 
+mod unknown;
+
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
+pub use self::unknown::UnknownReason;
+
 /// The one list of reasons. `docs/reasons.md` is generated from it.
+///
+/// The schema's list is closed. Reading is not: after a rollback objects may hold reasons of the newer version, and an object
+/// that cannot be read is worse than a word that is not understood. Such a word is kept as [`Reason::Unrecognized`].
 #[derive(
     Clone,
     Copy,
@@ -14,8 +23,6 @@ use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, I
     PartialOrd,
     Ord,
     Hash,
-    Serialize,
-    Deserialize,
     JsonSchema,
     Display,
     EnumIter,
@@ -25,6 +32,8 @@ use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, I
 )]
 pub enum Reason {
     // Waiting: costs nothing.
+    /// Accepted; the operator has not planned the job yet.
+    Submitted,
     /// The queue is shorter than a full batch; it leaves when the oldest job has lingered.
     WaitingForLinger,
     /// Every session the provider and its accounts allow is in use.
@@ -135,12 +144,30 @@ pub enum Reason {
     Completed,
     /// Everything needed is there.
     Available,
+
+    // Not ours.
+    /// A reason of a newer version of the operator. It is shown and kept as that version wrote it.
+    #[strum(transparent)]
+    #[schemars(skip)]
+    Unrecognized(UnknownReason),
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::read(&Cow::<str>::deserialize(deserializer)?))
+    }
 }
 
 /// What follows from a [`Reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display)]
 pub enum ReasonClass {
-    /// The job stays Pending; nothing is used up; it goes on by itself once mended.
+    /// The job stays Pending and no try is used up; it continues by itself once the cause is gone.
     Waiting,
     /// Back to Pending after a pause; a try is used up.
     RetryCounted,
@@ -157,7 +184,8 @@ impl Reason {
     #[must_use]
     pub const fn class(self) -> ReasonClass {
         match self {
-            Self::WaitingForLinger
+            Self::Submitted
+            | Self::WaitingForLinger
             | Self::WaitingForSession
             | Self::WaitingForRunner
             | Self::WaitingForCode
@@ -181,7 +209,9 @@ impl Reason {
             | Self::PodUnschedulable
             | Self::PodRejected
             | Self::CircuitClaimed
-            | Self::RetryBackoff => ReasonClass::Waiting,
+            | Self::RetryBackoff
+            // Never final, because that would end a job for a word that was not understood.
+            | Self::Unrecognized(_) => ReasonClass::Waiting,
             Self::StepFailed | Self::Timeout | Self::BrowserCrashed | Self::AmbiguousMatch => {
                 ReasonClass::RetryCounted
             }
@@ -216,10 +246,19 @@ impl Reason {
         self.into()
     }
 
+    /// Reads the word; one that this version does not know is kept.
+    #[must_use]
+    pub fn read(word: &str) -> Self {
+        word.parse().unwrap_or_else(|_| Self::Unrecognized(UnknownReason::of(word)))
+    }
+
     /// What a person can do about it, one sentence.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
+            Self::Submitted => {
+                "Nothing for a few seconds; if it stays, check that the operator is running and watches this namespace."
+            }
             Self::WaitingForLinger => {
                 "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now."
             }
@@ -237,7 +276,7 @@ impl Reason {
                 "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known."
             }
             Self::PortalChanged => {
-                "Compare the named step with its picture, mend the provider's flow, or annotate it with fno.dev/resume."
+                "Compare the named step with its picture, correct the provider's flow, or annotate it with fno.dev/resume."
             }
             Self::PortalUnavailable => "Wait for the portal: it is probed from time to time.",
             Self::ProviderNotFound => {
@@ -257,13 +296,13 @@ impl Reason {
             Self::DailyLimitReached => {
                 "Wait for the next day in limits.timeZone, or raise limits.maxCancellationsPerDay."
             }
-            Self::ValkeyUnavailable => "Bring Valkey back: it goes on by itself.",
+            Self::ValkeyUnavailable => "Bring Valkey back: it continues by itself.",
             Self::ClockSkew => {
                 "Correct the clock of the cluster's nodes, or wait until the portal's is right."
             }
-            Self::EvidenceUnavailable => "Bring the evidence store back: it goes on by itself.",
+            Self::EvidenceUnavailable => "Bring the evidence store back: it continues by itself.",
             Self::ImageUnavailable => {
-                "Correct the image or its pull secret in the chart: it goes on by itself."
+                "Correct the image or its pull secret in the chart: it continues by itself."
             }
             Self::PodUnschedulable => {
                 "Add capacity, or correct the runner's resources, nodeSelector or tolerations."
@@ -303,6 +342,9 @@ impl Reason {
                 "Look at the job named in the message: it has cancelled this circuit."
             }
             Self::InvalidJob => "Correct the job as the message says and submit it anew.",
+            Self::Unrecognized(_) => {
+                "Read the message, or upgrade the operator to the version that wrote the reason."
+            }
             Self::Unproven => "Look on the portal, then resolve the job (verb resolve on fnojobs).",
             Self::Answered
             | Self::Decided
@@ -316,7 +358,7 @@ impl Reason {
     }
 }
 
-/// `docs/reasons.md`: every reason, what it means, what follows and what mends it.
+/// `docs/reasons.md`: every reason, what it means, what follows and what to do about it.
 #[must_use]
 pub fn document() -> String {
     let mut page = String::from(
@@ -326,7 +368,9 @@ pub fn document() -> String {
     );
     for reason in Reason::iter() {
         let follows = match reason.class() {
-            ReasonClass::Waiting => "waits, costs nothing, goes on by itself once mended",
+            ReasonClass::Waiting => {
+                "waits, costs nothing, continues by itself once the cause is gone"
+            }
             ReasonClass::RetryCounted => {
                 "tried again after a pause (30 s, doubling to 10 min), uses up a try"
             }

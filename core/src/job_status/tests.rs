@@ -27,7 +27,7 @@ fn at_work(spec: serde_json::Value) -> FnoJob {
 fn result(phase: JobPhase, reason: Reason) -> JobResult {
     serde_json::from_value(json!({
         "job": "j", "uid": "u", "phase": phase, "reason": reason, "message": "m", "outcome": "Active", "fields": {"status": "active"},
-        "evidence": {"uri": "file:///e", "sha256": "ab", "files": 2}, "startedAt": "2029-12-31T23:59:00.000000Z", "seconds": 1.5,
+        "evidence": {"uri": "file:///e", "sha256": "ab", "files": 2}, "startedAt": "2029-12-31T23:59:00.000000Z", "milliseconds": 1500,
     }))
     .expect("a result")
 }
@@ -40,6 +40,7 @@ fn intent() -> Intent {
 #[test]
 fn what_a_result_makes_of_a_job() {
     use JobPhase::{Cancelled, Failed, OutcomeUnknown, Pending, Succeeded};
+    let unknown = Reason::read("MoonFull");
     // (spec, what the runner says, armed) -> (phase, reason, tries used up)
     let table = [
         (json!({}), Succeeded, Reason::Answered, false, Succeeded, Reason::Answered, 1),
@@ -92,6 +93,11 @@ fn what_a_result_makes_of_a_job() {
             Reason::Withdrawn,
             0,
         ),
+        // Of a newer runner: neither final nor free.
+        (json!({}), Failed, unknown, false, Pending, unknown, 1),
+        (json!({}), Pending, unknown, false, Pending, unknown, 1),
+        (json!({"backoffLimit": 0}), Pending, unknown, false, Failed, Reason::TriesExhausted, 1),
+        (json!({}), Succeeded, unknown, false, Succeeded, unknown, 1),
         (json!({}), OutcomeUnknown, Reason::Unproven, true, OutcomeUnknown, Reason::Unproven, 1),
         (json!({}), Failed, Reason::Refused, true, Failed, Reason::Refused, 1),
         (json!({}), Failed, Reason::StepFailed, true, Failed, Reason::StepFailed, 1),
