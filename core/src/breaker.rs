@@ -37,23 +37,20 @@ fn eased<B>(breaker: B, message: String) -> Change<B> {
 
 /// The things counted, newest first. Several batches fail between two reads, so the last one alone is not enough; what has
 /// dropped off the end could be counted again, which errs towards opening too early.
-struct Counted<'a>(Option<&'a str>);
+struct Counted<'a>(&'a [String]);
+
+/// `maxItems` of `counted` in the schema of both breakers.
+const MOST_COUNTED: usize = 20;
 
 impl Counted<'_> {
     fn has(&self, what: &str) -> bool {
-        self.0.unwrap_or_default().split(' ').any(|counted| counted == what)
+        self.0.iter().any(|counted| counted == what)
     }
 
-    /// With `what` in front and as many of the others as `limit` bytes hold (the schema's maxLength).
-    fn with(&self, what: &str, limit: usize) -> String {
-        let mut list = what.to_owned();
-        for counted in self.0.unwrap_or_default().split(' ').filter(|counted| !counted.is_empty()) {
-            if list.len() + 1 + counted.len() > limit {
-                break;
-            }
-            list.push(' ');
-            list.push_str(counted);
-        }
-        list
+    /// With `what` in front and as many of the others as the schema allows.
+    fn with(&self, what: &str) -> Vec<String> {
+        std::iter::once(what.to_owned())
+            .chain(self.0.iter().take(MOST_COUNTED - 1).cloned())
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! How long a job and a login take: exponentially weighted moving averages of what was measured.
+//! How long a job and a login take: exponentially weighted moving averages of what was measured, in whole milliseconds as
+//! the status holds them.
 
 use fno_crds::Action;
 
@@ -8,10 +9,10 @@ pub const JOB_ALPHA: f64 = 0.2;
 pub const LOGIN_ALPHA: f64 = 0.4;
 /// Seconds a login is taken to need until one is measured: start of the Pod and of Firefox, and a form of two pages.
 pub const UNMEASURED_LOGIN: f64 = 15.0;
-/// Longer measurements are cut to this: a job's own limit is minutes, so this is a broken clock.
-const LONGEST: f64 = 3600.0;
-/// Shorter ones are no measurement of a browser; also keeps divisions by the mean tame.
-const SHORTEST: f64 = 0.01;
+/// Longer measurements, in milliseconds, are cut to this: a job's own limit is minutes, so this is a broken clock.
+const LONGEST: i64 = 3_600_000;
+/// Shorter ones, in milliseconds, are no measurement of a browser; also keeps divisions by the mean tame.
+const SHORTEST: i64 = 10;
 
 /// Seconds a job is taken to need until one is measured: a look-up on a portal with a few pages; a cancellation fills a form and proves it.
 #[must_use]
@@ -22,32 +23,38 @@ pub const fn unmeasured_job(action: Action) -> f64 {
     }
 }
 
-/// The average after one more measurement, in seconds. The first one is taken as it is; what is no positive number is left out.
+/// The average after one more measurement. The first one is taken as it is; a time that is not positive is left out.
 #[must_use]
-pub fn ewma(mean: Option<f64>, alpha: f64, seconds: f64) -> Option<f64> {
+pub fn ewma(mean: Option<i64>, alpha: f64, time: i64) -> Option<i64> {
     let mean = usable(mean);
-    if !seconds.is_finite() || seconds <= 0.0 {
+    if time <= 0 {
         return mean;
     }
-    let seconds = seconds.clamp(SHORTEST, LONGEST);
-    Some(mean.map_or(seconds, |mean| alpha.mul_add(seconds - mean, mean)))
+    let time = time.clamp(SHORTEST, LONGEST);
+    Some(mean.map_or(time, |mean| mean + (alpha * (time - mean) as f64).round() as i64))
 }
 
-/// The average time of a job after `seconds`, measured one after the other. Pass only jobs that gave an answer: a failure's time is a timeout's.
+/// The average time of a job after these, measured one after the other. Pass only jobs that gave an answer: a failure's time is a timeout's.
 #[must_use]
-pub fn jobs(mean: Option<f64>, seconds: impl IntoIterator<Item = f64>) -> Option<f64> {
-    seconds.into_iter().fold(usable(mean), |mean, seconds| ewma(mean, JOB_ALPHA, seconds))
+pub fn jobs(mean: Option<i64>, times: impl IntoIterator<Item = i64>) -> Option<i64> {
+    times.into_iter().fold(usable(mean), |mean, time| ewma(mean, JOB_ALPHA, time))
 }
 
-/// The average time of a login after one more that succeeded (`run.loginSeconds`: without waiting for leave and code).
+/// The average time of a login after one more that succeeded (`run.loginMilliseconds`).
 #[must_use]
-pub fn login(mean: Option<f64>, seconds: f64) -> Option<f64> {
-    ewma(mean, LOGIN_ALPHA, seconds)
+pub fn login(mean: Option<i64>, time: i64) -> Option<i64> {
+    ewma(mean, LOGIN_ALPHA, time)
+}
+
+/// A mean as stored, in seconds, as planning calculates with it. Nothing if it cannot be calculated with.
+#[must_use]
+pub fn seconds(mean: i64) -> Option<f64> {
+    usable(Some(mean)).map(|milliseconds| milliseconds as f64 / 1000.0)
 }
 
 /// A mean as stored, if it can be calculated with: a status can be edited by hand.
-pub(crate) fn usable(mean: Option<f64>) -> Option<f64> {
-    mean.filter(|mean| mean.is_finite() && *mean > 0.0).map(|mean| mean.clamp(SHORTEST, LONGEST))
+fn usable(mean: Option<i64>) -> Option<i64> {
+    mean.filter(|mean| *mean > 0).map(|mean| mean.clamp(SHORTEST, LONGEST))
 }
 
 #[cfg(test)]
@@ -56,30 +63,37 @@ mod tests {
 
     #[test]
     fn the_first_measurement_is_taken_as_it_is_and_later_ones_pull_the_mean() {
-        assert_eq!(ewma(None, 0.2, 4.0), Some(4.0));
-        assert_eq!(ewma(Some(4.0), 0.5, 8.0), Some(6.0));
-        assert_eq!(jobs(None, [10.0, 5.0]), Some(9.0));
-        assert_eq!(login(Some(10.0), 20.0), Some(14.0));
-        assert_eq!(jobs(Some(3.0), []), Some(3.0));
+        assert_eq!(ewma(None, 0.2, 4000), Some(4000));
+        assert_eq!(ewma(Some(4000), 0.5, 8000), Some(6000));
+        assert_eq!(jobs(None, [10_000, 5000]), Some(9000));
+        assert_eq!(login(Some(10_000), 20_000), Some(14_000));
+        assert_eq!(jobs(Some(3000), []), Some(3000));
+    }
+
+    #[test]
+    fn planning_calculates_in_seconds_and_only_with_times_that_can_be_true() {
+        assert_eq!(seconds(1250), Some(1.25));
+        assert_eq!(seconds(i64::MAX), Some(3600.0));
+        assert_eq!([0, -5, i64::MIN].map(seconds), [None; 3]);
     }
 
     #[test]
     fn a_constant_time_is_reached_whatever_was_before() {
-        let mean = jobs(Some(100.0), std::iter::repeat_n(2.0, 60)).expect("a mean");
-        assert!((mean - 2.0).abs() < 0.001, "{mean}");
+        let mean = jobs(Some(100_000), std::iter::repeat_n(2000, 60)).expect("a mean");
+        assert!((mean - 2000).abs() <= 2, "{mean}");
     }
 
     #[test]
-    fn what_is_no_time_leaves_the_mean_alone() {
-        for nonsense in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(ewma(Some(4.0), 0.2, nonsense), Some(4.0), "{nonsense}");
+    fn a_time_that_is_not_positive_does_not_change_the_mean() {
+        for nonsense in [0, -1, i64::MIN] {
+            assert_eq!(ewma(Some(4000), 0.2, nonsense), Some(4000), "{nonsense}");
             assert_eq!(ewma(None, 0.2, nonsense), None, "{nonsense}");
             assert_eq!(
-                ewma(Some(nonsense), 0.2, 4.0),
-                Some(4.0),
+                ewma(Some(nonsense), 0.2, 4000),
+                Some(4000),
                 "a stored {nonsense} is forgotten"
             );
         }
-        assert_eq!(ewma(None, 0.2, 1e9), Some(LONGEST), "a clock that jumped");
+        assert_eq!(ewma(None, 0.2, i64::MAX), Some(LONGEST), "a clock that jumped");
     }
 }

@@ -40,7 +40,7 @@ pub struct MintRequest<'a> {
     pub provider_suspended: bool,
     /// The account's breaker.
     pub gate: &'a Gate,
-    /// `totp.period`, seconds.
+    /// `totp.periodSeconds`.
     pub period: i64,
     /// `totp.minRemainingSeconds`. Cut to `period - 1`, because a whole period is never left.
     pub min_remaining: i64,
@@ -50,8 +50,8 @@ pub struct MintRequest<'a> {
     pub doubtful: Option<i64>,
     /// The step both guards have passed for this very login; the Secret may be missing.
     pub reserved: Option<i64>,
-    /// `status.clockOffset`, seconds.
-    pub clock_offset: Option<f64>,
+    /// The portal's clock minus ours, in milliseconds (`clockOffsetMilliseconds`).
+    pub clock_offset: Option<i64>,
     /// What Valkey is known to say.
     pub valkey: StepRecord,
 }

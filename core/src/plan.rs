@@ -198,13 +198,12 @@ impl Plan {
 impl ProviderView {
     /// Seconds per job, measured or assumed.
     fn job_seconds(&self, action: Action) -> f64 {
-        measure::usable(self.job_seconds.get(&action).copied())
-            .unwrap_or_else(|| measure::unmeasured_job(action))
+        self.job_seconds.get(&action).copied().unwrap_or_else(|| measure::unmeasured_job(action))
     }
 
     /// Seconds per login, measured or assumed.
     fn login_seconds(&self) -> f64 {
-        measure::usable(self.login_seconds).unwrap_or(measure::UNMEASURED_LOGIN)
+        self.login_seconds.unwrap_or(measure::UNMEASURED_LOGIN)
     }
 }
 

@@ -15,7 +15,7 @@ use fno_crds::{
     batch::{BatchPhase, Run},
     condition::{self, types},
     job::Action,
-    provider_status::{FlowBreaker, JobSeconds},
+    provider_status::{FlowBreaker, JobMilliseconds},
     reason::ReasonClass,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -113,24 +113,28 @@ pub fn after_batch(
     let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else {
         return (status, Change { breaker, event: None });
     };
-    let mut seconds: BTreeMap<Action, Vec<f64>> = BTreeMap::new();
+    let mut times: BTreeMap<Action, Vec<i64>> = BTreeMap::new();
     for result in run.results.iter().filter(|result| result.phase == JobPhase::Succeeded) {
         if let Some(action) = action_of(&result.job) {
-            seconds.entry(action).or_default().push(result.seconds);
+            times.entry(action).or_default().push(result.milliseconds);
         }
     }
-    for (action, seconds) in seconds {
-        let known =
-            status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean);
-        if let Some(mean) = measure::jobs(known, seconds).map(rounded) {
-            status.job_seconds.retain(|known| known.action != action);
-            status.job_seconds.push(JobSeconds { action, mean });
+    for (action, times) in times {
+        let known = status
+            .job_milliseconds
+            .iter()
+            .find(|known| known.action == action)
+            .map(|known| known.mean);
+        if let Some(mean) = measure::jobs(known, times) {
+            status.job_milliseconds.retain(|known| known.action != action);
+            status.job_milliseconds.push(JobMilliseconds { action, mean });
         }
     }
-    if let Some(seconds) = run.login_seconds {
-        status.login_seconds = measure::login(status.login_seconds, seconds).map(rounded);
+    if let Some(time) = run.login_milliseconds {
+        status.login_milliseconds = measure::login(status.login_milliseconds, time);
     }
-    status.clock_offset = run.clock_offset.map(rounded).or(status.clock_offset);
+    status.clock_offset_milliseconds =
+        run.clock_offset_milliseconds.or(status.clock_offset_milliseconds);
 
     let change = match saw(run) {
         Some(saw) => {
@@ -147,11 +151,6 @@ pub fn after_batch(
         status.flow_breaker = Some(change.breaker.clone());
     }
     (status, change)
-}
-
-/// Milliseconds are as exact as it gets, and a status people can read.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
 }
 
 fn saw(run: &Run) -> Option<Saw<'_>> {

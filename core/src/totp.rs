@@ -22,7 +22,7 @@ pub struct Code(SecretString);
 pub enum SeedError {
     /// Other characters than base32 has.
     #[error(
-        "the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found something else at place {0})"
+        "the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found something else at position {0})"
     )]
     NotBase32(usize),
     /// Too few of them.
@@ -69,7 +69,7 @@ impl Seed {
             TotpAlgorithm::SHA256 => Algorithm::SHA256,
             TotpAlgorithm::SHA512 => Algorithm::SHA512,
         };
-        let period = u64::try_from(settings.period).unwrap_or(30).max(1);
+        let period = u64::try_from(settings.period_seconds).unwrap_or(30).max(1);
         // Not `build`: portals hand out seeds shorter than the RFC's 128 bits. Digits are 6 or 8 by the schema.
         let totp = Builder::new()
             .with_algorithm(algorithm)

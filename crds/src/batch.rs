@@ -45,24 +45,25 @@ use crate::job::Evidence;
     validation = Rule::new("oldSelf.stop == 'None' || self.stop == 'Abort' || self.stop == oldSelf.stop").message("stop goes one way: None, Drain, Abort").field_path(".stop"),
 )]
 pub struct FnoBatchSpec {
-    /// Name of the FnoProvider.
+    /// Name of the FnoProvider in the batch's namespace.
     #[schemars(length(min = 1, max = 40))]
     pub provider: String,
-    /// Name of the account in the provider's list.
+    /// Name of the account in the provider's `spec.accounts`.
     #[schemars(length(min = 1, max = 40))]
     pub account: String,
-    /// The provider's generation whose flows and limits hold for this batch.
+    /// `metadata.generation` of the provider whose flows and limits apply to this batch.
     pub provider_generation: i64,
-    /// SHA-256 of those flows.
+    /// SHA-256 of those flows, in hexadecimal.
     #[schemars(length(max = 64))]
     pub flows_digest: String,
-    /// The jobs invited, in order. A job is in the batch only once its own status names the batch.
+    /// Jobs invited into the batch, in the order of work. A job belongs to the batch only once its own status names the batch.
     #[schemars(length(min = 1, max = 200))]
     pub jobs: Vec<JobReference>,
-    /// Stop early.
+    /// Stops the batch early: `None`, `Drain` (finish the current job, hand back the rest) or `Abort` (end now). Only in this order.
+    /// Default `None`.
     #[serde(default)]
     pub stop: Stop,
-    /// Seconds a finished batch is kept before it is deleted.
+    /// Seconds after its end until the batch is deleted. Default 86400 (24 hours).
     #[serde(default = "one_day")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: i32,
@@ -79,7 +80,7 @@ pub struct JobReference {
     /// Name of the FnoJob.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Its UID: a job deleted and created anew under the same name is another job.
+    /// UID of the FnoJob. A job that was deleted and created again under the same name is another job.
     #[schemars(length(min = 1, max = 63))]
     pub uid: String,
 }
@@ -99,12 +100,12 @@ pub struct JobReference {
     EnumString,
 )]
 pub enum Stop {
-    /// It is not.
+    /// The batch is not stopped.
     #[default]
     None,
-    /// Finish the job at hand, log out, hand the rest back.
+    /// Finish the current job, log out, and hand back the rest.
     Drain,
-    /// End now; what is armed becomes an unknown outcome.
+    /// End now. A job whose irreversible step was armed gets an unknown outcome.
     Abort,
 }
 
@@ -133,36 +134,38 @@ pub enum BatchPhase {
     Created,
     /// The runner Pod exists.
     Assigned,
-    /// Logged in, at work.
+    /// The runner is logged in and works on jobs.
     InProgress,
     /// The session ended in order and every job is settled for this try.
     Completed,
-    /// It ended early; untouched jobs are Pending again.
+    /// The session ended early. Untouched jobs are Pending again.
     Failed,
 }
 
 impl BatchPhase {
-    /// Whether nothing more happens.
+    /// Whether the batch has ended.
     #[must_use]
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
 }
 
-/// What is known about a batch. All but `run` is written by the operator.
+/// State of a batch. The operator writes everything except `run`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!(has(oldSelf.phase) && oldSelf.phase in ['Completed','Failed']) || (has(self.phase) && self.phase == oldSelf.phase)").message("a finished batch does not change its phase"),
 )]
 pub struct FnoBatchStatus {
-    /// Where the batch stands. Absent is Created.
+    // Kept beside the conditions because it is more than a summary of them: it is the fence. Arming and every end are
+    // compare-and-set on it, a rule of this schema keeps it final, and it is a selectable field.
+    /// Where the batch stands. Absent means `Created`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<BatchPhase>,
-    /// Why it stands there, or what it waits for.
+    /// Machine-readable reason for the phase, or what the batch waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<crate::Reason>,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
@@ -170,47 +173,47 @@ pub struct FnoBatchStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub worker: Option<String>,
-    /// Number of the Pod, from 1. A Pod that never ran its main container is replaced by the next attempt.
+    /// Number of the Pod, from 1. A Pod that never ran its runner container is replaced by the next attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
-    /// Settled jobs of all, `25/50`.
+    /// Settled jobs and all jobs of the batch, for example `25/50`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub progress: Option<String>,
-    /// Jobs claimed.
+    /// Number of jobs that the batch claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs_total: Option<i32>,
-    /// Jobs with an answer.
+    /// Number of jobs that the portal answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs_completed: Option<i32>,
-    /// Tries that failed.
+    /// Number of jobs whose try failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs_failed: Option<i32>,
-    /// Jobs with an unknown outcome.
+    /// Number of jobs with an unknown outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs_unknown: Option<i32>,
-    /// Logins that succeeded.
+    /// Number of logins that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins: Option<i32>,
-    /// Leave to log in, one entry per login the runner asked for.
+    /// Permissions to log in, one entry per login that the runner asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["login"]))]
     pub grants: Vec<Grant>,
-    /// UIDs of jobs withdrawn while in the batch: the runner leaves them out unless it has begun.
+    /// UIDs of jobs that were withdrawn while in the batch. The runner skips them unless they have started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200), inner(length(max = 63)))]
+    #[schemars(length(max = 200), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub withdrawn: Vec<String>,
-    /// The kill switch reached this batch: nothing more is armed.
+    /// Whether cancellations are held: the runner arms no irreversible step while this is true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancellations_held: bool,
-    /// What the runner reports. The operator never writes here.
+    /// What the runner reports. Written by the runner of this batch only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// UIDs of invited jobs the batch got.
+    /// UIDs of the invited jobs that the batch claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200), inner(length(max = 63)))]
+    #[schemars(length(max = 200), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub claimed: Vec<String>,
-    /// The runner's log in the evidence store.
+    /// Where the runner's log is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// When the current Pod was created.
@@ -219,34 +222,34 @@ pub struct FnoBatchStatus {
     /// When the first login succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// When it ended.
+    /// When the batch ended. `spec.ttlSecondsAfterFinished` counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// `PodReady`, `LoggedIn`, `Succeeded`.
+    /// Conditions `PodReady`, `LoggedIn` and `Succeeded`.
     #[serde(default)]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// The generation this status speaks of.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// Leave to log in.
+/// Permission to log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
-    /// Which login of the batch, from 1.
+    /// Number of the login in this batch, from 1.
     pub login: i32,
-    /// How far it is.
+    /// How far the login is.
     pub state: GrantState,
-    /// The TOTP time step that was burnt for it.
+    /// TOTP time step that was used up for this login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
-    /// The Secret with the code.
+    /// Name of the Secret with the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub secret: Option<String>,
-    /// When leave was given. From here on the login has its deadline: the time before was spent waiting for its turn.
+    /// When permission was given. The login's deadline counts from here, because before it only waited for its turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<MicroTime>,
 }
@@ -254,20 +257,20 @@ pub struct Grant {
 /// How far a login is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display)]
 pub enum GrantState {
-    /// User name and password may be typed.
+    /// Granted: user name and password may be typed.
     Granted,
-    /// A step is burnt; the code is on its way.
+    /// A time step is used up; the code is being delivered.
     Reserved,
-    /// The code lies in the Secret.
+    /// The code is in the Secret.
     CodeReady,
-    /// The login ended, well or not; the Secret is gone.
+    /// The login ended, successfully or not, and the Secret is deleted.
     Done,
-    /// No login: the batch has to end.
+    /// Refused: the batch has to end.
     Refused,
 }
 
 impl FnoBatch {
-    /// The phase; a batch nobody has looked at yet is Created.
+    /// The phase. A batch without a status is Created.
     #[must_use]
     pub fn phase(&self) -> BatchPhase {
         self.status.as_ref().and_then(|s| s.phase).unwrap_or_default()

@@ -7,17 +7,17 @@ use crate::reason::Reason;
 
 /// Condition types. CamelCase words, as the Kubernetes API conventions ask.
 pub mod types {
-    /// Provider: everything needed to work is there.
+    /// Provider: it has everything it needs to work.
     pub const READY: &str = "Ready";
-    /// Provider: a new generation is being looked at (kstatus, abnormal-true).
+    /// Provider: a new generation is being processed (kstatus, abnormal-true).
     pub const RECONCILING: &str = "Reconciling";
-    /// Provider, job: nothing goes on without a person (kstatus, abnormal-true).
+    /// Provider, job: it cannot continue without a person (kstatus, abnormal-true).
     pub const STALLED: &str = "Stalled";
     /// Job, batch: ended well. `Unknown` while active.
     pub const SUCCEEDED: &str = "Succeeded";
-    /// Job: its evidence lies in the store.
+    /// Job: its evidence is in the store.
     pub const EVIDENCE_STORED: &str = "EvidenceStored";
-    /// Batch: the runner Pod works.
+    /// Batch: the runner Pod is running.
     pub const POD_READY: &str = "PodReady";
     /// Batch: a portal session is open.
     pub const LOGGED_IN: &str = "LoggedIn";
@@ -26,9 +26,9 @@ pub mod types {
 /// A condition's three values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It holds.
+    /// The condition holds.
     True,
-    /// It does not hold.
+    /// The condition does not hold.
     False,
     /// Not decided yet.
     Unknown,

@@ -5,9 +5,12 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// The rule in the schema of every duration.
+pub(crate) const RULE: &str = "self.matches('^([0-9]+(ms|s|m|h))+$')";
+
 /// A length of time that is never negative, in the notation of Go's `time.ParseDuration` (`metav1.Duration`).
 ///
-/// A newtype over kube's `Duration` only because that one admits negative values and has no pattern in its schema.
+/// A newtype over kube's `Duration` only because that one admits negative values and has no rule in its schema.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(std::time::Duration);
 
@@ -70,10 +73,10 @@ impl FromStr for Duration {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed: kube::core::Duration = text
             .parse()
-            .map_err(|error| format!("{text:?} is no duration such as 30s or 10m: {error}"))?;
+            .map_err(|error| format!("{text:?} is not a duration such as 30s or 10m: {error}"))?;
         if text.is_empty() || parsed.is_negative() {
             return Err(format!(
-                "{text:?} is no length of time; a duration such as 30s or 10m is expected"
+                "{text:?} is not a length of time; a duration such as 30s or 10m is expected"
             ));
         }
         Ok(Self(parsed.into()))
@@ -102,7 +105,15 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "maxLength": 20, "pattern": "^([0-9]+(ms|s|m|h))+$"})
+        // A rule, not a pattern: a pattern answers with itself, a rule with a sentence.
+        json_schema!({
+            "type": "string",
+            "maxLength": 20,
+            "x-kubernetes-validations": [{
+                "rule": RULE,
+                "message": "must be a duration such as 500ms, 30s, 10m or 1h30m",
+            }],
+        })
     }
 }
 

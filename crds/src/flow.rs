@@ -26,15 +26,16 @@ pub use self::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Flow {
-    /// What the flow does, for people.
+    /// What the flow does, in a few words. Not used by the runner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub title: Option<String>,
-    /// Milliseconds a step may take unless it says otherwise. Default 5000, as in the DevTools Recorder.
+    /// Milliseconds that each step may take unless it has a `timeout` of its own. A number of milliseconds, not a duration, because
+    /// this is the DevTools Recorder's field. Default 5000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 180_000))]
     pub timeout: Option<i32>,
-    /// Accepted from recordings, not used: the attribute the recorder preferred for selectors.
+    /// Attribute that the recorder preferred for selectors. Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub selector_attribute: Option<String>,

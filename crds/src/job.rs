@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,12 @@ use crate::schema;
     printcolumn(name = "Circuit", type_ = "string", json_path = ".spec.circuitNumber"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.reason",
+        description = "Why the job is in this phase, or what it waits for"
+    ),
+    printcolumn(
         name = "Outcome",
         type_ = "string",
         json_path = ".status.outcome",
@@ -40,7 +49,6 @@ use crate::schema;
     ),
     printcolumn(name = "Batch", type_ = "string", json_path = ".status.batch"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
     printcolumn(
         name = "Attempts",
@@ -62,66 +70,74 @@ use crate::schema;
     validation = Rule::new("self.circuitNumber == oldSelf.circuitNumber").message("circuitNumber is immutable: submit a new job").field_path(".circuitNumber"),
     validation = Rule::new("self.parameters == oldSelf.parameters && self.expect == oldSelf.expect").message("parameters and expect are immutable: submit a new job"),
     validation = Rule::new("has(self.externalId) == has(oldSelf.externalId) && (!has(self.externalId) || self.externalId == oldSelf.externalId)").message("externalId is immutable: submit a new job"),
+    validation = Rule::new("has(self.requestedBy) == has(oldSelf.requestedBy) && (!has(self.requestedBy) || self.requestedBy == oldSelf.requestedBy)").message("requestedBy is immutable: submit a new job"),
     validation = Rule::new("has(self.notBefore) == has(oldSelf.notBefore) && (!has(self.notBefore) || self.notBefore == oldSelf.notBefore) && has(self.deadline) == has(oldSelf.deadline) && (!has(self.deadline) || self.deadline == oldSelf.deadline)").message("notBefore and deadline are immutable: submit a new job"),
     validation = Rule::new("self.backoffLimit == oldSelf.backoffLimit && self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished").message("backoffLimit and ttlSecondsAfterFinished are immutable: submit a new job"),
     validation = Rule::new("has(self.retryOf) == has(oldSelf.retryOf) && (!has(self.retryOf) || self.retryOf == oldSelf.retryOf)").message("retryOf is immutable: submit a new job"),
     validation = Rule::new("has(self.callback) == has(oldSelf.callback) && (!has(self.callback) || self.callback == oldSelf.callback)").message("callback is immutable: submit a new job"),
+    validation = Rule::new("!has(self.callback)").message("callback is not supported yet: this version delivers no callbacks, so remove it and watch status instead").field_path(".callback"),
     validation = Rule::new("!oldSelf.cancelRequested || self.cancelRequested").message("cancelRequested cannot be taken back: submit a new job").field_path(".cancelRequested"),
     validation = Rule::new("!has(self.notBefore) || !has(self.deadline) || self.notBefore < self.deadline").message("notBefore must be earlier than deadline").field_path(".notBefore"),
 )]
 pub struct FnoJobSpec {
-    /// Name of the FnoProvider in this namespace.
-    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    /// Name of the FnoProvider in the job's namespace. Lower-case letters, digits and `-`. Immutable.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("provider must be the name of a FnoProvider: lower-case letters, digits and -, beginning and ending with a letter or digit"))]
     pub provider: String,
-    /// What to do.
+    /// Name of the user who asked for this job: whoever creates it or, where a program creates jobs for others, the user it acts
+    /// for. Default: not recorded. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub requested_by: Option<String>,
+    /// `Validation` looks the circuit up and changes nothing. `Cancellation` cancels it, at most once. Immutable.
     pub action: Action,
-    /// The line as the portal calls it: line reference, B-number, service id, FSAN.
-    #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$")
-    )]
+    /// The circuit as the portal names it, for example a line reference, B-number, service id or FSAN. Immutable.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$')").message("circuitNumber must begin and end with a letter or digit (no blank at either end) and contain only letters, digits, blanks and . _ / -"))]
     pub circuit_number: String,
-    /// Further inputs of the flow, seen there as `params.<name>`.
+    /// Further inputs of the provider's flow, which reads them as `params.<name>`. Default: none. Immutable.
     #[serde(default)]
     #[schemars(schema_with = "schema::string_map", extend("default" = {}))]
     pub parameters: BTreeMap<String, String>,
-    /// Fields that must match what the portal shows before anything irreversible happens.
+    /// Fields of the portal's page, by the name the flow extracts them under, with the value each must have before anything
+    /// irreversible is done. A difference fails the job with `ExpectMismatch`. Default: none. Immutable.
     #[serde(default)]
     #[schemars(schema_with = "schema::string_map", extend("default" = {}))]
     pub expect: BTreeMap<String, String>,
-    /// The submitter's own number or name for this job.
+    /// The submitter's own number or name for this job, for example a ticket. Not used by the operator. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     pub external_id: Option<String>,
-    /// Higher goes first.
+    /// Jobs with a higher priority leave the queue first. From -1000 to 1000, default 0.
     #[serde(default)]
     #[schemars(range(min = -1000, max = 1000))]
     pub priority: i32,
-    /// Not started before this time.
+    /// The job is not started before this time. Default: it may start at once. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// Not started after this time; what has started is finished.
+    /// A job that has not started by this time fails with `DeadlineExceeded`; a job that has started is finished. Default: no
+    /// deadline. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,
-    /// How often a failed try is repeated: 2 means three tries.
+    /// How many times a failed try is repeated. Default 2, which makes three tries. Immutable.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 20))]
     pub backoff_limit: i32,
-    /// Seconds a finished job is kept before it is deleted.
+    /// Seconds after its end until the job is archived in the evidence store and deleted. Default 86400 (24 hours). Immutable.
     #[serde(default = "one_day")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: i32,
-    /// Name of the finished job that a person retries with this one.
+    /// Name of the finished job that this job tries again. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub retry_of: Option<String>,
-    /// Where the end is reported to.
+    /// Where the final result is sent. Not supported by this version: it must be omitted. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
-    /// Do not start it.
+    /// While true the job waits and is not started. Default false.
     #[serde(default)]
     pub suspend: bool,
-    /// Withdraw it, unless something irreversible has begun.
+    /// Withdraws the job unless its irreversible step was already armed. Cannot be taken back. Default false.
     #[serde(default)]
     pub cancel_requested: bool,
 }
@@ -152,26 +168,27 @@ const fn one_day() -> i32 {
     IntoStaticStr,
 )]
 pub enum Action {
-    /// Look it up. Changes nothing; may be repeated.
+    /// Look the circuit up. Changes nothing and may be repeated.
     Validation,
-    /// Cancel it. Happens at most once.
+    /// Cancel the circuit. Happens at most once.
     Cancellation,
 }
 
-/// Where the end of a job is reported to.
+/// Where the final result of a job is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.url) != has(self.ref)").message("callback needs exactly one of url and ref"))]
 pub struct Callback {
-    /// Address on the bridge's allow-list.
+    /// HTTP address the result is posted to. The bridge's allow-list must contain it. Omit it if `ref` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 8, max = 2000), regex(pattern = r"^https?://\S+$"))]
+    #[schemars(length(min = 8, max = 2000))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^\\\\s]+$')").message("callback.url must be an http:// or https:// address without blanks"))]
     pub url: Option<String>,
-    /// Name of a target in the bridge's settings.
+    /// Name of a target in the bridge's settings. Omit it if `url` is set.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub ref_: Option<String>,
-    /// Shape of the body.
+    /// Shape of the body that is posted. Default `Json`.
     #[serde(default)]
     pub format: CallbackFormat,
 }
@@ -181,11 +198,11 @@ pub struct Callback {
 pub enum CallbackFormat {
     /// `{job_id, status, result, screenshots[]}`.
     #[default]
-    #[serde(rename = "json")]
     Json,
     /// `{JOB_ID, FNO, STATUS, STATUS_DT, JOB_EVI}`, all strings.
-    #[serde(rename = "flat5")]
     Flat5,
+    /// A CloudEvents 1.0 event in structured JSON mode.
+    CloudEvents,
 }
 
 /// Where a job stands.
@@ -226,14 +243,14 @@ pub enum JobPhase {
 }
 
 impl JobPhase {
-    /// Whether nothing more happens by itself (an unknown outcome is not an end: it waits for proof or a person).
+    /// Whether the job has ended. An unknown outcome is not an end: it waits for proof or for a person.
     #[must_use]
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Resolved | Self::Cancelled)
     }
 }
 
-/// What is known about a job.
+/// State of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -244,75 +261,77 @@ impl JobPhase {
     validation = Rule::new("!has(oldSelf.resolution) || (has(self.resolution) && self.resolution == oldSelf.resolution)").message("a resolution is final"),
 )]
 pub struct FnoJobStatus {
-    /// Where the job stands. Absent is Pending.
+    // The API conventions prefer conditions to a phase. It is kept because it is more than a summary of them: the claim and every
+    // end are compare-and-set on it, rules of this schema order its values, it is a selectable field, and callers know it.
+    /// Where the job stands. `Pending` until a batch claims it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<JobPhase>,
     /// The portal's answer: `Active`, `NotFound`, `CancellationSubmitted`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub outcome: Option<String>,
-    /// Why it stands there.
+    /// Machine-readable reason for the phase; of a Pending job what it waits for. docs/reasons.md lists them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<crate::Reason>,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
-    /// Fields read off the portal.
+    /// Fields read from the portal's pages, by the name the flow extracts them under.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub result: BTreeMap<String, String>,
-    /// Where pictures and timeline lie.
+    /// Where the pictures and the timeline of the last try are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// The FnoBatch that claimed the job. Written by compare-and-set from Pending: this field is the claim.
+    /// Name of the FnoBatch that claimed the job; of a finished job, the last one. Setting it by compare-and-set is the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub batch: Option<String>,
-    /// Tries used up.
+    /// Number of tries used up, of `spec.backoffLimit` + 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<i32>,
-    /// When the next try may start.
+    /// Earliest time of the next try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
-    /// The irreversible step that was armed. Set once.
+    /// The irreversible step that was armed for this job. Set once, never changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// Who approved it.
+    /// Who approved the job. Written by the approver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRecord>,
-    /// What a person decided about an unknown outcome.
+    /// What a person decided about an unknown outcome. Written by that person, never changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// When it was first claimed by a batch.
+    /// When a batch first claimed the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// When it ended.
+    /// When the job ended. `spec.ttlSecondsAfterFinished` counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// `Succeeded`, `EvidenceStored`, `Stalled`.
+    /// Conditions `Succeeded`, `EvidenceStored` and `Stalled`.
     #[serde(default)]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// How the report of the end stands. The bridge writes this.
+    /// State of the delivery of the final result. Written by the bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackStatus>,
-    /// The generation this status speaks of.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// Where pictures and timeline lie.
+/// Where pictures and timeline are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Folder in the evidence store.
+    /// URI of the folder in the evidence store.
     #[schemars(length(max = 2000))]
     pub uri: String,
     /// SHA-256 of `manifest.json`, which holds the digest of every other file.
     #[schemars(length(max = 64))]
     pub sha256: String,
-    /// Number of files.
+    /// Number of files in the folder.
     #[serde(default)]
     pub files: i32,
 }
@@ -321,20 +340,20 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// The job it is for.
+    /// Name of the FnoJob.
     #[schemars(length(max = 253))]
     pub job: String,
-    /// The commit step's name.
+    /// Name of the flow's commit step.
     #[schemars(length(max = 200))]
     pub step: String,
-    /// The try.
+    /// Number of the try, from 1.
     pub attempt: i32,
-    /// The runner Pod that armed it.
+    /// UID of the runner Pod that armed the step.
     #[schemars(length(max = 63))]
     pub pod_uid: String,
-    /// When.
+    /// When the step was armed.
     pub at: Time,
-    /// SHA-256 of what was seen before.
+    /// SHA-256, in hexadecimal, of what the page showed before the step.
     #[schemars(length(max = 64))]
     pub evidence_sha256: String,
 }
@@ -343,10 +362,10 @@ pub struct Intent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalRecord {
-    /// User name of the approver; the API server checks it against the requester.
+    /// User name of the approver. The API server requires it to be the user who writes it.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
-    /// When.
+    /// When the job was approved.
     pub at: Time,
 }
 
@@ -354,14 +373,14 @@ pub struct ApprovalRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resolution {
-    /// What is true.
+    /// What that person found: the cancellation is in force, is not in force, or will not be looked into further.
     pub decision: Decision,
-    /// User name of the decider; the API server checks it against the requester.
+    /// User name of the person. The API server requires it to be the user who writes it.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
-    /// When.
+    /// When the decision was made.
     pub at: Time,
-    /// Why.
+    /// Free text: how that person knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub note: Option<String>,
@@ -372,38 +391,57 @@ pub struct Resolution {
 pub enum Decision {
     /// The cancellation is in force.
     ConfirmedDone,
-    /// It is not; the circuit may be cancelled by a new job.
+    /// The cancellation is not in force. The circuit may be cancelled by a new job.
     ConfirmedNotDone,
-    /// Nobody will look any more; the circuit stays claimed.
+    /// The question stays open for good. The circuit stays claimed.
     Abandoned,
 }
 
-/// How the report of a job's end stands.
+/// State of the delivery of a job's final result.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallbackStatus {
-    /// Stable id of the event, for the receiver to recognise repeats.
+    /// Id of the event, the same in every delivery of it, so that the receiver recognises repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub event_id: Option<String>,
-    /// Deliveries tried.
+    /// Number of deliveries tried.
     pub attempts: i32,
-    /// Last HTTP status.
+    /// HTTP status code of the last delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_code: Option<i32>,
-    /// When it is tried again.
+    /// When delivery is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Time>,
-    /// When it was acknowledged.
+    /// When the receiver acknowledged the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<Time>,
-    /// When it was given up.
+    /// When delivery was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parked_at: Option<Time>,
 }
 
+/// Lets the API server show a new job as `Pending` with the reason `Submitted` before the operator has written anything, as the
+/// Gateway API does with its conditions. kube's derive has no default for `status`.
+pub(crate) fn default_status(crd: &mut CustomResourceDefinition) {
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        let status = schema.properties.as_mut().and_then(|fields| fields.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(serde_json::json!({
+                "phase": JobPhase::Pending,
+                "reason": crate::Reason::Submitted,
+                "message": SUBMITTED,
+            })));
+        }
+    }
+}
+
+/// Message of a job that the operator has not planned yet.
+const SUBMITTED: &str = "Accepted. The operator has not planned this job yet.";
+
 impl FnoJob {
-    /// The phase; a job nobody has looked at yet is Pending.
+    /// The phase. A job without a status is Pending.
     #[must_use]
     pub fn phase(&self) -> JobPhase {
         self.status.as_ref().and_then(|s| s.phase).unwrap_or_default()

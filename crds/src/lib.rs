@@ -16,7 +16,7 @@
 //! | `FnoJob.status.approval`, `FnoJob.status.resolution` | a person who holds the verb |
 //! | `FnoJob.status.callback` | the bridge |
 //!
-//! Validation is CEL inside the schema, so the API server, the bridge and the plugin refuse with the same sentence
+//! Field values are validated by CEL inside the schema, so the API server, the bridge and the plugin refuse with the same sentence
 //! (`validate_cel` on each kind). Every string and list is bounded: the API server's CEL cost budget demands it.
 
 pub mod batch;
@@ -51,7 +51,9 @@ pub const VERSION: &str = "v1alpha1";
 /// The three CRDs in the order they are installed.
 #[must_use]
 pub fn crds() -> [CustomResourceDefinition; 3] {
-    [FnoProvider::crd(), FnoJob::crd(), FnoBatch::crd()]
+    let mut job = FnoJob::crd();
+    job::default_status(&mut job);
+    [FnoProvider::crd(), job, FnoBatch::crd()]
 }
 
 /// The files generated from the types: path from the root of the repository, and content.

@@ -41,21 +41,24 @@ use crate::{duration::Duration, flow::Flow, provider_status::FnoProviderStatus, 
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("self.allowedOrigins.all(o, o.matches('^https?://[^\\\\s/?#]+$'))").message("each of allowedOrigins must be an origin: scheme://host[:port], without a path or a slash at the end").field_path(".allowedOrigins"),
     validation = Rule::new("self.accounts.all(a, self.accounts.exists_one(b, b.name == a.name))").message("accounts must have different names").field_path(".accounts"),
     validation = Rule::new("self.allowedOrigins.exists(o, self.baseUrl == o || self.baseUrl.startsWith(o + '/'))").message("allowedOrigins must contain the origin of baseUrl (scheme://host[:port])").field_path(".allowedOrigins"),
 )]
 pub struct FnoProviderSpec {
-    /// Where the portal begins: `https://portal.example.net`. `navigate` steps with a path start from here.
-    #[schemars(length(min = 8, max = 500), regex(pattern = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"))]
+    /// Address of the portal, for example `https://portal.example.net`. A `navigate` step whose `url` is a path is relative to it.
+    #[schemars(length(min = 8, max = 500))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^\\\\s/?#]+(/[^\\\\s?#]*)?$')").message("baseUrl must be an address such as https://portal.example.net or https://portal.example.net/app: http or https, a host, no blanks, query or fragment"))]
     pub base_url: String,
-    /// Origins (`scheme://host[:port]`) of pages into which the runner may type a secret.
+    /// Origins (`scheme://host[:port]`) of the pages into which the runner may type a secret. Must contain the origin of `baseUrl`.
     #[schemars(
         length(min = 1, max = 10),
-        inner(length(min = 8, max = 300), regex(pattern = r"^https?://[^\s/?#]+$"))
+        inner(length(min = 8, max = 300)),
+        extend("x-kubernetes-list-type" = "set")
     )]
     pub allowed_origins: Vec<String>,
-    /// Accounts on the portal. Each is used by at most `session.maxSessionsPerAccount` batches at once.
-    #[schemars(length(min = 1, max = 20))]
+    /// Accounts on the portal. At most `session.maxSessionsPerAccount` batches use one account at the same time.
+    #[schemars(length(min = 1, max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub accounts: Vec<Account>,
     /// How jobs are grouped.
     #[serde(default)]
@@ -69,19 +72,20 @@ pub struct FnoProviderSpec {
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub limits: Limits,
-    /// Start no new batches and drain the running ones.
+    /// While true no new batch is created and running batches are drained: each finishes its current job and hands back the rest.
+    /// Default false.
     #[serde(default)]
     pub suspend: bool,
-    /// Kill switch: hold every cancellation, also in running batches. Validations go on.
+    /// Kill switch. While true every cancellation is held, also in running batches; validations continue. Default false.
     #[serde(default)]
     pub suspend_cancellations: bool,
-    /// Whether a person must approve jobs before they are batched.
+    /// Which jobs a person must approve before they are batched: `None` or `Cancellations`. Default `None`.
     #[serde(default)]
     pub approval: Approval,
     /// What the browser does on the portal.
     pub flows: Flows,
-    /// CEL over the `fields` a validation extracted (and `job`, `intent`): true proves that this very cancellation is in force.
-    /// Only it turns an unknown outcome into success.
+    /// CEL over `fields` (what a validation extracted), `job` and `intent`. True proves that this very cancellation is in force, and
+    /// turns an unknown outcome into success. Default: none, so a person decides every unknown outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2000))]
     pub proof: Option<String>,
@@ -89,7 +93,7 @@ pub struct FnoProviderSpec {
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub browser: Browser,
-    /// How the runner Pods are made; overrides the operator's settings.
+    /// Settings of this provider's runner Pods. They override the operator's own.
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub runner: Runner,
@@ -99,18 +103,18 @@ pub struct FnoProviderSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Batching {
-    /// Jobs per batch at most; 1 = one login per job.
+    /// Largest number of jobs in a batch; 1 means one login per job. Default 50.
     #[serde(default = "fifty")]
     #[schemars(range(min = 1, max = 200))]
     pub max_jobs: i32,
-    /// How long the oldest job of a short queue waits for company.
+    /// How long the oldest job of a queue waits for more jobs before a batch smaller than `maxJobs` is created. Default 5s.
     #[serde(default = "five_seconds")]
     pub linger: Duration,
-    /// Batches at work at once.
+    /// Largest number of batches of this provider that run at the same time. Default 3.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_batches: i32,
-    /// What is saved: logins or time.
+    /// What planning saves: `MinLogins`, `Balanced` or `MinMakespan`. Default `Balanced`.
     #[serde(default)]
     pub objective: Objective,
 }
@@ -120,67 +124,83 @@ pub struct Batching {
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display,
 )]
 pub enum Objective {
-    /// One session where possible.
+    /// As few logins as possible: one session.
     MinLogins,
-    /// More sessions while each saves at least 10 % of the time.
+    /// More sessions as long as each one saves at least 10 % of the total time.
     #[default]
     Balanced,
-    /// As many sessions as shorten the time at all.
+    /// As many sessions as shorten the total time at all.
     MinMakespan,
 }
 
 /// What the portal's sessions allow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// The portal ends a session that is idle for this long. The session is probed before it is trusted after half of it.
+    /// How long a session may be idle before the portal ends it. After half of this time the runner probes the session before it
+    /// uses it. Default 10m.
     #[serde(default = "ten_minutes")]
     pub idle_timeout: Duration,
-    /// The portal ends a session after this long. A batch is made no longer.
+    /// How long a session may last before the portal ends it. Batches are kept shorter than this. Default 30m.
     #[serde(default = "thirty_minutes")]
     pub max_lifetime: Duration,
-    /// Sessions one account may have at once. Portals often end the older one: 1 is the safe value.
+    /// Largest number of sessions of one account at the same time. Many portals end the older session when a second one logs in, so
+    /// 1 is the safe value. Default 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 20))]
     pub max_sessions_per_account: i32,
-    /// Logins a batch may use, the first included.
+    /// Largest number of logins per batch, the first one included. Default 3.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 10))]
     pub max_logins: i32,
+    /// Number of jobs that one session works on at the same time, each in a window of its own. Default 1, the only value that this
+    /// version accepts.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 8))]
+    #[x_kube(validation = Rule::new("self == 1").message("session.parallelJobs must be 1: this version drives one window per session"))]
+    pub parallel_jobs: i32,
+    /// How long a session stays logged in after its batch, so that the next batch needs no login. Default 0s (not at all), the only
+    /// value that this version accepts.
+    #[serde(default = "no_time")]
+    #[x_kube(validation = Rule::new("self == '0s'").message("session.keepAlive must be 0s: this version ends a session with its batch"))]
+    pub keep_alive: Duration,
 }
 
 /// Breakers and daily limits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Refused passwords or codes that open an account's breaker. Keep it below the portal's own lockout.
+    /// Number of refused passwords or codes in a row that open an account's breaker. Keep it below the number at which the portal
+    /// locks the account. Default 2.
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 10))]
     pub login_failures_to_open: i32,
-    /// After this an open breaker lets one login try again, unless a credential was refused.
+    /// How long a breaker stays open before it lets one login try again. A breaker that opened because a password or code was refused
+    /// does not close by time. Default 30m.
     #[serde(default = "thirty_minutes")]
     pub open_for: Duration,
-    /// Jobs in a row that fail in the same step before the flow breaker opens.
+    /// Number of jobs in a row that fail in the same flow step before the flow breaker opens. Default 3.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 20))]
     pub flow_failures_to_open: i32,
-    /// Cancellations per calendar day in `timeZone`. Without it there is no limit.
+    /// Largest number of cancellations per calendar day in `timeZone`. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub max_cancellations_per_day: Option<i32>,
-    /// IANA name of the zone whose calendar day counts.
+    /// IANA name of the time zone whose calendar day counts for `maxCancellationsPerDay`. Default UTC.
     #[serde(default = "utc")]
-    #[schemars(length(min = 1, max = 60), regex(pattern = r"^[A-Za-z0-9_+/-]+$"))]
+    #[schemars(length(min = 1, max = 60))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_+/-]+$')").message("timeZone must be an IANA name such as Africa/Johannesburg"))]
     pub time_zone: String,
 }
 
 /// Which jobs a person must approve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Approval {
-    /// None.
+    /// No job needs approval.
     #[default]
     None,
-    /// Cancellations.
+    /// Every cancellation needs approval.
     Cancellations,
 }
 
@@ -188,51 +208,53 @@ pub enum Approval {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Flows {
-    /// Opens a session.
+    /// Logs in.
     pub login: Flow,
-    /// Tells cheaply whether the session still lives: it succeeds, or an `assert` fails.
+    /// Checks quickly whether the session is still logged in: it ends well if so, and fails if not. Default: none; the portal's
+    /// address is opened instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_probe: Option<Flow>,
-    /// Looks a circuit up.
+    /// Looks up a circuit.
     pub validation: Flow,
-    /// Cancels a circuit. Has exactly one step with `commit`.
+    /// Cancels a circuit. Exactly one step has `commit`. Default: none; cancellations then fail with `NoFlow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Flow>,
-    /// Ends the session.
+    /// Logs out. Default: none; the browser is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logout: Option<Flow>,
-    /// Flows that others run by name.
+    /// Flows that `runFlow` and `forEach` steps of other flows run by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub subflows: BTreeMap<String, Flow>,
 }
 
 /// How the browser is set up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Browser {
-    /// How long a page may load.
+    /// How long a page may take to load. Default 30s.
     #[serde(default = "thirty_seconds")]
     pub page_load_timeout: Duration,
-    /// How long a script may run.
+    /// How long a script in the page may run. Default 30s.
     #[serde(default = "thirty_seconds")]
     pub script_timeout: Duration,
-    /// Size of the window.
+    /// Size of the browser window in pixels. Default 1366 by 900.
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub window_size: WindowSize,
-    /// Language the browser asks for, a BCP 47 tag.
+    /// Language that the browser asks the portal for, a BCP 47 tag. Default en-ZA.
     #[serde(default = "english")]
-    #[schemars(length(min = 2, max = 35), regex(pattern = r"^[A-Za-z0-9-]+$"))]
+    #[schemars(length(min = 2, max = 35))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9-]+$')").message("locale must be a BCP 47 tag such as en-ZA"))]
     pub locale: String,
-    /// Replaces the browser's own user agent.
+    /// User agent to send instead of the browser's own. Default: the browser's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub user_agent: Option<String>,
-    /// Accept certificates nobody vouches for. Only for a portal on a test bench.
+    /// Accept untrusted certificates. Only for portals in a test environment. Default false.
     #[serde(default)]
     pub accept_insecure_certs: bool,
-    /// Allow `script` and `waitForExpression` steps.
+    /// Allow `script` and `waitForExpression` steps, which run JavaScript in the portal's pages. Default false.
     #[serde(default)]
     pub allow_scripts: bool,
 }
@@ -241,50 +263,52 @@ pub struct Browser {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowSize {
-    /// Pixels.
+    /// Width in pixels. Default 1366.
     #[serde(default = "width")]
     #[schemars(range(min = 320, max = 7680))]
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels. Default 900.
     #[serde(default = "height")]
     #[schemars(range(min = 240, max = 4320))]
     pub height: i32,
 }
 
-/// How the runner Pods are made. What is not set here comes from the operator's settings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Settings of the runner Pods. What is not set here comes from the operator's settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Runner {
-    /// Requests and limits of the container that drives.
+    /// Resource requests and limits of the runner container. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
-    /// Requests and limits of the browser.
+    /// Resource requests and limits of the browser container. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser_resources: Option<ResourceRequirements>,
-    /// Nodes the Pods may run on.
+    /// Labels of the nodes that the Pods may run on. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints the Pods tolerate.
+    /// Taints that the Pods tolerate. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub tolerations: Vec<Toleration>,
-    /// More labels, for example the name of a Kueue queue.
+    /// Labels added to the Pods, for example the name of a Kueue queue. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub labels: BTreeMap<String, String>,
-    /// Secrets to pull the images with.
+    /// Secrets used to pull the images. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// HTTP proxy for the browser, `host:port`.
+    /// HTTP proxy of the browser, as `host:port`. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 300), regex(pattern = r"^[^\s/:]+:[0-9]+$"))]
+    #[schemars(length(min = 1, max = 300))]
+    #[x_kube(validation = Rule::new("self.matches('^[^\\\\s/:]+:[0-9]+$')").message("proxy must be host:port, for example proxy.example.net:3128"))]
     pub proxy: Option<String>,
-    /// Secret and key with certificates (PEM) the browser trusts besides its own.
+    /// Secret in the provider's namespace, and its key, with PEM certificates that the browser trusts in addition to its own.
+    /// Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<SecretKeySelector>,
-    /// PriorityClass of the Pods.
+    /// Name of the PriorityClass of the Pods. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
@@ -319,6 +343,9 @@ const fn width() -> i32 {
 }
 const fn height() -> i32 {
     900
+}
+const fn no_time() -> Duration {
+    Duration::from_secs(0)
 }
 const fn five_seconds() -> Duration {
     Duration::from_secs(5)

@@ -1,6 +1,9 @@
 //! The rules inside the schemas, evaluated as bridge and plugin evaluate them. The API server runs the same text.
 
-use fno_crds::{FnoBatch, FnoJob, FnoProvider};
+use fno_crds::{
+    Duration, FnoBatch, FnoJob, FnoProvider, Step,
+    provider::{Account, Browser, Limits, Runner, Session, Totp},
+};
 use serde_json::{Value, json};
 
 fn job(change: impl FnOnce(&mut Value)) -> FnoJob {
@@ -53,14 +56,18 @@ fn defaults_are_those_of_the_design() {
         ),
         (1, 3, "30m")
     );
+    assert_eq!(
+        (spec.session.parallel_jobs, spec.session.keep_alive.to_string().as_str()),
+        (1, "0s")
+    );
     assert_eq!((spec.limits.login_failures_to_open, spec.limits.flow_failures_to_open), (2, 3));
     let totp = spec.accounts[0].totp.as_ref().expect("totp");
     assert_eq!(
         (
             totp.digits,
-            totp.period,
+            totp.period_seconds,
             totp.min_remaining_seconds,
-            totp.skew,
+            totp.skew_steps,
             totp.secret_ref.key.as_str()
         ),
         (6, 30, 10, 1, "totp")
@@ -90,7 +97,7 @@ fn each_mistake_in_a_provider_has_its_sentence() {
         ),
         (
             provider(|p| p["spec"]["accounts"][0]["totp"]["minRemainingSeconds"] = json!(30)),
-            "minRemainingSeconds must be less than period",
+            "minRemainingSeconds must be less than periodSeconds",
         ),
         (step(json!({"type": "click"})), "this type of step needs selectors"),
         (step(json!({"type": "navigate"})), "a navigate step needs url"),
@@ -140,6 +147,7 @@ fn a_job_changes_only_where_it_may() {
         ("parameters", json!({"a": "b"})),
         ("expect", json!({"address": "x"})),
         ("externalId", json!("7")),
+        ("requestedBy", json!("system:serviceaccount:isp:bridge")),
         ("deadline", json!("2026-01-01T00:00:00Z")),
         ("backoffLimit", json!(9)),
         ("retryOf", json!("k")),
@@ -153,12 +161,119 @@ fn a_job_changes_only_where_it_may() {
 }
 
 #[test]
-fn a_callback_names_one_target() {
-    for callback in [json!({}), json!({"url": "https://x.example/", "ref": "x"})] {
+fn a_callback_names_one_target_and_is_refused_until_something_delivers_it() {
+    for (callback, expected) in [
+        (json!({}), "exactly one of url and ref"),
+        (json!({"url": "https://x.example/", "ref": "x"}), "exactly one of url and ref"),
+        (json!({"url": "x.example"}), "callback.url must be an http:// or https:// address"),
+        (json!({"ref": "ords", "format": "CloudEvents"}), "callback is not supported yet"),
+        (json!({"url": "https://x.example/done"}), "callback is not supported yet"),
+    ] {
+        let found = sentence(job(|j| j["spec"]["callback"] = callback.clone()).validate_cel());
+        assert!(found.contains(expected), "{callback}: {found:?}");
+    }
+}
+
+/// What the rules say about a job whose field has that value.
+fn job_with(field: &str, value: &Value) -> String {
+    sentence(job(|j| j["spec"][field] = value.clone()).validate_cel())
+}
+
+#[test]
+fn a_circuit_number_that_no_portal_would_find_is_refused_with_a_sentence() {
+    for good in ["OCT1001", "B 12345", "FTTX-CT/1.2_3", "7"] {
+        assert_eq!(job_with("circuitNumber", &json!(good)), "", "{good:?}");
+    }
+    for bad in
+        [" OCT1001", "OCT1001 ", "OCT1001\n", "-OCT1001", "OCT\u{2011}1001", "OCT;1001", "\t"]
+    {
+        let found = job_with("circuitNumber", &json!(bad));
         assert!(
-            sentence(job(|j| j["spec"]["callback"] = callback).validate_cel())
-                .contains("exactly one of url and ref")
+            found.contains("circuitNumber must begin and end with a letter or digit"),
+            "{bad:?}: {found:?}"
         );
+    }
+}
+
+/// What the rules of a part of a provider say: the whole has thousands, and each takes its time.
+fn part<T: schemars::JsonSchema>(value: &Value) -> String {
+    sentence(kube::core::cel::validate_cel_schema::<T>(value, None))
+}
+
+#[test]
+fn names_are_refused_with_a_sentence() {
+    let account =
+        |name: &str| part::<Account>(&json!({"name": name, "credentialsSecretRef": {"name": "s"}}));
+    assert_eq!(account("octotel-2"), "");
+    for bad in ["Octotel", "octotel.net", "-octotel", "octotel-", "oct otel"] {
+        let found = job_with("provider", &json!(bad));
+        assert!(found.contains("provider must be the name of a FnoProvider"), "{bad:?}: {found:?}");
+        let found = account(bad);
+        assert!(found.contains("an account's name must consist of"), "{bad:?}: {found:?}");
+    }
+    for (field, bad, expected) in [
+        ("name", "-x", "a step's name must begin and end with"),
+        ("field", "Status", "field must begin with a lower-case letter"),
+        ("code", "notFound", "code must be a word in CamelCase"),
+    ] {
+        let found = part::<Step>(&json!({"type": "close", field: bad}));
+        assert!(found.contains(expected), "{field}: {found:?}");
+    }
+}
+
+#[test]
+fn addresses_are_refused_with_a_sentence() {
+    let found = |url: &str, origin: &str| {
+        sentence(
+            provider(|p| {
+                p["spec"]["baseUrl"] = json!(url);
+                p["spec"]["allowedOrigins"] = json!(["https://portal.example", origin]);
+            })
+            .validate_cel(),
+        )
+    };
+    assert_eq!(found("https://portal.example/app/login", "http://other.example:8080"), "");
+    for (url, origin) in [
+        ("portal.example", "portal.example"),
+        ("ftp://portal.example", "https://portal.example/"),
+        ("https://portal.example/?a=b", "https://portal.example/app"),
+        ("https://portal.example /x", "https://portal example"),
+    ] {
+        let found = found(url, origin);
+        assert!(found.contains("baseUrl must be an address such as"), "{url:?}: {found:?}");
+        assert!(
+            found.contains("each of allowedOrigins must be an origin"),
+            "{origin:?}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn other_words_of_a_provider_are_refused_with_a_sentence() {
+    for (found, expected) in [
+        (part::<Session>(&json!({"parallelJobs": 2})), "session.parallelJobs must be 1"),
+        (part::<Session>(&json!({"keepAlive": "5m"})), "session.keepAlive must be 0s"),
+        (part::<Limits>(&json!({"timeZone": "Cape Town"})), "timeZone must be an IANA name"),
+        (part::<Browser>(&json!({"locale": "en_ZA"})), "locale must be a BCP 47 tag"),
+        (part::<Runner>(&json!({"proxy": "http://proxy:3128"})), "proxy must be host:port"),
+        (
+            part::<Totp>(&json!({"secretRef": {"name": "octotel"}, "trackingId": ".x"})),
+            "trackingId must begin with",
+        ),
+    ] {
+        assert!(found.contains(expected), "{expected}: {found:?}");
+    }
+    assert_eq!(part::<Session>(&json!({})), "", "the defaults");
+}
+
+#[test]
+fn a_duration_that_is_not_one_is_refused_with_a_sentence() {
+    for (text, refused) in
+        [("5s", false), ("1h30m", false), ("5", true), ("-5s", true), ("soon", true), ("", true)]
+    {
+        // As JSON: our own type does not hold what is not a duration.
+        let found = part::<Duration>(&json!(text));
+        assert_eq!(found.contains("must be a duration such as"), refused, "{text:?}: {found:?}");
     }
 }
 

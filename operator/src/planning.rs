@@ -17,6 +17,7 @@ use fno_core::{
     why::Why,
 };
 use fno_crds::{Reason, names::ANNOTATION_FLUSH, provider_status::Pending};
+use fno_process::liveness::Work;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use tokio::{select, time::sleep};
@@ -38,6 +39,9 @@ const GATHER: Duration = Duration::from_millis(30);
 /// Planned at least this often: the age of the queue is a metric, and a missed wake is no end.
 const AT_LEAST_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
+/// A planning that gets nothing done for this long is stuck. Each of its calls ends in a quarter of a minute.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
+
 /// Plans for ever.
 pub async fn run(context: Arc<Context>) {
     let teller = wait_reasons::Teller::default();
@@ -49,7 +53,9 @@ pub async fn run(context: Arc<Context>) {
             () = sleep(pause) => {}
         }
         let started = context.clock.uptime();
-        wake_at = once(&context, &teller).await;
+        let work = context.liveness.working("plan", PROGRESS_WITHIN);
+        wake_at = once(&context, &teller, &work).await;
+        drop(work);
         context
             .metrics
             .reconcile
@@ -59,7 +65,7 @@ pub async fn run(context: Arc<Context>) {
 }
 
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
-async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller) -> Timestamp {
+async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller, work: &Work) -> Timestamp {
     let now = context.now();
     let batches = batches::all(&context.known);
     let watched: BTreeSet<Key> =
@@ -109,7 +115,7 @@ async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller) -> Timestam
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     teller.tell(context, due.now);
-    execute::all(context, plan_parts(&plan)).await;
+    execute::all(context, plan_parts(&plan), work).await;
     let latest = now.saturating_add(AT_LEAST_EVERY).unwrap_or(Timestamp::MAX);
     wake_at.map_or(latest, |at| at.min(latest))
 }

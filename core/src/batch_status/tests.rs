@@ -23,7 +23,7 @@ fn batch(status: Value) -> FnoBatch {
 }
 
 fn result(phase: &str, reason: &str) -> Value {
-    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "seconds": 1.0})
+    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "milliseconds": 1000})
 }
 
 fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobState]) -> BatchFacts<'a> {

@@ -11,9 +11,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{Change, Counted, eased, opened};
 use crate::{gate::Gate, time::after, why::Why};
 
-/// maxLength of `AccountBreaker.counted`.
-const COUNTED_BYTES: usize = 300;
-
 /// A login that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure<'a> {
@@ -51,7 +48,7 @@ pub fn failed(
     failure: &Failure<'_>,
     limits: &Limits,
 ) -> Change<AccountBreaker> {
-    let counted = Counted(breaker.counted.as_deref());
+    let counted = Counted(&breaker.counted);
     let what = format!("{}/{}", failure.batch, failure.login);
     if counted.has(&what) {
         return Change::none(breaker);
@@ -61,7 +58,7 @@ pub fn failed(
         failures: breaker.failures.saturating_add(1),
         refused: breaker.refused || failure.refused,
         credentials_version: Some(failure.credentials_version.to_owned()),
-        counted: Some(counted.with(&what, COUNTED_BYTES)),
+        counted: counted.with(&what),
         ..breaker.clone()
     };
     match before {

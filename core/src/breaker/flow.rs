@@ -13,8 +13,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{Change, Counted, eased, opened};
 use crate::{gate::Gate, time::after, why::Why};
 
-/// maxLength of `FlowBreaker.counted`.
-const COUNTED_BYTES: usize = 253;
 /// The first pause before a portal that is away is probed. Each failed probe doubles it, up to `limits.openFor`.
 const FIRST_PROBE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -145,11 +143,11 @@ fn open(
     evidence: Option<&str>,
     limits: &Limits,
 ) -> Change<FlowBreaker> {
-    let counted = Counted(breaker.counted.as_deref());
+    let counted = Counted(&breaker.counted);
     if counted.has(seen.batch) {
         return Change::none(breaker);
     }
-    let counted = Some(counted.with(seen.batch, COUNTED_BYTES));
+    let counted = counted.with(seen.batch);
     let before = effective(breaker, seen.now);
     // What else was at work when it opened. Only one thing is worse than a portal that is away: one that has changed.
     if before == BreakerState::Open

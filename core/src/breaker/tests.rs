@@ -112,14 +112,14 @@ fn what_was_counted_is_remembered_after_a_success_too() {
 
 #[test]
 fn the_list_of_what_was_counted_stays_within_the_schema() {
-    let mut list = None;
+    let mut list = Vec::new();
     for i in 0..50 {
-        list = Some(Counted(list.as_deref()).with(&format!("{}-{i:08x}/10", "p".repeat(40)), 300));
+        list = Counted(&list).with(&format!("{}-{i:08x}/10", "p".repeat(40)));
     }
-    let list = list.expect("a list");
-    assert!(list.len() <= 300);
-    assert_eq!(list.split(' ').count(), 5);
-    assert!(list.split(' ').next().is_some_and(|newest| newest.ends_with("00000031/10")));
+    let newest_first: Vec<_> =
+        (30..50).rev().map(|i| format!("{}-{i:08x}/10", "p".repeat(40))).collect();
+    assert_eq!(list, newest_first);
+    assert!(list.iter().all(|counted| counted.len() <= 80), "maxLength of an item");
 }
 
 #[test]

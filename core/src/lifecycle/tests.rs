@@ -111,7 +111,7 @@ fn assigned(run: Value, given: &[&str]) -> Case {
 }
 
 fn result(phase: &str, reason: &str) -> Value {
-    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "seconds": 1.0})
+    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:30.000000Z", "milliseconds": 1000})
 }
 
 fn end(reason: &str, logged_out: bool) -> Value {

@@ -37,11 +37,14 @@ pub(super) fn breaker(gate: &Gate) -> Option<Why> {
 }
 
 /// With clocks more than half a step apart the portal would judge our code by another step than the one that is burnt.
-pub(super) fn clocks(offset: Option<f64>, period: i64) -> Option<Why> {
-    let half = period as f64 / 2.0;
+pub(super) fn clocks(offset: Option<i64>, period: i64) -> Option<Why> {
+    let half = period.saturating_mul(500);
     offset
-        .filter(|seconds| !seconds.is_finite() || seconds.abs() > half)
-        .map(|seconds| clock_skew(format!("The portal's clock and ours differ by {seconds:.0} s; with codes of {period} s at most {half:.0} s are allowed.")))
+        .filter(|offset| offset.unsigned_abs() > half.unsigned_abs())
+        .map(|offset| {
+            let seconds = |milliseconds| milliseconds as f64 / 1000.0;
+            clock_skew(format!("The portal's clock and ours differ by {:.1} s; with codes of {period} s at most {:.1} s are allowed.", seconds(offset), seconds(half)))
+        })
 }
 
 pub(super) const fn clock_skew(message: String) -> Why {

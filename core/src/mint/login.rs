@@ -36,10 +36,10 @@ pub struct LoginRequest<'a> {
     pub sessions: usize,
     /// `session.maxSessionsPerAccount`.
     pub max_sessions: i32,
-    /// `totp.period` in seconds; `None` = no one-time code.
+    /// `totp.periodSeconds`; `None` = no one-time code.
     pub period: Option<i64>,
-    /// `status.clockOffset`, seconds.
-    pub clock_offset: Option<f64>,
+    /// The portal's clock minus ours, in milliseconds (`clockOffsetMilliseconds`).
+    pub clock_offset: Option<i64>,
     /// Valkey is known not to answer: a code could not be minted, so the password is not typed either.
     pub valkey_unreachable: bool,
 }

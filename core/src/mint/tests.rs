@@ -34,7 +34,7 @@ fn request() -> MintRequest<'static> {
         last_step: Some(98),
         doubtful: None,
         reserved: None,
-        clock_offset: Some(0.5),
+        clock_offset: Some(500),
         valkey: StepRecord::Unknown,
     }
 }
@@ -181,11 +181,11 @@ fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
 fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
     for (offset, skewed) in [
         (None, false),
-        (Some(15.0), false),
-        (Some(-15.0), false),
-        (Some(15.1), true),
-        (Some(-15.1), true),
-        (Some(f64::NAN), true),
+        (Some(15_000), false),
+        (Some(-15_000), false),
+        (Some(15_001), true),
+        (Some(-15_001), true),
+        (Some(i64::MIN), true),
     ] {
         let verdict = mint(&MintRequest { clock_offset: offset, ..request() });
         assert_eq!(
@@ -196,7 +196,7 @@ fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
     }
     assert_eq!(
         not_yet(&mint(&MintRequest {
-            clock_offset: Some(3.0),
+            clock_offset: Some(3000),
             period: 5,
             min_remaining: 0,
             ..request()
@@ -251,7 +251,7 @@ fn a_step_burnt_for_this_login_is_delivered_while_it_is_good() {
         MintDecision::Mint { step: 101 }
     );
     assert_eq!(
-        not_yet(&mint(&MintRequest { clock_offset: Some(60.0), ..burnt.clone() }))
+        not_yet(&mint(&MintRequest { clock_offset: Some(60_000), ..burnt.clone() }))
             .map(|(reason, _)| reason),
         Some(Reason::ClockSkew)
     );
@@ -306,7 +306,7 @@ fn leave_to_log_in_is_given_when_nothing_speaks_against_it() {
     let password_only = LoginRequest {
         period: None,
         valkey_unreachable: true,
-        clock_offset: Some(999.0),
+        clock_offset: Some(999_000),
         ..login()
     };
     assert_eq!(
@@ -338,7 +338,7 @@ fn each_thing_that_forbids_a_login_ends_the_batch_with_its_reason() {
 #[test]
 fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
     let cases = [
-        (LoginRequest { clock_offset: Some(16.0), ..login() }, Reason::ClockSkew),
+        (LoginRequest { clock_offset: Some(16_000), ..login() }, Reason::ClockSkew),
         (LoginRequest { valkey_unreachable: true, ..login() }, Reason::ValkeyUnavailable),
         (LoginRequest { sessions: 1, ..login() }, Reason::WaitingForSession),
         (LoginRequest { undecided: 1, ..login() }, Reason::WaitingForSession),

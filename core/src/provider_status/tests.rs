@@ -28,8 +28,8 @@ fn batch(name: &str, status: Value) -> FnoBatch {
     .expect("a batch")
 }
 
-fn result(phase: &str, reason: &str, seconds: f64) -> Value {
-    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:00.000000Z", "seconds": seconds, "step": "search"})
+fn result(phase: &str, reason: &str, milliseconds: i64) -> Value {
+    json!({"job": "j", "uid": "u", "phase": phase, "reason": reason, "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": milliseconds, "step": "search"})
 }
 
 fn view(blocked: Option<Why>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
@@ -127,21 +127,27 @@ fn conditions_say_whether_a_person_is_needed() {
 fn a_batch_teaches_how_long_things_take_from_answers_only() {
     let batch = batch(
         "b",
-        json!({"run": {"results": [result("Succeeded", "Answered", 2.0), result("Pending", "Timeout", 180.0)], "loginSeconds": 8.0, "clockOffset": 1.25}}),
+        json!({"run": {"results": [result("Succeeded", "Answered", 2000), result("Pending", "Timeout", 180_000)], "loginMilliseconds": 8000, "clockOffsetMilliseconds": 1250}}),
     );
     let (status, change) =
         after_batch(&provider(Value::Null), &batch, |_| Some(Action::Validation), now());
-    assert_eq!(status.job_seconds, [JobSeconds { action: Action::Validation, mean: 2.0 }]);
-    assert_eq!((status.login_seconds, status.clock_offset), (Some(8.0), Some(1.25)));
+    assert_eq!(
+        status.job_milliseconds,
+        [JobMilliseconds { action: Action::Validation, mean: 2000 }]
+    );
+    assert_eq!(
+        (status.login_milliseconds, status.clock_offset_milliseconds),
+        (Some(8000), Some(1250))
+    );
     assert_eq!((status.flow_breaker, change.event), (None, None));
     let known = provider(
-        json!({"jobSeconds": [{"action": "Validation", "mean": 4.0}, {"action": "Cancellation", "mean": 9.0}]}),
+        json!({"jobMilliseconds": [{"action": "Validation", "mean": 4000}, {"action": "Cancellation", "mean": 9000}]}),
     );
     let (status, _) = after_batch(&known, &batch, |_| Some(Action::Validation), now());
     let of = |action| {
-        status.job_seconds.iter().find(|known| known.action == action).map(|known| known.mean)
+        status.job_milliseconds.iter().find(|known| known.action == action).map(|known| known.mean)
     };
-    assert_eq!((of(Action::Validation), of(Action::Cancellation)), (Some(3.6), Some(9.0)));
+    assert_eq!((of(Action::Validation), of(Action::Cancellation)), (Some(3600), Some(9000)));
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn batches_that_never_get_to_work_come_ever_more_slowly() {
     assert_eq!(until(&[&idle]), Some(5));
     assert_eq!(until(&[&idle, &idle, &idle]), Some(20));
     assert_eq!(until(&[&idle; 30]), Some(120));
-    let worked = failed("RunnerLost", json!([result("Succeeded", "Answered", 1.0)]));
+    let worked = failed("RunnerLost", json!([result("Succeeded", "Answered", 1000)]));
     assert_eq!(until(&[&worked, &idle]), None);
     assert_eq!(until(&[&idle, &worked, &idle]), Some(5));
     assert_eq!(until(&[&failed("Drained", json!([]))]), None);

@@ -9,6 +9,7 @@ use crate::{
     breaker,
     gate::Gate,
     key::Key,
+    measure,
     plan::{AccountView, ProviderView},
     provider_status,
     why::Why,
@@ -74,11 +75,11 @@ pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> Provide
             .map(|account| account_view(provider, account, facts, known.valkey, now))
             .collect(),
         job_seconds: status
-            .job_seconds
+            .job_milliseconds
             .iter()
-            .map(|known| (known.action, known.mean))
+            .filter_map(|known| Some((known.action, measure::seconds(known.mean)?)))
             .collect::<BTreeMap<_, _>>(),
-        login_seconds: status.login_seconds,
+        login_seconds: status.login_milliseconds.and_then(measure::seconds),
         flush: flush.is_some_and(|value| {
             status.flushed.as_ref() != Some(value) && known.flushed != Some(value)
         }),
@@ -115,7 +116,7 @@ fn account_view(
             || breaker::account::gate(&account.name, &stored.breaker.unwrap_or_default(), now),
             Gate::Shut,
         ),
-        totp_period: account.totp.as_ref().map(|totp| i64::from(totp.period)),
+        totp_period: account.totp.as_ref().map(|totp| i64::from(totp.period_seconds)),
         last_step: stored.last_step,
     }
 }

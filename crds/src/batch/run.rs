@@ -14,51 +14,52 @@ use crate::{
     schema,
 };
 
-/// What the runner reports, and nobody else writes.
+/// What the runner reports. No other program writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(oldSelf.intents) || (has(self.intents) && oldSelf.intents.all(i, i in self.intents))").message("an intent is never taken back").optional_old_self(false))]
 pub struct Run {
-    /// UID of the Pod that reports.
+    /// UID of the Pod that writes this report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub pod_uid: Option<String>,
-    /// The WebDriver session.
+    /// Id of the WebDriver session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub session_id: Option<String>,
-    /// The browser, `Firefox 140.3.0`.
+    /// Name and version of the browser, for example `Firefox 140.3.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub browser: Option<String>,
-    /// Last sign of life, at least every 30 s.
+    /// Time of the last report. Written at least every 30 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<MicroTime>,
-    /// The login at hand.
+    /// State of the current login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<RunLogin>,
-    /// Logins that succeeded.
+    /// Number of logins that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins: Option<i32>,
-    /// Name of the job at hand.
+    /// Name of the FnoJob that is being worked on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub job: Option<String>,
-    /// Irreversible steps that were armed. Only grows.
+    /// Irreversible steps that were armed. Entries are only added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub intents: Vec<Intent>,
-    /// Jobs settled for this try, in the order they were settled. Only grows.
+    /// Results of the jobs that are settled for this try, in that order. Entries are only added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub results: Vec<JobResult>,
-    /// The portal's clock minus ours in seconds, off a `Date` header.
+    /// The portal's clock minus the runner's, in milliseconds, read from a `Date` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock_offset: Option<f64>,
-    /// Seconds from the start of the runner to the first login's success, without waiting for leave and code.
+    pub clock_offset_milliseconds: Option<i64>,
+    /// Milliseconds from the start of the runner until it was logged in for the first time, without the time spent waiting for
+    /// permission and for a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login_seconds: Option<f64>,
-    /// The session is over and nothing more will be reported.
+    pub login_milliseconds: Option<i64>,
+    /// How the session ended. Nothing is reported after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
 }
@@ -67,27 +68,27 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunLogin {
-    /// Which login of the batch, from 1.
+    /// Number of the login in this batch, from 1.
     pub n: i32,
-    /// How far it is.
+    /// How far the login is.
     pub state: LoginState,
-    /// Why it failed.
+    /// Machine-readable reason why the login failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
-    /// When this state was reached.
+    /// When the login reached this state.
     pub at: MicroTime,
 }
 
 /// How far a login is, as the runner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display)]
 pub enum LoginState {
-    /// Asks for leave; nothing typed yet.
+    /// Asks for permission to log in. Nothing has been typed.
     AskingLogin,
-    /// The code field is on screen.
+    /// The portal asks for a one-time code.
     AwaitingCode,
     /// Logged in.
     LoggedIn,
@@ -98,56 +99,56 @@ pub enum LoginState {
 }
 
 /// One job, settled for this try.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
     /// Name of the FnoJob.
     #[schemars(length(max = 253))]
     pub job: String,
-    /// Its UID.
+    /// UID of the FnoJob.
     #[schemars(length(max = 63))]
     pub uid: String,
-    /// `Succeeded`, `Failed`, `OutcomeUnknown`, or `Pending` for a job handed back.
+    /// How the try ended: `Succeeded`, `Failed`, `OutcomeUnknown`, or `Pending` for a job that was handed back.
     pub phase: JobPhase,
-    /// The portal's answer.
+    /// The portal's answer, for example `Active` or `NotFound`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub outcome: Option<String>,
-    /// Why.
+    /// Machine-readable reason for the phase.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
-    /// Fields read off the portal.
+    /// Fields read from the portal's pages, by the name the flow extracts them under.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub fields: BTreeMap<String, String>,
-    /// Where pictures and timeline lie. Absent: the store did not take them.
+    /// Where pictures and timeline are stored. Absent if the store did not accept them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// The step that failed.
+    /// Name of the flow step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub step: Option<String>,
-    /// Steps that had to fall back to a later selector.
+    /// Steps that worked only with a later selector alternative.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub drift: Vec<FlowDrift>,
-    /// When the flow began.
+    /// When the flow started.
     pub started_at: MicroTime,
-    /// Seconds the flow took.
-    pub seconds: f64,
+    /// Milliseconds that the flow took; 0 for a job that was settled without a try.
+    pub milliseconds: i64,
 }
 
-/// A step that worked only with a later selector: the portal has begun to change.
+/// A step that worked only with a later selector alternative: the portal is changing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FlowDrift {
-    /// The step.
+    /// Name of the flow step.
     #[schemars(length(max = 200))]
     pub step: String,
-    /// Which alternative worked, from 1 (0 is the first and no drift).
+    /// Position of the selector alternative that worked; 0 is the first one, which is not drift.
     pub alternative: i32,
 }
 
@@ -155,23 +156,23 @@ pub struct FlowDrift {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunEnd {
-    /// `Completed`, `Drained`, `PortalChanged`, `LoginRejected`, …
+    /// Machine-readable reason for the end, for example `Completed`, `Drained`, `PortalChanged` or `LoginRejected`.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
-    /// The step that failed (`PortalChanged`).
+    /// Name of the flow step that failed, if the reason is `PortalChanged`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub step: Option<String>,
-    /// Where its picture lies.
+    /// URI of the folder with its picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub evidence: Option<String>,
-    /// Whether the session was ended by the logout flow.
+    /// Whether the logout flow ended the session.
     #[serde(default)]
     pub logged_out: bool,
-    /// When.
+    /// When the session ended.
     pub at: MicroTime,
 }

@@ -9,12 +9,12 @@ use crate::schema;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Commit {
-    /// The element (row, dialog) that must name the circuit just before the act.
+    /// Element, such as a row or a dialog, that must show the circuit just before the step acts.
     pub identify: Identify,
-    /// CEL: the act is allowed only if this holds.
+    /// CEL that must be true just before the step acts; otherwise nothing is done.
     #[schemars(length(min = 1, max = 1000))]
     pub cancellable_when: String,
-    /// CEL over the page after the act: the portal refused explicitly, so nothing happened.
+    /// CEL over the page after the step. True means that the portal refused explicitly, so nothing happened. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000))]
     pub refused_when: Option<String>,
@@ -24,11 +24,11 @@ pub struct Commit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identify {
-    /// Selector alternatives. A native dialog needs none.
+    /// Selector alternatives of the element. Omit them for a native dialog.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::selectors")]
     pub selectors: Vec<Vec<String>>,
-    /// Template of the text it must contain, usually `{{ params.circuitNumber }}`.
+    /// Template of the text that the element must contain, usually `{{ params.circuitNumber }}`.
     #[schemars(length(min = 1, max = 500))]
     pub contains: String,
 }

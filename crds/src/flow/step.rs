@@ -20,10 +20,10 @@ use crate::{duration::Duration, schema};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StepRetry {
-    /// How often it is tried again.
+    /// How many times the step is tried again, 1 to 3.
     #[schemars(range(min = 1, max = 3))]
     pub attempts: i32,
-    /// Pause before each.
+    /// Pause before each further try. Default 1s.
     #[serde(default = "default_retry_delay")]
     pub delay: Duration,
 }
@@ -36,15 +36,15 @@ fn default_retry_delay() -> Duration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssertedEvent {
-    /// `navigation`.
+    /// Kind of the event. Only `navigation` has a meaning.
     #[serde(rename = "type")]
     #[schemars(length(max = 50))]
     pub type_: String,
-    /// Recorded address; waited for up to the path, since query and fragment differ from run to run.
+    /// Recorded address. The runner waits for its origin and path; query and fragment differ from run to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub url: Option<String>,
-    /// Recorded title; not compared.
+    /// Recorded title. Accepted and not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500))]
     pub title: Option<String>,
@@ -75,231 +75,236 @@ pub struct AssertedEvent {
     validation = Rule::new("!has(self.commit) || !has(self.retry)").message("a commit step is never retried: remove retry"),
 )]
 pub struct Step {
-    /// What kind of step this is.
+    /// Type of the step. It decides which other fields matter.
     #[serde(rename = "type")]
     pub type_: StepType,
 
     // On any step.
-    /// Stable name, shown in status and evidence. Without it a step is called by its place and type.
+    /// Stable name, shown in status and evidence. Default: position and type of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')").message("a step's name must begin and end with a letter or digit and contain only letters, digits and . _ -"))]
     pub name: Option<String>,
-    /// Free words for people.
+    /// Free text for people. Not used by the runner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub label: Option<String>,
-    /// CEL over `params, fields, page, exists(sel), text(sel)`: skip the step unless it holds.
+    /// CEL over `params`, `fields`, `page`, `exists(selector)`, `text(selector)` and `count(selector)`. The step is skipped unless it
+    /// is true. Default: the step always runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000))]
     pub when: Option<String>,
-    /// A failure of this step is noted and the flow goes on.
+    /// If true, a failure of this step is recorded and the flow continues. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optional: Option<bool>,
-    /// Repeat the step when it fails.
+    /// Repeats the step if it fails. Default: it is not repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<StepRetry>,
-    /// When to take a picture. Default `OnFailure`.
+    /// When a picture is taken: `Never`, `OnFailure` or `After`. Default `OnFailure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub screenshot: Option<ScreenshotPolicy>,
-    /// The value is not shown in timeline or log, and the field is blanked in pictures.
+    /// If true, the value appears in no timeline and no log, and the field is blanked in pictures. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitive: Option<bool>,
-    /// Cancellation flows: this step is the point of no return.
+    /// Marks the irreversible step of a cancellation flow. Exactly one step of that flow has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
-    /// Answer to a native dialog that this step opens.
+    /// Answer to a native dialog that this step opens: `Accept` or `Dismiss`. Default: no dialog is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_dialog: Option<DialogAction>,
-    /// Milliseconds this step may take.
+    /// Milliseconds that this step may take. A number of milliseconds, not a duration, because this is the DevTools Recorder's field.
+    /// Default: the flow's `timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 180_000))]
     pub timeout: Option<i32>,
-    /// What a recording expects after the step.
+    /// Events that a recording expects after the step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub asserted_events: Vec<AssertedEvent>,
-    /// `main`, or the address of a popup.
+    /// Window that the step works in: `main`, or the address of a popup. Default: the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub target: Option<String>,
-    /// Path of child-frame indices from the top.
+    /// Frame that the step works in, as a path of child-frame positions from the top. Default: the current one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub frame: Vec<i32>,
-    /// Alternatives, tried in turn; each a chain from an ancestor or shadow host to the target.
-    /// Prefixes: none = CSS, `aria/`, `text/`, `xpath/`, `pierce/`.
+    /// Alternatives, tried in order. Each is a chain of selectors from an ancestor or shadow host to the target. Without a prefix a
+    /// selector is CSS; the prefixes are `aria/`, `text/`, `xpath/` and `pierce/`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::selectors")]
     pub selectors: Vec<Vec<String>>,
 
-    // Pointer and keyboard.
-    /// Pixels from the element's left edge. Without it the middle is clicked.
+    // Pointer and keyboard. The API conventions advise against floating-point numbers. Here they are the DevTools Recorder's: it
+    // records fractions of pixels, and a recording must paste in unchanged. Statuses have none.
+    /// Pixels from the element's left edge. Default: its middle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset_x: Option<f64>,
-    /// Pixels from the element's top edge.
+    /// Pixels from the element's top edge. Default: its middle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset_y: Option<f64>,
-    /// `primary` (default), `secondary`, `auxiliary`.
+    /// Mouse button: `primary`, `secondary` or `auxiliary`. Default `primary`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub button: Option<String>,
-    /// Accepted from recordings; every device is a mouse here.
+    /// Pointing device of the recording. Accepted and ignored: every device is a mouse here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub device_type: Option<String>,
-    /// Milliseconds the button stays down.
+    /// Milliseconds that the mouse button stays down. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
-    /// Template of the value. The only place for `{{ secret.* }}` and `{{ totp }}`.
+    /// Template of the value of a `change` or `select` step. The only field that may use `{{ secret.* }}` and `{{ totp }}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4000))]
     pub value: Option<String>,
-    /// Name of a key: `Enter`, `Tab`, `Escape`, `ArrowDown`, `a`, …
+    /// Name of a key, for example `Enter`, `Tab`, `Escape`, `ArrowDown` or `a`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 30))]
     pub key: Option<String>,
-    /// How `select` chooses. Default `Label`.
+    /// How a `select` step finds the option: by `Label`, `Value` or `Index`. Default `Label`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<SelectBy>,
 
     // Page.
-    /// Template of the address to open. A path is taken from `baseUrl`.
+    /// Template of the address that a `navigate` step opens. A path is relative to `spec.baseUrl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2000))]
     pub url: Option<String>,
-    /// Pixels to scroll to.
+    /// Horizontal scroll position in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<f64>,
-    /// Pixels to scroll to.
+    /// Vertical scroll position in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<f64>,
-    /// Pixels.
+    /// Width of the page in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub width: Option<i32>,
-    /// Pixels.
+    /// Height of the page in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub height: Option<i32>,
-    /// Accepted from recordings, ignored.
+    /// Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_scale_factor: Option<f64>,
-    /// Accepted from recordings, ignored.
+    /// Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_mobile: Option<bool>,
-    /// Accepted from recordings, ignored.
+    /// Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_touch: Option<bool>,
-    /// Accepted from recordings, ignored.
+    /// Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_landscape: Option<bool>,
 
     // waitForElement, waitForExpression, script, customStep.
-    /// How `count` is compared. Default `==`.
+    /// How the number of matching elements is compared with `count`: `>=`, `==` or `<=`. Default `==`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<CountOperator>,
-    /// Number of elements. Default 1.
+    /// Number of elements that a `waitForElement` step waits for. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10_000))]
     pub count: Option<i32>,
-    /// Count only displayed elements (true) or only hidden ones (false).
+    /// Count only displayed elements (true) or only hidden ones (false). Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visible: Option<bool>,
-    /// Attributes the elements must have.
+    /// Attributes, with their values, that counted elements must have. Default: any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub attributes: BTreeMap<String, String>,
-    /// DOM properties the elements must have.
+    /// DOM properties, with their values, that counted elements must have. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::open_object")]
     pub properties: Option<serde_json::Value>,
-    /// JavaScript, of `waitForExpression` and `script`.
+    /// JavaScript of a `waitForExpression` or `script` step. Needs `spec.browser.allowScripts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4000))]
     pub expression: Option<String>,
-    /// Accepted from recordings (`customStep`), ignored.
+    /// Parameters of a `customStep`. Accepted from recordings and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::open_object")]
     pub parameters: Option<serde_json::Value>,
 
     // extract.
-    /// Name in `fields`.
+    /// Name under which an `extract` step stores the value in `fields`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z][A-Za-z0-9]*$"))]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][A-Za-z0-9]*$')").message("field must begin with a lower-case letter and contain only letters and digits"))]
     pub field: Option<String>,
-    /// Where to read.
+    /// What an `extract` step reads: `Text`, `Value`, `Attribute`, `Property`, `Url`, `Table` or `List`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ExtractFrom>,
-    /// Name of the attribute or property.
+    /// Name of the attribute or property that is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub attribute: Option<String>,
-    /// Regular expression (Rust `regex` syntax); what `group` captured is the value.
+    /// Regular expression (Rust `regex` syntax) applied to the text that was read; what `group` captures is the value. Default: the
+    /// whole text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub regex: Option<String>,
-    /// Number of the capture group. Default 1 if the expression has one, else the whole match.
+    /// Number of the capture group of `regex`. Default 1 if the expression has a group, otherwise 0, the whole match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub group: Option<i32>,
-    /// Fail when nothing is found. Default true.
+    /// Whether the step fails if nothing is found. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
-    /// Clean the value.
+    /// How the value is cleaned: `Trim`, `Digits` or `Date`. Default: blanks are trimmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalize: Option<Normalize>,
-    /// Table: name in the row object -> header text of the column.
+    /// Columns of a table: the name in the row object, and the header text of the column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::string_map")]
     pub columns: BTreeMap<String, String>,
-    /// Table: CEL over `row, params`, true for the row that is meant. Never "the first row".
+    /// CEL over `row` and `params` that is true for the row of a table that is meant. Rows are never chosen by position.
     #[serde(rename = "match", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000))]
     pub match_: Option<String>,
-    /// Table: how many rows may match. Two where one is allowed is `AmbiguousMatch`. Default `ZeroOrOne`.
+    /// How many rows of a table may match: `One`, `ZeroOrOne` or `Many`. Two where one is allowed fail with `AmbiguousMatch`.
+    /// Default `ZeroOrOne`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cardinality: Option<Cardinality>,
 
     // assert, outcome.
-    /// CEL that must hold.
+    /// CEL of an `assert` step. The step fails unless it is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000))]
     pub assert: Option<String>,
-    /// The outcome's name: `Active`, `NotFound`, …
+    /// Outcome with which an `outcome` step ends the flow, for example `Active` or `NotFound`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Z][A-Za-z0-9]*$"))]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Z][A-Za-z0-9]*$')").message("code must be a word in CamelCase, such as NotFound"))]
     pub code: Option<String>,
-    /// Template of a sentence for people.
+    /// Template of a sentence for people that explains the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000))]
     pub message: Option<String>,
 
     // dialog, switchTo, screenshot, runFlow, forEach.
-    /// What to do with the dialog.
+    /// How a `dialog` step answers: `Accept` or `Dismiss`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<DialogAction>,
-    /// Dialog: template of a text it must contain, else the step fails (and the dialog is dismissed).
+    /// Template of a text that the dialog must contain. Otherwise the dialog is dismissed and the step fails. Default: any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub contains: Option<String>,
-    /// Where `switchTo` goes.
+    /// Where a `switchTo` step goes: `Main`, `Frame`, `Parent` or `Window`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<SwitchTarget>,
-    /// Picture of the whole page, not only of what is in view.
+    /// If true, a `screenshot` step takes the whole page, otherwise only what is in view. Default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_page: Option<bool>,
-    /// Name of the subflow.
+    /// Name of the subflow that a `runFlow` or `forEach` step runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub flow: Option<String>,
-    /// forEach: name of an extracted field with a list. The subflow sees each as `item`.
+    /// Name of the extracted field whose list a `forEach` step walks. The subflow reads each entry as `item`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub items: Option<String>,
-    /// forEach: more than this fails the step. Default 20.
+    /// A `forEach` step fails if the list has more entries than this. Default 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 200))]
     pub max_items: Option<i32>,

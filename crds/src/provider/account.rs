@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
 /// Who logs in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
-    /// Name of the account in status, labels and metrics. Not the user name.
-    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    /// Name of the account in status, labels and metrics. It is not the user name on the portal.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("an account's name must consist of lower-case letters, digits and -, beginning and ending with a letter or digit"))]
     pub name: String,
-    /// Secret in the provider's namespace with the keys `username` and `password`.
+    /// Secret in the provider's namespace that holds the keys `username` and `password`.
     pub credentials_secret_ref: SecretReference,
-    /// One-time codes. Leave it away for a portal without them.
+    /// How one-time codes are made. Omit it for a portal that does not ask for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp: Option<Totp>,
 }
@@ -32,33 +33,36 @@ pub struct SecretReference {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.minRemainingSeconds < self.period").message("minRemainingSeconds must be less than period").field_path(".minRemainingSeconds"),
+    validation = Rule::new("self.minRemainingSeconds < self.periodSeconds").message("minRemainingSeconds must be less than periodSeconds").field_path(".minRemainingSeconds"),
 )]
 pub struct Totp {
-    /// Secret and key that hold the seed in base32.
+    /// Secret in the provider's namespace, and its key, that hold the seed in base32.
     pub secret_ref: SecretKeyReference,
-    /// Length of a code: 6 or 8.
+    /// Number of digits of a code: 6 or 8. Default 6.
     #[serde(default = "six")]
     #[schemars(range(min = 6, max = 8), extend("enum" = [6, 8]))]
     pub digits: i32,
-    /// Seconds a code is valid.
+    /// Seconds that each code is valid, the time step of RFC 6238. Default 30.
     #[serde(default = "thirty")]
     #[schemars(range(min = 1, max = 300))]
-    pub period: i32,
-    /// Hash function.
+    pub period_seconds: i32,
+    /// Hash function of the codes: `SHA1`, `SHA256` or `SHA512`. Default `SHA1`.
     #[serde(default)]
     pub algorithm: TotpAlgorithm,
-    /// A code is minted only if it stays valid for at least this many seconds; less than `period`.
+    /// A code is minted only if it stays valid for at least this many seconds; otherwise the next time step is awaited. Less than
+    /// `periodSeconds`. Default 10.
     #[serde(default = "ten")]
     #[schemars(range(min = 0, max = 299))]
     pub min_remaining_seconds: i32,
-    /// Steps the portal accepts either side of its own.
+    /// Number of time steps before and after the current one whose codes the portal also accepts. Default 1.
     #[serde(default = "super::one")]
     #[schemars(range(min = 0, max = 10))]
-    pub skew: i32,
-    /// Names the seed in the shared record of used steps. Default: a fingerprint of the seed, so that the same seed is the same account in any namespace.
+    pub skew_steps: i32,
+    /// Name of the seed in the shared record of used time steps. Default: a fingerprint of the seed, so that the same seed is the
+    /// same account in every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')").message("trackingId must begin with a letter or digit and contain only letters, digits and . _ -"))]
     pub tracking_id: Option<String>,
 }
 
@@ -69,7 +73,7 @@ pub struct SecretKeyReference {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Key in it.
+    /// Key in the Secret. Default `totp`.
     #[serde(default = "default_totp_key")]
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
@@ -94,7 +98,7 @@ fn default_totp_key() -> String {
     EnumString,
 )]
 pub enum TotpAlgorithm {
-    /// The usual one.
+    /// HMAC-SHA-1, what nearly every portal uses.
     #[default]
     SHA1,
     /// HMAC-SHA-256.

@@ -4,9 +4,6 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
-/// The pattern of [`crate::Duration`].
-const DURATION: &str = "^([0-9]+(ms|s|m|h))+$";
-
 /// The schema of a list's items or of a map's values, and how a path names it.
 pub(super) fn inside(schema: &JSONSchemaProps) -> Option<(&'static str, &JSONSchemaProps)> {
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
@@ -27,7 +24,7 @@ pub(super) fn type_name(schema: &JSONSchemaProps) -> String {
     if schema.x_kubernetes_int_or_string == Some(true) {
         return "integer or string".to_owned();
     }
-    if schema.pattern.as_deref() == Some(DURATION) {
+    if is_duration(schema) {
         return "duration".to_owned();
     }
     match (schema.type_.as_deref(), schema.format.as_deref()) {
@@ -73,7 +70,7 @@ fn own_limits(schema: &JSONSchemaProps) -> Vec<String> {
         let values = values.iter().map(|value| shown(&value.0));
         limits.push(values.collect::<Vec<_>>().join(" "));
     }
-    if schema.pattern.as_deref() == Some(DURATION) {
+    if is_duration(schema) {
         return limits;
     }
     let number = |value: Option<f64>| value.map(|value| value.to_string());
@@ -94,6 +91,10 @@ fn own_limits(schema: &JSONSchemaProps) -> Vec<String> {
         limits.push("of any shape".to_owned());
     }
     limits
+}
+
+fn is_duration(schema: &JSONSchemaProps) -> bool {
+    schema.x_kubernetes_validations.iter().flatten().any(|rule| rule.rule == crate::duration::RULE)
 }
 
 fn range(least: Option<String>, most: Option<String>, unit: &str) -> Option<String> {

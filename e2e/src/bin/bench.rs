@@ -150,12 +150,17 @@ fn mean_job(batches: &BTreeMap<String, FnoBatch>) -> f64 {
             .values()
             .filter_map(|b| b.status.as_ref()?.run.as_ref())
             .flat_map(|r| &r.results)
-            .map(|r| r.seconds),
+            .map(|r| seconds(r.milliseconds)),
     )
 }
 
 fn mean_login(batches: &BTreeMap<String, FnoBatch>) -> f64 {
-    mean(batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_seconds))
+    let login = |b: &FnoBatch| b.status.as_ref()?.run.as_ref()?.login_milliseconds;
+    mean(batches.values().filter_map(login).map(seconds))
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -260,11 +265,11 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
 async fn twenty_logins(ground: &Ground) -> Result<()> {
     let arena = Arena::new(ground, "bench-logins").await?;
     let seed = "NFHU6VCPORSWYLJRFVRGK3TDNBSWI===".trim_end_matches('=');
-    arena.portals.account(json!({"portal": "octotel", "username": "octotel-quick", "password": "Fibre!quick", "totpSeed": seed, "period": 5, "skewBack": 0, "skewForward": 0})).await?;
+    arena.portals.account(json!({"portal": "octotel", "username": "octotel-quick", "password": "Fibre!quick", "totpSeed": seed, "periodSeconds": 5, "skewBack": 0, "skewForward": 0})).await?;
     arena
         .provider("octotel", |spec| {
             spec["batching"] = json!({"maxJobs": 1, "linger": "0s"});
-            spec["accounts"] = json!([{"name": "quick", "credentialsSecretRef": {"name": "quick"}, "totp": {"secretRef": {"name": "quick", "key": "totp"}, "period": 5, "minRemainingSeconds": 3, "skew": 0}}]);
+            spec["accounts"] = json!([{"name": "quick", "credentialsSecretRef": {"name": "quick"}, "totp": {"secretRef": {"name": "quick", "key": "totp"}, "periodSeconds": 5, "minRemainingSeconds": 3, "skewSteps": 0}}]);
         })
         .await?;
     arena

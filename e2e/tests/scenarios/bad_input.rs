@@ -63,6 +63,14 @@ async fn what_the_crd_refuses_is_refused_with_a_sentence() -> Result<()> {
             json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1", "notBefore": "2026-02-01T00:00:00Z", "deadline": "2026-01-01T00:00:00Z"}),
             "notBefore must be earlier than deadline",
         ),
+        (
+            json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1 "}),
+            "circuitNumber must begin and end with a letter or digit (no blank at either end)",
+        ),
+        (
+            json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1", "callback": {"ref": "ords"}}),
+            "callback is not supported yet",
+        ),
     ] {
         let refused = kubectl_with(&["apply", "--dry-run=server", "-f", "-"], &job(spec))
             .await

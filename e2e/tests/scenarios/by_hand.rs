@@ -23,15 +23,14 @@ async fn the_sample_job_behaves_as_a_kubernetes_user_expects() -> Result<()> {
     .await?;
     ensure!(met.contains("condition met"), "{met}");
     let table = kubectl(&["--namespace", ns, "get", "fj"]).await?;
-    for column in ["NAME", "PROVIDER", "ACTION", "CIRCUIT", "PHASE", "OUTCOME", "BATCH", "AGE"] {
+    for column in
+        ["NAME", "PROVIDER", "ACTION", "CIRCUIT", "PHASE", "REASON", "OUTCOME", "BATCH", "AGE"]
+    {
         ensure!(table.contains(column), "{table}");
     }
     let wide = kubectl(&["--namespace", ns, "get", "fnojobs", "-o", "wide"]).await?;
     ensure!(
-        wide.contains("REASON")
-            && wide.contains("MESSAGE")
-            && wide.contains("ATTEMPTS")
-            && wide.contains("EXTERNAL-ID"),
+        wide.contains("MESSAGE") && wide.contains("ATTEMPTS") && wide.contains("EXTERNAL-ID"),
         "{wide}"
     );
     let batches = kubectl(&["--namespace", ns, "get", "fb"]).await?;

@@ -83,10 +83,12 @@ async fn three_sessions_on_one_account_overlap_and_log_in_a_step_apart() -> Resu
     let results = || {
         batches.values().filter_map(|b| b.status.as_ref()?.run.as_ref()).flat_map(|r| &r.results)
     };
-    let job = results().map(|r| r.seconds).sum::<f64>() / 150.0;
+    let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
+    let job = results().map(|r| seconds(r.milliseconds)).sum::<f64>() / 150.0;
     let login = batches
         .values()
-        .filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_seconds)
+        .filter_map(|b| b.status.as_ref()?.run.as_ref()?.login_milliseconds)
+        .map(seconds)
         .sum::<f64>()
         / 3.0;
     // L + NJ/k + T(k-1)/2

@@ -134,7 +134,7 @@ fn count(context: &Context, batch: &FnoBatch, phase: BatchPhase) {
     context.metrics.batches_completed.get_or_create(&labels).inc();
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
     let (tried, logins) = run.map_or((0, 0), |run| {
-        (run.results.iter().filter(|r| r.seconds > 0.0).count(), run.logins.unwrap_or(0))
+        (run.results.iter().filter(|r| r.milliseconds > 0).count(), run.logins.unwrap_or(0))
     });
     let reuses =
         u64::try_from(tried).unwrap_or(0).saturating_sub(u64::try_from(logins).unwrap_or(0));

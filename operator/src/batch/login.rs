@@ -94,8 +94,8 @@ async fn ask(
         max_logins: provider.spec.session.max_logins,
         sessions: others.sessions,
         max_sessions: provider.spec.session.max_sessions_per_account,
-        period: account.totp.as_ref().map(|totp| i64::from(totp.period)),
-        clock_offset: run(batch).and_then(|run| run.clock_offset),
+        period: account.totp.as_ref().map(|totp| i64::from(totp.period_seconds)),
+        clock_offset: run(batch).and_then(|run| run.clock_offset_milliseconds),
         valkey_unreachable: unreachable,
     });
     if leave == LoginPermission::Granted {

@@ -127,7 +127,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
             stop: batch.spec.stop,
             provider_suspended: provider.spec.suspend,
             gate: &gate,
-            period: i64::from(totp.period),
+            period: i64::from(totp.period_seconds),
             min_remaining: i64::from(totp.min_remaining_seconds),
             last_step: account.last_step,
             doubtful,
@@ -135,7 +135,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
             clock_offset: batch
                 .status
                 .as_ref()
-                .and_then(|status| status.run.as_ref()?.clock_offset),
+                .and_then(|status| status.run.as_ref()?.clock_offset_milliseconds),
             valkey,
         };
         let step = match mint(&request) {
@@ -155,7 +155,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
         // Guard 2, shared with everybody else who uses the account.
         let tracking = totp.tracking_id.clone().unwrap_or_else(|| seed.fingerprint());
         let holder = format!("{}/{login}", batch.name_any());
-        let ttl = step::key_ttl(i64::from(totp.period), i64::from(totp.skew));
+        let ttl = step::key_ttl(i64::from(totp.period_seconds), i64::from(totp.skew_steps));
         match context.used_steps.take(&tracking, step, &holder, ttl).await {
             StepAnswer::Ours => {}
             StepAnswer::Used => {
@@ -270,8 +270,13 @@ async fn create(
     step: i64,
 ) -> Result<Option<i64>> {
     let code = seed.code(totp, step);
-    let secret =
-        totp_secret(batch, login, code.reveal(), step, step::ends(step, i64::from(totp.period)));
+    let secret = totp_secret(
+        batch,
+        login,
+        code.reveal(),
+        step,
+        step::ends(step, i64::from(totp.period_seconds)),
+    );
     match api
         .create(
             &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },

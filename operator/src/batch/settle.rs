@@ -215,6 +215,10 @@ fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
     if let Some(action) = action.filter(|_| result.phase == JobPhase::Succeeded) {
         let labels =
             JobKind { namespace: of.namespace, provider: of.name, action: Word(action.into()) };
-        context.metrics.job_seconds.get_or_create(&labels).observe(result.seconds);
+        context
+            .metrics
+            .job_seconds
+            .get_or_create(&labels)
+            .observe(result.milliseconds as f64 / 1000.0);
     }
 }

@@ -197,6 +197,15 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_shows_only_the_defaults_of_its_schema_is_told_after_ten_seconds() {
+        let submitted = WaitNotes { reason: Some(Reason::Submitted), ..WaitNotes::default() };
+        let (views, mut beside) = ([view()], [submitted]);
+        let linger = waits(Reason::WaitingForLinger, "");
+        assert_eq!(due(&views, &mut beside, &linger, now(0)).now.len(), 0);
+        assert_eq!(due(&views, &mut beside, &linger, now(10)).now.len(), 1);
+    }
+
+    #[test]
     fn why_a_try_failed_is_not_replaced_by_its_pause() {
         let (views, mut notes) =
             ([view()], [WaitNotes { reason: Some(Reason::StepFailed), ..WaitNotes::default() }]);

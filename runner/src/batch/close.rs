@@ -117,7 +117,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             verdict: &verdict,
             fields: Map::new(),
             started_at: self.began_at,
-            seconds: self.began.elapsed().as_secs_f64(),
+            took: self.began.elapsed(),
         };
         let (manifest, files) = record::evidence(&self.common, tried, trace);
         self.uploads.send(Parcel { job: None, manifest, files });

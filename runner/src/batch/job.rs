@@ -32,7 +32,7 @@ struct Walked {
     end: FlowEnd,
     fields: Map<String, Value>,
     started_at: Timestamp,
-    seconds: f64,
+    took: Duration,
 }
 
 impl<P: Portal, C: Control> Batch<'_, P, C> {
@@ -161,7 +161,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         };
         let fields = run.scope.fields;
         self.touch();
-        Ok(Walked { end, fields, started_at, seconds: began.elapsed().as_secs_f64() })
+        Ok(Walked { end, fields, started_at, took: began.elapsed() })
     }
 
     fn touch(&mut self) {
@@ -197,7 +197,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             verdict: &verdict,
             fields: Map::new(),
             started_at: Timestamp::now(),
-            seconds: 0.0,
+            took: Duration::ZERO,
         };
         let result = record::result(job, &tried, &Trace::default());
         self.control.reporter().report(Urgency::Soon, |run| run.results.push(result));
@@ -212,9 +212,10 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         walked: Walked,
         trace: Trace,
     ) -> Result<(), End> {
-        let Walked { fields, started_at, seconds, .. } = walked;
+        let Walked { fields, started_at, took, .. } = walked;
+        let seconds = took.as_secs_f64();
         tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, seconds, "job settled");
-        let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, seconds };
+        let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, took };
         let result = record::result(job, &tried, &trace);
         for drift in &result.drift {
             tracing::warn!(

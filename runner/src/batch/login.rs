@@ -130,21 +130,22 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     async fn logged_in(&mut self, n: i32) {
         self.logins += 1;
         let logins = self.logins;
-        let seconds = self.began.elapsed().saturating_sub(self.waited).as_secs_f64();
-        tracing::info!(login = n, seconds, "logged in");
+        let took = self.began.elapsed().saturating_sub(self.waited);
+        let milliseconds = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        tracing::info!(login = n, seconds = took.as_secs_f64(), "logged in");
         let now = Instant::now();
         self.session = Session::LoggedIn { since: now, used: now };
         self.control.reporter().report(Urgency::Now, |run| {
             run.logins = Some(logins);
             run.login = Some(run_login(n, LoginState::LoggedIn, None));
-            run.login_seconds.get_or_insert(seconds);
+            run.login_milliseconds.get_or_insert(milliseconds);
         });
         if logins == 1
             && let Some(offset) = self.portal.clock_offset().await
         {
             self.control
                 .reporter()
-                .report(Urgency::WithNext, |run| run.clock_offset = Some(offset));
+                .report(Urgency::WithNext, |run| run.clock_offset_milliseconds = Some(offset));
         }
     }
 

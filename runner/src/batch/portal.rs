@@ -37,8 +37,8 @@ pub trait Portal {
         step: &str,
     ) -> impl Future<Output = Result<String, DriverError>>;
 
-    /// The portal's clock minus ours in seconds, if its page tells.
-    fn clock_offset(&mut self) -> impl Future<Output = Option<f64>>;
+    /// The portal's clock minus ours in milliseconds, if its page tells.
+    fn clock_offset(&mut self) -> impl Future<Output = Option<i64>>;
 
     /// Ends the session, if there is one. Bounded, and harmless on a dead one.
     fn quit(&mut self) -> impl Future<Output = ()>;
@@ -95,11 +95,8 @@ impl Portal for Firefox {
         engine::picture(self.browser.as_mut().ok_or_else(no_browser)?, trace, step, false).await
     }
 
-    async fn clock_offset(&mut self) -> Option<f64> {
-        let offset = self.browser.as_mut()?.clock_offset().await?;
-        // Whole milliseconds of at most some years: exact in a double.
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        Some(offset.millis as f64 / 1000.0)
+    async fn clock_offset(&mut self) -> Option<i64> {
+        Some(self.browser.as_mut()?.clock_offset().await?.millis)
     }
 
     async fn quit(&mut self) {

@@ -1,5 +1,7 @@
 //! From what the engine saw to what is kept: manifest, files, and the job's result.
 
+use std::time::Duration;
+
 use fno_core::{flow::result::flatten, work::JobWork};
 use fno_crds::batch::{FlowDrift, JobResult};
 use fno_store::{
@@ -32,7 +34,7 @@ pub(super) struct Tried<'a> {
     pub verdict: &'a Verdict,
     pub fields: Map<String, Value>,
     pub started_at: Timestamp,
-    pub seconds: f64,
+    pub took: Duration,
 }
 
 /// The result as it is reported, without evidence.
@@ -60,7 +62,7 @@ pub(super) fn result(job: &JobWork, tried: &Tried<'_>, trace: &Trace) -> JobResu
         step: verdict.step,
         drift,
         started_at: MicroTime(tried.started_at),
-        seconds: tried.seconds,
+        milliseconds: i64::try_from(tried.took.as_millis()).unwrap_or(i64::MAX),
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) fn evidence(
         },
         fields: tried.fields,
         started_at: tried.started_at,
-        seconds: tried.seconds,
+        seconds: tried.took.as_secs_f64(),
         browser: common.browser.clone(),
         runner: env!("CARGO_PKG_VERSION").to_owned(),
         flows_digest: common.flows_digest.clone(),

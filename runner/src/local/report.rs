@@ -37,7 +37,7 @@ fn text(work: &Work, run: &Run) -> String {
         for drift in &result.drift {
             _ = writeln!(
                 page,
-                "    step {} needed selector alternative {}: the portal begins to change",
+                "    step {} needed selector alternative {}: the portal is changing",
                 drift.step, drift.alternative
             );
         }
@@ -62,7 +62,9 @@ fn table(work: &Work, run: &Run) -> String {
                 job.circuit_number.clone(),
                 result.map_or_else(|| "NotStarted".to_owned(), |result| result.phase.to_string()),
                 result.map_or_else(String::new, |result| said(result).to_owned()),
-                result.map_or_else(String::new, |result| format!("{:.1}", result.seconds)),
+                result.map_or_else(String::new, |result| {
+                    format!("{:.1}", seconds(result.milliseconds))
+                }),
             ]
         })
         .collect();
@@ -74,8 +76,8 @@ fn table(work: &Work, run: &Run) -> String {
 fn ending(run: &Run) -> String {
     let mut page = String::new();
     let login = run
-        .login_seconds
-        .map_or_else(String::new, |seconds| format!(", the first after {seconds:.1} s"));
+        .login_milliseconds
+        .map_or_else(String::new, |time| format!(", the first after {:.1} s", seconds(time)));
     _ = write!(page, "{} login(s){login}", run.logins.unwrap_or(0));
     if let Some(end) = &run.end {
         _ = write!(page, "; {}{}", end.reason, if end.logged_out { ", logged out" } else { "" });
@@ -89,9 +91,13 @@ fn ending(run: &Run) -> String {
     page
 }
 
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
 fn ended(result: &JobResult) -> String {
     let message = result.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-    format!("{} {} ({:.1} s){message}", result.phase, said(result), result.seconds)
+    format!("{} {} ({:.1} s){message}", result.phase, said(result), seconds(result.milliseconds))
 }
 
 /// The portal's answer, or else the reason.

@@ -41,7 +41,7 @@ impl Steps {
             provider_suspended: false,
             gate: &Gate::Open,
             // The schema, which nobody has asked here, says at least 1.
-            period: i64::from(self.settings.period).max(1),
+            period: i64::from(self.settings.period_seconds).max(1),
             min_remaining: i64::from(self.settings.min_remaining_seconds),
             last_step,
             doubtful: None,
@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_step_is_used_once_and_only_with_time_left() {
-        let settings = json!({"secretRef": {"name": "s"}, "period": 30, "minRemainingSeconds": 10});
+        let settings =
+            json!({"secretRef": {"name": "s"}, "periodSeconds": 30, "minRemainingSeconds": 10});
         let codes = Steps::new(
             serde_json::from_value(settings).expect("settings"),
             &SecretString::from("GEZDGNBVGY3TQOJQ"),

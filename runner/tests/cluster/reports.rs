@@ -28,7 +28,7 @@ fn result(n: usize) -> JobResult {
         step: None,
         drift: Vec::new(),
         started_at: MicroTime(Timestamp::UNIX_EPOCH),
-        seconds: 1.0,
+        milliseconds: 1000,
     }
 }
 

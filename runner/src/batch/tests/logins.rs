@@ -13,7 +13,7 @@ async fn leave_comes_before_anything_is_typed_and_the_code_when_it_is_asked_for(
     );
     let login = done.run.login.expect("a login");
     assert_eq!((login.n, login.state, login.reason), (1, LoginState::LoggedIn, None));
-    assert_eq!(done.run.clock_offset, Some(0.5));
+    assert_eq!(done.run.clock_offset_milliseconds, Some(500));
 }
 
 #[tokio::test(start_paused = true)]

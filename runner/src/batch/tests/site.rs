@@ -197,8 +197,8 @@ impl Portal for Site {
         Ok(trace.add_file(step, "image/png", b"png".to_vec()))
     }
 
-    async fn clock_offset(&mut self) -> Option<f64> {
-        Some(0.5)
+    async fn clock_offset(&mut self) -> Option<i64> {
+        Some(500)
     }
 
     async fn quit(&mut self) {
