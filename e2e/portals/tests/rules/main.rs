@@ -6,4 +6,5 @@ mod cancellation;
 mod data;
 mod login;
 mod moods;
+mod pages;
 mod sessions;
