@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use fno_crds::{FnoBatch, batch::BatchPhase};
+use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase};
 use fno_e2e::{Arena, Ground, ground::kubectl, jobs, portals::Judge as _};
 use futures::StreamExt as _;
 use kube::{
@@ -34,6 +34,30 @@ async fn main() -> Result<()> {
     let arena = Arena::new(&ground, NAMESPACE).await?;
 
     clock.say("four providers (config/samples), suspended until all jobs are submitted");
+    let truth = submit(&arena).await?;
+    clock.say(&format!("{} jobs submitted; the providers are resumed", truth.len()));
+    for (provider, _) in JOBS {
+        arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
+    }
+
+    let watching = tokio::spawn(progress(arena.batches(), clock.0));
+    let finished = jobs::all_finished(&arena.jobs(), Duration::from_secs(900)).await?;
+    jobs::batches_ended(&arena.batches(), Duration::from_secs(120)).await?;
+    watching.abort();
+
+    for kind in ["fnobatches", "fnojobs"] {
+        println!("\n$ kubectl get {kind} --namespace {NAMESPACE}");
+        print!("{}", kubectl(&["get", kind, "--namespace", NAMESPACE]).await?);
+    }
+    compare(&arena, &finished, &truth).await?;
+    show_evidence(&arena, &finished).await?;
+    show_what_to_try();
+    clock.say("done");
+    Ok(())
+}
+
+/// Creates the suspended providers and all jobs. Returns the outcome each job must find, by name.
+async fn submit(arena: &Arena) -> Result<BTreeMap<String, String>> {
     let mut truth: BTreeMap<String, String> = BTreeMap::new();
     for (provider, count) in JOBS {
         arena.provider(provider, |spec| spec["suspend"] = json!(true)).await?;
@@ -57,21 +81,15 @@ async fn main() -> Result<()> {
         }
         jobs::submit(&arena.jobs(), submitted).await?;
     }
-    clock.say(&format!("{} jobs submitted; the providers are resumed", truth.len()));
-    for (provider, _) in JOBS {
-        arena.patch_provider(provider, json!({"spec": {"suspend": false}})).await?;
-    }
+    Ok(truth)
+}
 
-    let watching = tokio::spawn(progress(arena.batches(), clock.0));
-    let finished = jobs::all_finished(&arena.jobs(), Duration::from_secs(900)).await?;
-    jobs::batches_ended(&arena.batches(), Duration::from_secs(120)).await?;
-    watching.abort();
-
-    println!("\n$ kubectl get fnobatches --namespace {NAMESPACE}");
-    print!("{}", kubectl(&["get", "fnobatches", "--namespace", NAMESPACE]).await?);
-    println!("\n$ kubectl get fnojobs --namespace {NAMESPACE}");
-    print!("{}", kubectl(&["get", "fnojobs", "--namespace", NAMESPACE]).await?);
-
+/// Compares the outcomes with the portals' data, and shows the logins by the portals' journal.
+async fn compare(
+    arena: &Arena,
+    finished: &BTreeMap<String, FnoJob>,
+    truth: &BTreeMap<String, String>,
+) -> Result<()> {
     let wrong: Vec<String> = finished
         .iter()
         .filter(|(name, job)| jobs::outcome(job) != truth.get(*name).map(String::as_str))
@@ -93,20 +111,24 @@ async fn main() -> Result<()> {
             own.refused().len()
         );
     }
+    Ok(())
+}
+
+/// Shows where the evidence of a job is.
+async fn show_evidence(arena: &Arena, finished: &BTreeMap<String, FnoJob>) -> Result<()> {
     let job = finished.values().next().context("a job")?;
+    let evidence = job.status.as_ref().and_then(|status| status.evidence.as_ref());
     println!("\nEvidence of each job: pictures, fields, timeline. For example");
-    println!(
-        "  {}",
-        job.status
-            .as_ref()
-            .and_then(|s| s.evidence.as_ref())
-            .map(|e| e.uri.as_str())
-            .unwrap_or_default()
-    );
+    println!("  {}", evidence.map(|evidence| evidence.uri.as_str()).unwrap_or_default());
     println!(
         "  on the volume of the claim fno-evidence in the namespace {NAMESPACE}{}",
-        place_of_claim(&arena).await
+        place_of_claim(arena).await
     );
+    println!("  (docs/operations.md shows how to copy it)");
+    Ok(())
+}
+
+fn show_what_to_try() {
     println!("\nTry next, after eval \"$(e2e/cluster/env)\":");
     println!("  kubectl --namespace {NAMESPACE} apply -f config/samples/fnojob.yaml");
     println!(
@@ -115,8 +137,6 @@ async fn main() -> Result<()> {
     println!("  kubectl --namespace {NAMESPACE} get fnobatches -w");
     println!("  kubectl explain fnojob.spec");
     println!("  make cluster-down                       # removes all of it");
-    clock.say("done");
-    Ok(())
 }
 
 /// Prints one line per change of a batch.
