@@ -9,6 +9,8 @@ mod by_hand;
 mod disturbances;
 mod happy_path;
 mod logins;
+mod namespaces;
 mod readme;
+mod rollback;
 mod sessions;
 mod support;
