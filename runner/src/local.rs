@@ -95,7 +95,7 @@ async fn work_through(args: LocalArgs, prepared: Prepared, began: Instant) -> an
         s3: S3 { endpoint: None, region: None, credentials_dir: PathBuf::new() },
     };
     let spool = std::env::temp_dir().join(format!("fno-spool-{}", std::process::id()));
-    let uploads = Uploads::new(store, spool, control.reporter().clone());
+    let uploads = Uploads::new(store, "local".to_owned(), spool, control.reporter().clone());
     let firefox = Firefox::new(browser::Settings {
         webdriver_url: args.webdriver,
         browser: work.browser.clone(),

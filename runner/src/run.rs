@@ -91,6 +91,7 @@ async fn work_through(
     let terminated = shutdown::listen()?;
     let client =
         fno_cluster::client::connect().await.context("cannot connect to the API server")?;
+    let pod = args.pod_name.clone();
     let identity = Identity {
         namespace: args.namespace,
         batch: args.batch,
@@ -108,8 +109,8 @@ async fn work_through(
             credentials_dir: args.evidence_s3_credentials,
         },
     };
-    let uploads =
-        Uploads::new(store, std::env::temp_dir().join("fno-evidence"), control.reporter().clone());
+    let spool = std::env::temp_dir().join("fno-evidence");
+    let uploads = Uploads::new(store, pod, spool, control.reporter().clone());
     let firefox = Firefox::new(browser::Settings {
         webdriver_url: args.webdriver_url,
         browser: work.browser.clone(),

@@ -5,25 +5,30 @@ use object_store::path::Path;
 /// A folder of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place<'a> {
-    /// One try of a job.
+    /// One run of a try of a job.
     Job {
         /// Namespace of the job.
         namespace: &'a str,
-        /// Name of its provider.
+        /// Name of the job's provider.
         provider: &'a str,
         /// UID of the job, because a later job may have the same name.
         uid: &'a str,
         /// Number of the try, from 1.
         attempt: i32,
+        /// Name of the runner's Pod. A free retry repeats the number of the try in another batch, and a runner that was given up may
+        /// still write: each Pod has a folder of its own.
+        pod: &'a str,
     },
     /// The session of a batch.
-    Batch {
+    Session {
         /// Namespace of the batch.
         namespace: &'a str,
-        /// Name of its provider.
+        /// Name of the batch's provider.
         provider: &'a str,
         /// Name of the batch.
         batch: &'a str,
+        /// Name of the runner's Pod.
+        pod: &'a str,
     },
 }
 
@@ -31,14 +36,23 @@ impl Place<'_> {
     /// Path of the folder below `base`.
     pub(crate) fn path(&self, base: &Path) -> Path {
         match *self {
-            Self::Job { namespace, provider, uid, attempt } => {
-                base.clone().join(namespace).join(provider).join(uid).join(attempt.to_string())
-            }
-            Self::Batch { namespace, provider, batch } => {
-                base.clone().join(namespace).join(provider).join("batches").join(batch)
+            Self::Job { namespace, provider, uid, attempt, pod } => base
+                .clone()
+                .join(namespace)
+                .join(provider)
+                .join(uid)
+                .join(attempt.to_string())
+                .join(pod),
+            Self::Session { namespace, provider, batch, pod } => {
+                of_batch(base, namespace, provider, batch).join(pod)
             }
         }
     }
+}
+
+/// The folder of a batch: the runner's log, and a folder for the session of each Pod.
+pub(crate) fn of_batch(base: &Path, namespace: &str, provider: &str, batch: &str) -> Path {
+    base.clone().join(namespace).join(provider).join("batches").join(batch)
 }
 
 /// Path of the record of a finished job.

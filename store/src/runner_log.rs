@@ -1,10 +1,10 @@
-//! The log of a runner, kept beside the evidence of its batch because the Pod is deleted.
+//! What a runner logged: kept in the folder of its batch, because the Pod is deleted.
 
 use fno_crds::job::Evidence;
 
 use crate::{
     evidence::digest,
-    place::Place,
+    place,
     store::{Store, StoreError},
 };
 
@@ -24,7 +24,7 @@ impl Store {
         batch: &str,
         log: Vec<u8>,
     ) -> Result<Evidence, StoreError> {
-        let path = Place::Batch { namespace, provider, batch }.path(self.base()).join(LOG);
+        let path = place::of_batch(self.base(), namespace, provider, batch).join(LOG);
         let sha256 = digest(&log);
         self.put(&path, log, "text/plain; charset=utf-8").await?;
         Ok(Evidence { uri: self.uri(&path), sha256, files: 1 })

@@ -25,7 +25,11 @@ async fn fifty_jobs_take_one_login_and_each_circuit_is_looked_up_once() {
         );
         assert_eq!(result.fields["circuit"], format!("C-{n}"));
         let evidence = result.evidence.as_ref().expect("evidence");
-        assert!(evidence.uri.ends_with(&format!("/isp/octotel/u-{n:02}/1")), "{}", evidence.uri);
+        assert!(
+            evidence.uri.ends_with(&format!("/isp/octotel/u-{n:02}/1/b-1-a1")),
+            "{}",
+            evidence.uri
+        );
         assert!(done.stored(&evidence.uri, "manifest.json"), "{}", evidence.uri);
     }
     let end = done.run.end.as_ref().expect("an end");
@@ -35,7 +39,7 @@ async fn fifty_jobs_take_one_login_and_each_circuit_is_looked_up_once() {
     );
     assert_eq!(done.last(4), ["lookup C-49", "logout", "quit", "delivered"]);
     assert!(
-        done.stored(&format!("{}/isp/octotel/batches/b-1", done.store_url()), "report.html"),
+        done.stored(&format!("{}/isp/octotel/batches/b-1/b-1-a1", done.store_url()), "report.html"),
         "the session's own evidence"
     );
 }

@@ -45,6 +45,8 @@ pub struct Uploads {
 #[derive(Debug)]
 struct Way {
     settings: Settings,
+    /// Name of this runner's Pod.
+    pod: String,
     store: OnceCell<Store>,
     spool: PathBuf,
     writing: Semaphore,
@@ -53,11 +55,13 @@ struct Way {
 }
 
 impl Uploads {
-    /// `spool` is a folder on local disk that nobody else uses.
+    /// `pod` is the name of this runner's Pod: the folders of evidence in the store end in it. `spool` is a folder on local disk that
+    /// no other process uses.
     #[must_use]
-    pub fn new(settings: Settings, spool: PathBuf, reporter: Reporter) -> Self {
+    pub fn new(settings: Settings, pod: String, spool: PathBuf, reporter: Reporter) -> Self {
         let way = Way {
             settings,
+            pod,
             store: OnceCell::new(),
             spool,
             writing: Semaphore::new(1),
@@ -115,8 +119,14 @@ async fn deliver(
             provider: &provider,
             uid: &result.uid,
             attempt: *attempt,
+            pod: &way.pod,
         },
-        None => Place::Batch { namespace: &namespace, provider: &provider, batch: &batch },
+        None => Place::Session {
+            namespace: &namespace,
+            provider: &provider,
+            batch: &batch,
+            pod: &way.pod,
+        },
     };
     let name = job.as_ref().map_or_else(
         || "session".to_owned(),

@@ -110,11 +110,12 @@ async fn evidence_lies_below_the_prefix_with_media_types() {
     let folder =
         Folder::write(&spool.path().join("x"), manifest(), vec![picture("001-after.png", b"png")])
             .expect("written");
-    let place = Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 1 };
+    let place =
+        Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 1, pod: "b-1-a1" };
     let evidence = store.put_evidence(&place, &folder).await.expect("stored");
     assert_eq!(
         (evidence.uri.as_str(), evidence.files),
-        ("s3://evidence/fno/prod/isp/octotel/u-1/1", 3)
+        ("s3://evidence/fno/prod/isp/octotel/u-1/1/b-1-a1", 3)
     );
 
     let content = bucket.0.lock().expect("no panic");

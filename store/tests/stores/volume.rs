@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use crate::samples::{job, manifest, picture, settings, volume};
 
 const PLACE: Place<'_> =
-    Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 2 };
+    Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 2, pod: "b-1-a1" };
 
 fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
@@ -25,7 +25,7 @@ async fn a_folder_is_stored_whole_and_every_digest_is_that_of_the_file() {
     .expect("written");
     let evidence = volume(&store).put_evidence(&PLACE, &folder).await.expect("stored");
 
-    let place = store.path().join("isp/octotel/u-1/2");
+    let place = store.path().join("isp/octotel/u-1/2/b-1-a1");
     assert_eq!(evidence.uri, format!("file://{}", place.display()));
     let text = std::fs::read(place.join("manifest.json")).expect("manifest");
     assert_eq!(evidence.sha256, sha256(&text));
@@ -46,6 +46,27 @@ async fn a_folder_is_stored_whole_and_every_digest_is_that_of_the_file() {
     assert!(!spool.path().join("u-1").exists());
 }
 
+/// A free retry has the same number of the try; the runner of the first batch may still write when the second one has.
+#[tokio::test]
+async fn a_late_runner_does_not_overwrite_the_evidence_of_the_next_one() {
+    let (store, spool) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+    let put = async |pod, bytes: &[u8]| {
+        let folder =
+            Folder::write(&spool.path().join(pod), manifest(), vec![picture("001.png", bytes)])
+                .expect("written");
+        let Place::Job { namespace, provider, uid, attempt, .. } = PLACE else { unreachable!() };
+        let place = Place::Job { namespace, provider, uid, attempt, pod };
+        volume(&store).put_evidence(&place, &folder).await.expect("stored")
+    };
+    let second = put("b-2-a1", b"right").await;
+    let late = put("b-1-a1", b"late").await;
+    assert_ne!(late.uri, second.uri);
+    let folder = second.uri.trim_start_matches("file://");
+    assert_eq!(std::fs::read(format!("{folder}/001.png")).expect("the picture"), b"right");
+    let stored = std::fs::read(format!("{folder}/manifest.json")).expect("the manifest");
+    assert_eq!(sha256(&stored), second.sha256);
+}
+
 #[tokio::test]
 async fn without_all_files_there_is_no_manifest() {
     let (store, spool) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
@@ -58,8 +79,8 @@ async fn without_all_files_there_is_no_manifest() {
     std::fs::remove_file(spool.path().join("u-1/002-after.png")).expect("removed");
     let error = volume(&store).put_evidence(&PLACE, &folder).await.expect_err("a file is missing");
     assert!(error.to_string().contains("002-after.png"), "{error}");
-    assert!(store.path().join("isp/octotel/u-1/2/001-before.png").exists());
-    assert!(!store.path().join("isp/octotel/u-1/2/manifest.json").exists());
+    assert!(store.path().join("isp/octotel/u-1/2/b-1-a1/001-before.png").exists());
+    assert!(!store.path().join("isp/octotel/u-1/2/b-1-a1/manifest.json").exists());
 }
 
 #[test]
@@ -93,17 +114,18 @@ async fn a_job_is_archived_once_and_found_again() {
 }
 
 #[tokio::test]
-async fn the_log_lies_beside_the_evidence_of_its_batch() {
+async fn the_log_lies_in_the_folder_of_its_batch_with_the_session_of_each_pod() {
     let folder = tempdir().expect("a folder");
     let store = volume(&folder);
     let spool = tempdir().expect("a folder");
     let session =
         Folder::write(&spool.path().join("b"), Manifest { job: None, ..manifest() }, Vec::new())
             .expect("written");
-    let place = Place::Batch { namespace: "isp", provider: "octotel", batch: "b-1" };
+    let place =
+        Place::Session { namespace: "isp", provider: "octotel", batch: "b-1", pod: "b-1-a1" };
     let evidence = store.put_evidence(&place, &session).await.expect("stored");
     let log = store.put_log("isp", "octotel", "b-1", b"{}\n".to_vec()).await.expect("stored");
-    assert_eq!(log.uri, format!("{}/runner.log", evidence.uri));
+    assert_eq!(evidence.uri, format!("{}/b-1-a1", log.uri.trim_end_matches("/runner.log")));
     assert_eq!((log.sha256.as_str(), log.files), (sha256(b"{}\n").as_str(), 1));
     assert_eq!(
         std::fs::read(folder.path().join("isp/octotel/batches/b-1/runner.log")).expect("the log"),

@@ -120,7 +120,7 @@ async fn a_portal_that_is_away_ends_the_batch_and_costs_no_try() {
     );
     let end = done.run.end.as_ref().expect("an end");
     assert!(
-        end.evidence.as_deref().is_some_and(|uri| uri.ends_with("/u-03/1")),
+        end.evidence.as_deref().is_some_and(|uri| uri.ends_with("/u-03/1/b-1-a1")),
         "{:?}",
         end.evidence
     );
@@ -147,7 +147,7 @@ async fn the_same_step_failing_on_three_circuits_in_a_row_ends_the_batch_with_st
     assert_eq!((end.step.as_deref(), end.logged_out), (Some("panel"), true));
     let evidence = end.evidence.as_ref().expect("a picture");
     assert!(
-        evidence.ends_with("/u-05/1") && done.stored(evidence, "001-failure.png"),
+        evidence.ends_with("/u-05/1/b-1-a1") && done.stored(evidence, "001-failure.png"),
         "{evidence}"
     );
 }

@@ -55,7 +55,8 @@ async fn two_refused_codes_end_the_batch_with_the_portals_words_and_its_picture(
     let end = done.run.end.as_ref().expect("an end");
     let evidence = end.evidence.as_ref().expect("a picture");
     assert!(
-        evidence.ends_with("/isp/octotel/batches/b-1") && done.stored(evidence, "002-login-2.png"),
+        evidence.ends_with("/isp/octotel/batches/b-1/b-1-a1")
+            && done.stored(evidence, "002-login-2.png"),
         "{evidence}"
     );
     assert!(!end.logged_out);

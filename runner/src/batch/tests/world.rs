@@ -93,7 +93,8 @@ impl World {
             url: store,
             s3: S3 { endpoint: None, region: None, credentials_dir: folder.path().to_owned() },
         };
-        let uploads = Uploads::new(settings, folder.path().join("spool"), desk.reporter.clone());
+        let spool = folder.path().join("spool");
+        let uploads = Uploads::new(settings, "b-1-a1".to_owned(), spool, desk.reporter.clone());
         let credentials =
             Credentials { username: "the-user".into(), password: "the-password".into() };
         let began = Instant::now();
