@@ -7,6 +7,7 @@ mod commit;
 mod failure;
 mod gate;
 mod look;
+mod missing;
 mod picture;
 mod place;
 mod problem;

@@ -227,7 +227,7 @@ impl std::fmt::Display for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Index(index) => write!(f, "number {index}"),
-            Self::Matching(alternatives) => f.write_str(&super::look::written(alternatives)),
+            Self::Matching(alternatives) => f.write_str(&super::missing::written(alternatives)),
         }
     }
 }

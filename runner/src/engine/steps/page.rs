@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::{
     clock::Clock,
     failure::FailureKind,
-    look::broken_page,
+    missing::broken_page,
     place::{Place, up_to_path},
     problem::{Done, Problem},
     walk::{Walk, millis},

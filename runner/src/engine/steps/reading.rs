@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::super::{
     clock::Clock,
     failure::FailureKind,
-    look::{Census, broken_page, written},
+    missing::{Census, broken_page, written},
     problem::{Done, Problem},
     walk::Walk,
 };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::super::{
     clock::Clock,
     failure::FailureKind,
-    look::broken_page,
+    missing::broken_page,
     problem::{Done, Problem},
     walk::Walk,
 };
