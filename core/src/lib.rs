@@ -17,7 +17,8 @@
 //! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
 //! * [`totp`]: the code of a seed and a step.
-//! * [`text`]: texts with a bound. [`outage`]: which of many equal failures are worth a log line.
+//! * [`text`]: texts with a bound. [`nearest`]: what a mistyped name was meant to be.
+//!   [`outage`]: which of many equal failures are worth a log line.
 //! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
 
 pub mod batch_status;
@@ -31,6 +32,7 @@ pub mod key;
 pub mod lifecycle;
 pub mod measure;
 pub mod mint;
+pub mod nearest;
 pub mod objects;
 pub mod outage;
 pub mod plan;
