@@ -6,6 +6,7 @@
 mod error;
 mod functions;
 mod question;
+mod sign;
 mod tree;
 
 use std::collections::{BTreeSet, HashMap};
@@ -30,7 +31,11 @@ pub struct Condition {
     tree: Expression,
     questions: Vec<PageQuestion>,
     names: BTreeSet<String>,
+    is_sign: bool,
 }
+
+/// Names and questions of a condition with their values, as they stand in it.
+pub type Seen = Vec<(String, Value)>;
 
 /// Characters of a condition at most; the API's own bound for the longest (`spec.proof`).
 const MAX_CHARS: usize = 2000;
@@ -45,12 +50,19 @@ impl Condition {
     /// [`ConditionError`]: no CEL, too large, an unknown function, a page question whose selector is not a literal.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         check_size(source)?;
-        let Tree { expression, questions, names } = on_large_stack(|| {
+        let (Tree { expression, questions, names }, is_sign) = on_large_stack(|| {
             let program = Program::compile(source)
                 .map_err(|errors| ConditionError::Syntax(describe(&errors)))?;
-            prepare(program.expression())
+            let tree = prepare(program.expression())?;
+            Ok((tree, sign::is_sign(program.expression(), true)))
         })?;
-        Ok(Self { source: source.to_owned(), tree: expression, questions, names })
+        Ok(Self { source: source.to_owned(), tree: expression, questions, names, is_sign })
+    }
+
+    /// Whether it can hold only because the page shows something. If not, it also holds of a page that shows nothing (yet).
+    #[must_use]
+    pub const fn is_sign(&self) -> bool {
+        self.is_sign
     }
 
     /// As written.
@@ -115,6 +127,22 @@ impl Condition {
             Ok(other) => Err(ConditionError::NotBool(kind(&other))),
             Err(error) => Err(self.explain(error, &variables)),
         })
+    }
+
+    /// What it looked at: its questions to the page and its names, each with its value. A name that is not there has the value null.
+    #[must_use]
+    pub fn seen(&self, scope: &Scope, answers: &Answers) -> Seen {
+        let variables = scope.variables();
+        let questions = self
+            .questions
+            .iter()
+            .filter_map(|question| Some((question.to_string(), answers.json(question)?)));
+        let names = self
+            .names
+            .iter()
+            .filter(|name| name.contains('.') || *name == "item")
+            .map(|name| (name.clone(), find(&variables, name).cloned().unwrap_or_default()));
+        questions.chain(names).collect()
     }
 
     fn explain(&self, error: ExecutionError, variables: &Map<String, Value>) -> ConditionError {

@@ -1,5 +1,6 @@
 //! The linter: everything about a provider's flows that can be known before a browser opens.
 
+mod answered;
 mod commit;
 mod names;
 mod parts;

@@ -15,7 +15,9 @@ pub enum Meaning {
     Failure(Reason),
 }
 
-/// Codes that mean the same in every flow: the portal says that it cannot work now.
+/// Job flows: the portal says that it has no such circuit.
+pub const NOT_FOUND: &str = "NotFound";
+/// Any flow: the portal says that it cannot work now.
 const PORTAL_UNAVAILABLE: &str = "PortalUnavailable";
 /// Job flows: the portal has sent us back to its sign-in page.
 const SESSION_LOST: &str = "SessionLost";

@@ -50,6 +50,19 @@ impl Answers {
         self.counts.insert(selector.to_string(), i64::try_from(answer).unwrap_or(i64::MAX));
     }
 
+    /// The answer to a question, if there is one.
+    pub(super) fn json(&self, question: &PageQuestion) -> Option<serde_json::Value> {
+        match question {
+            PageQuestion::Exists(chain) => {
+                self.exists.get(&chain.to_string()).map(|yes| (*yes).into())
+            }
+            PageQuestion::Text(chain) => {
+                self.texts.get(&chain.to_string()).map(|text| text.as_str().into())
+            }
+            PageQuestion::Count(chain) => self.counts.get(&chain.to_string()).map(|n| (*n).into()),
+        }
+    }
+
     /// What stands for the question in the tree that is worked out.
     pub(super) fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
         match question {

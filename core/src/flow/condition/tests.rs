@@ -169,6 +169,95 @@ fn a_question_that_was_not_answered_is_an_error_even_if_it_would_not_matter() {
 }
 
 #[test]
+fn what_a_condition_compared_is_told_with_its_values() {
+    let condition = Condition::parse(
+        "fields.service.status == params.circuitNumber && text('.error') == 'x' && exists('#there') && fields.absent.y == ''",
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
+    let seen: Vec<_> = condition
+        .seen(&scope(), &answers(&condition))
+        .into_iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "text('.error') = \"Wrong password\"",
+            "exists('#there') = true",
+            "fields.absent.y = null",
+            "fields.service.status = \"Active\"",
+            "params.circuitNumber = \"B-100\"",
+        ]
+    );
+}
+
+#[test]
+fn a_condition_that_an_empty_page_meets_is_no_sign() {
+    for source in [
+        "!has(fields.line)",
+        "!exists('table')",
+        "count('tr') == 0",
+        "0 == count('tr')",
+        "count('tr') < 1",
+        "!(count('tr') > 0)",
+        "count('tr') <= 3",
+        "size(fields.links) == 0",
+        "fields.links.size() == 0",
+        "!has(fields.links) || size(fields.links) == 0",
+        "text('.result') == ''",
+        "text('.result') != 'Active'",
+        "!text('.result').contains('B-1')",
+        "text('.result').contains('')",
+        "exists('table') == false",
+        "exists('.none') || !exists('table')",
+        "!exists('table') && params.kind == 'x'",
+        "!fields.rows.exists(r, r.id == params.circuitNumber)",
+        "fields.rows.all(r, r.id != params.circuitNumber)",
+        "exists('table') ? !has(fields.line) : true",
+        "page.url != 'https://x'",
+        "params.circuitNumber == 'B-1'",
+        "true",
+        "text('#a') == text('#b')",
+    ] {
+        let condition = Condition::parse(source).unwrap_or_else(|e| panic!("{source}: {e}"));
+        assert!(!condition.is_sign(), "{source}");
+    }
+}
+
+#[test]
+fn a_condition_that_needs_something_on_the_page_is_a_sign() {
+    for source in [
+        "exists('text/No line found')",
+        "!(!exists('.none'))",
+        "exists('.none') && !has(fields.line)",
+        "!has(fields.line) && text('.pager') == 'Page 1 of 1'",
+        "count('tr') > 0",
+        "count('tr') == 2",
+        "1 <= count('tr')",
+        "!(count('tr') == 0)",
+        "text('.result') == 'No line found'",
+        "'No line found' == text('.result')",
+        "text('.result') != ''",
+        "text('.result').contains('No line')",
+        "text('h1') == 'Lines that begin with ' + params.circuitNumber",
+        "text('.result') in ['None', 'Nothing']",
+        "exists('.none') == true",
+        "has(fields.line) && fields.line.status != 'Active'",
+        "fields.line.status == 'Active'",
+        "fields.line.status != 'Active'",
+        "int(fields.line.count) < 1",
+        "fields.rows.exists(r, r.id == params.circuitNumber)",
+        "!fields.rows.all(r, r.id != params.circuitNumber)",
+        "exists('.a') ? exists('.b') : exists('.c')",
+        "page.url.contains('/not-found')",
+        "false || exists('.none')",
+    ] {
+        let condition = Condition::parse(source).unwrap_or_else(|e| panic!("{source}: {e}"));
+        assert!(condition.is_sign(), "{source}");
+    }
+}
+
+#[test]
 fn more_names_may_be_given() {
     let condition = Condition::parse("row.id == params.circuitNumber");
     for (id, expected) in [("B-100", true), ("B-1001", false)] {

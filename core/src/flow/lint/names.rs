@@ -78,7 +78,12 @@ impl Known {
             .names()
             .iter()
             .filter(|name| !matches!(name.split('.').next(), Some("secret" | "totp")));
-        names.find_map(|name| self.complaint(name)).or_else(|| self.trial(template))
+        let complaint = names.find_map(|name| {
+            let is_ours = self.shape.follow(name.split('.').next().unwrap_or_default()).is_ok();
+            let hint = if is_ours { "" } else { parts::LITERAL };
+            self.complaint(name).map(|complaint| format!("{complaint}{hint}"))
+        });
+        complaint.or_else(|| self.trial(template))
     }
 
     /// What is wrong with a name, as a sentence.

@@ -3,6 +3,10 @@
 use fno_crds::flow::{ExtractFrom, Step, StepType};
 use serde_json::Value;
 
+/// What to do about a recorded text that is no template at all.
+pub(super) const LITERAL: &str =
+    "; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}";
+
 /// A text with templates.
 pub(super) struct Text<'a> {
     pub at: &'static str,

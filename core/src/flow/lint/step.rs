@@ -12,7 +12,7 @@ use super::{Report, parts};
 use crate::flow::{
     address,
     condition::Condition,
-    selector,
+    keyboard, selector,
     template::{Template, TemplateError},
     text::Reading,
 };
@@ -33,6 +33,7 @@ pub(super) fn check(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mu
         StepType::Extract => extract(step, path, report),
         StepType::Navigate => navigate(step, path, spec, report),
         StepType::Change => recorded_password(step, path, report),
+        StepType::KeyDown | StepType::KeyUp | StepType::Press => key(step, path, report),
         StepType::Script | StepType::WaitForExpression if !spec.browser.allow_scripts => {
             report.error(
                 path,
@@ -44,6 +45,12 @@ pub(super) fn check(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mu
         }
         _ => {}
     }
+    contained_text(step, path, report);
+    ignored(step, path, report);
+}
+
+/// What a recording may hold that makes no difference here.
+fn ignored(step: &Step, path: &str, report: &mut Report) {
     for (at, is_set) in [
         ("isMobile", step.is_mobile == Some(true)),
         ("hasTouch", step.has_touch == Some(true)),
@@ -67,6 +74,44 @@ pub(super) fn check(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mu
                 format!("{path}.assertedEvents[{i}].type"),
                 format!("events of type {:?} are ignored; navigation is waited for", event.type_),
             );
+        }
+    }
+}
+
+fn key(step: &Step, path: &str, report: &mut Report) {
+    if let Some(Err(error)) = step.key.as_deref().map(keyboard::key) {
+        report.error(format!("{path}.key"), error.to_string());
+    }
+}
+
+/// `text/` with a value that differs from job to job: the first element that contains it is taken, whatever else it says.
+fn contained_text(step: &Step, path: &str, report: &mut Report) {
+    let acts = matches!(
+        step.type_,
+        StepType::Click
+            | StepType::DoubleClick
+            | StepType::Hover
+            | StepType::Change
+            | StepType::Select
+            | StepType::KeyDown
+            | StepType::KeyUp
+            | StepType::Press
+            | StepType::Extract
+    );
+    for alternative in parts::alternatives(step).iter().filter(|_| acts) {
+        let found = alternative
+            .chain
+            .iter()
+            .find_map(|selector| selector.strip_prefix("text/").filter(|text| text.contains("{{")));
+        let Some(text) = found else { continue };
+        let at = format!("{path}.{}", alternative.at);
+        let message = format!(
+            "text/ takes the first element that contains the text: FTTH-00042 also finds FTTH-00042A. Name the element whose whole text it is, as in aria/{text} or xpath///td[normalize-space()='{text}']"
+        );
+        if step.commit.is_some() {
+            report.error(at, message);
+        } else {
+            report.warning(at, message);
         }
     }
 }
@@ -127,7 +172,7 @@ fn texts(step: &Step, path: &str, report: &mut Report) {
     for text in parts::texts(step) {
         let at = format!("{path}.{}", text.at);
         match Template::parse(text.source) {
-            Err(error) => report.error(at, error.to_string()),
+            Err(error) => report.error(at, format!("{error}{}", parts::LITERAL)),
             Ok(template) if template.is_secret() && !text.is_value => {
                 report.error(at, secret_sentence(&template))
             }

@@ -8,13 +8,19 @@ use fno_crds::{
 };
 
 use super::{
-    Report, commit,
+    Report,
+    answered::Answered,
+    commit,
     names::{self, Known},
     shape::Shape,
     step,
 };
 use crate::flow::{
-    condition::Condition, kind::FlowKind, outcome, step_name::step_name, template::Template,
+    condition::Condition,
+    kind::FlowKind,
+    outcome::{self, Meaning, NOT_FOUND},
+    step_name::step_name,
+    template::Template,
 };
 
 /// Subflows within subflows at most.
@@ -40,6 +46,7 @@ struct Entry {
     kind: Option<FlowKind>,
     fields: BTreeMap<String, Shape>,
     commit: commit::Progress,
+    answered: Answered,
     uses_secret: bool,
     uses_totp: bool,
     asks: bool,
@@ -51,6 +58,15 @@ struct Place<'a> {
     item: Option<Shape>,
     /// The subflows being run, outermost first.
     stack: Vec<&'a str>,
+    /// The conditions of the steps that run them.
+    under: Vec<String>,
+}
+
+impl Place<'_> {
+    /// The start of a flow that nothing else runs.
+    const fn start(path: String) -> Self {
+        Self { path, item: None, stack: Vec::new(), under: Vec::new() }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -78,7 +94,7 @@ impl<'a> Walk<'a> {
                 let path = format!("flows.subflows.{name}");
                 walk.report.warning(&path, "no flow runs this subflow");
                 walk.entry = Entry::default();
-                walk.flow(flow, &Place { path, item: None, stack: vec![name] });
+                walk.flow(flow, &Place { stack: vec![name], ..Place::start(path) });
             }
         }
         walk.proof(&extracted);
@@ -88,7 +104,7 @@ impl<'a> Walk<'a> {
     fn run_entry(&mut self, kind: FlowKind, flow: &'a Flow) {
         self.entry = Entry { kind: Some(kind), ..Entry::default() };
         let path = format!("flows.{}", kind.as_str());
-        let ends = self.flow(flow, &Place { path: path.clone(), item: None, stack: Vec::new() });
+        let ends = self.flow(flow, &Place::start(path.clone()));
         match kind {
             FlowKind::Login => self.login(&path),
             FlowKind::SessionProbe if !self.entry.asks => {
@@ -189,10 +205,12 @@ impl<'a> Walk<'a> {
                 .error(format!("{path}.commit"), "commit belongs into the cancellation flow only"),
             _ => {}
         }
+        let under: Vec<String> = place.under.iter().chain(&step.when).cloned().collect();
+        self.entry.answered.step(step, &under);
         match step.type_ {
             StepType::Extract => self.extract(step),
             StepType::Outcome => return self.outcome(step, path),
-            StepType::RunFlow | StepType::ForEach => return self.subflow(step, path, place),
+            StepType::RunFlow | StepType::ForEach => return self.subflow(step, path, place, under),
             StepType::Assert | StepType::WaitForElement => self.entry.asks = true,
             _ => {}
         }
@@ -224,10 +242,35 @@ impl<'a> Walk<'a> {
                 ),
             );
         }
+        self.sign(step, path);
         step.when.is_none()
     }
 
-    fn subflow(&mut self, step: &'a Step, path: &str, place: &Place<'a>) -> bool {
+    /// An answer that also an empty page gives. No person checks it: the job has succeeded.
+    fn sign(&mut self, step: &Step, path: &str) {
+        let (Some(kind), Some(code)) = (self.entry.kind, &step.code) else { return };
+        if outcome::meaning(kind, code) != Meaning::Answer || self.entry.answered.is_sure() {
+            return;
+        }
+        let rests_on_nothing = match step.when.as_deref().map(Condition::parse) {
+            // The catch-all says that the flow knows no better, unless it claims that there is nothing.
+            None => code == NOT_FOUND,
+            Some(Ok(condition)) => !condition.is_sign(),
+            Some(Err(_)) => false,
+        };
+        if rests_on_nothing {
+            let at = if step.when.is_some() { ".when" } else { "" };
+            self.report.warning(format!("{path}{at}"), format!("{code} rests on nothing that the page shows: a page that is late, or drawn differently, gives it too. Let it rest on what the portal shows in this case, as in exists('text/No line found'), or wait before it until the page names {{{{ params.circuitNumber }}}} as what it has answered"));
+        }
+    }
+
+    fn subflow(
+        &mut self,
+        step: &'a Step,
+        path: &str,
+        place: &Place<'a>,
+        mut under: Vec<String>,
+    ) -> bool {
         let Some(name) = step.flow.as_deref() else { return false };
         let at = format!("{path}.flow");
         let Some((name, flow)) = self.spec.flows.subflows.get_key_value(name) else {
@@ -262,8 +305,10 @@ impl<'a> Walk<'a> {
         let is_loop = step.type_ == StepType::ForEach;
         let item = if is_loop { self.item(step, path) } else { place.item.clone() };
         let stack = place.stack.iter().copied().chain([name.as_str()]).collect();
-        let ends = self.flow(flow, &Place { path: format!("flows.subflows.{name}"), item, stack });
-        // A loop may have nothing to go through.
+        // A loop may have nothing to go through, which is a condition too.
+        under.extend(step.items.as_ref().filter(|_| is_loop).cloned());
+        let path = format!("flows.subflows.{name}");
+        let ends = self.flow(flow, &Place { path, item, stack, under });
         ends && !is_loop && step.when.is_none()
     }
 

@@ -13,7 +13,7 @@ fn a_wrong_flow_is_told() {
     for (spec, expected) in [
         // Ends.
         (
-            with_validation("[{type: outcome, code: Active, when: 'true'}]"),
+            with_validation("[{type: outcome, code: Active, when: \"exists('a')\"}]"),
             vec![
                 "Error flows.validation.steps[0]: the last step must be an outcome without when, for all that the outcomes before it do not match",
             ],
@@ -25,6 +25,34 @@ fn a_wrong_flow_is_told() {
             vec![
                 "Error flows.validation.steps[1]: this step is never reached: the one before it always ends the flow",
             ],
+        ),
+        (
+            with_validation(
+                "[{type: extract, field: row, from: Table, selectors: [[t]], columns: {x: X}, match: 'true', required: false}, {type: outcome, code: NotFound, when: '!has(fields.row)'}, {type: outcome, code: A}]",
+            ),
+            vec![
+                "Warning flows.validation.steps[1].when: NotFound rests on nothing that the page shows: a page that is late, or drawn differently, gives it too. Let it rest on what the portal shows in this case, as in exists('text/No line found'), or wait before it until the page names {{ params.circuitNumber }}",
+            ],
+        ),
+        (
+            with_validation("[{type: outcome, code: NotFound}]"),
+            vec![
+                "Warning flows.validation.steps[0]: NotFound rests on nothing that the page shows",
+            ],
+        ),
+        (
+            with_validation(
+                "[{type: outcome, code: Cancelled, when: \"count('.active') == 0\"}, {type: outcome, code: A}]",
+            ),
+            vec![
+                "Warning flows.validation.steps[0].when: Cancelled rests on nothing that the page shows",
+            ],
+        ),
+        (
+            with_validation(
+                "[{type: outcome, code: SessionLost, when: \"!exists('#logout')\"}, {type: outcome, code: NotFound, when: \"exists('.none')\"}, {type: outcome, code: A}]",
+            ),
+            vec![],
         ),
         // Login, probe, logout.
         (
@@ -75,10 +103,10 @@ fn a_wrong_flow_is_told() {
         ),
         // Subflows.
         (
-            with("subflows.unused", "[{type: press, key: '{{ params.x }}'}]"),
+            with("subflows.unused", "[{type: press, key: Tab, label: '{{ params.x }}'}]"),
             vec![
                 "Warning flows.subflows.unused: no flow runs this subflow",
-                "Warning flows.subflows.unused.steps[0].key: {{ … }} is not worked out here",
+                "Warning flows.subflows.unused.steps[0].label: {{ … }} is not worked out here",
             ],
         ),
         (
@@ -110,7 +138,7 @@ fn a_wrong_flow_is_told() {
         (
             with(
                 "subflows.look-at-order",
-                "[{type: click, selectors: [['text/{{ item.nr }}']], when: \"item.number != ''\"}]",
+                "[{type: click, selectors: [['aria/{{ item.nr }}']], when: \"item.number != ''\"}]",
             ),
             vec![
                 "Error flows.subflows.look-at-order.steps[0].selectors[0]: item.nr is not defined; item has number",
@@ -276,6 +304,68 @@ fn a_wrong_flow_is_told() {
         let fits = told.len() == expected.len()
             && told.iter().zip(&expected).all(|(told, expected)| told.starts_with(expected));
         assert!(fits, "{}\nexpected {expected:#?}\ntold {told:#?}", spec["flows"]);
+    }
+}
+
+#[test]
+fn a_commit_never_acts_on_the_first_text_that_contains_the_circuit() {
+    let spec = with(
+        "cancellation",
+        "[{type: click, selectors: [['text/{{ params.circuitNumber }}']], commit: {identify: {selectors: [['#m']], contains: '{{ params.circuitNumber }}'}, cancellableWhen: 'true'}}, {type: navigate, url: /}, {type: outcome, code: Done, when: \"exists('a')\"}, {type: outcome, code: Unclear}]",
+    );
+    let told = told(&spec);
+    assert!(
+        told.len() == 1
+            && told[0].starts_with(
+                "Error flows.cancellation.steps[0].selectors[0]: text/ takes the first element"
+            ),
+        "{told:#?}"
+    );
+}
+
+/// "No row" is an answer once the portal has named the circuit it answered about, and until the flow does something else.
+#[test]
+fn after_a_sign_of_the_portal_a_missing_row_is_an_answer() {
+    const WAIT: &str =
+        "{type: waitForElement, selectors: [['[data-query=\"{{ params.circuitNumber }}\"]']]}";
+    const NOT_FOUND: &str = "{type: outcome, code: NotFound, when: \"!exists('tr')\"}";
+    const WHEN: &str = "when: \"exists('.more')\"";
+    let press = "{type: press, key: Enter}";
+    let with_when = |step: &str| step.replacen("}", &format!(", {WHEN}}}"), 1);
+    let wait_when = WAIT.replacen("]]}", &format!("]], {WHEN}}}"), 1);
+    for (steps, is_sure) in [
+        (format!("{press}, {WAIT}"), true),
+        (format!("{WAIT}, {press}"), false),
+        (format!("{press}, {}", WAIT.replace("waitForElement", "waitForElement, optional: true")), false),
+        (format!("{press}, {}", WAIT.replace("waitForElement", "waitForElement, count: 0")), false),
+        (format!("{press}, {}", WAIT.replace("waitForElement", "waitForElement, visible: false")), false),
+        (format!("{press}, {}", WAIT.replace("]]}", "], ['.none']]}")), false),
+        (format!("{press}, {WAIT}, {{type: extract, field: u, from: Url}}"), true),
+        (format!("{press}, {wait_when}"), false),
+        (format!("{press}, {WAIT}, {}", with_when(press)), false),
+        (format!("{press}, {WAIT}, {}, {wait_when}", with_when(press)), true),
+        (format!("{press}, {WAIT}, {{type: runFlow, flow: again, {WHEN}}}"), true),
+        (
+            "{type: press, key: Enter}, {type: assert, assert: \"text('h1') == 'Lines: ' + params.circuitNumber\"}".to_owned(),
+            true,
+        ),
+        (
+            "{type: press, key: Enter}, {type: assert, assert: \"text('h1') != params.circuitNumber\"}".to_owned(),
+            false,
+        ),
+    ] {
+        let mut spec = with_validation(&format!(
+            "[{steps}, {NOT_FOUND}, {{type: runFlow, flow: close-news}}, {{type: outcome, code: A}}]"
+        ));
+        if steps.contains("again") {
+            let again: Value = serde_yaml::from_str(&format!("[{press}, {WAIT}]"))
+                .unwrap_or_else(|e| panic!("{e}"));
+            spec["flows"]["subflows"]["again"] = json!({"steps": again});
+        }
+        let told = told(&spec);
+        let warned = told.iter().any(|told| told.contains("NotFound rests on nothing"));
+        assert_eq!(warned, !is_sure, "{steps}: {told:#?}");
+        assert_eq!(told.len(), usize::from(warned), "{steps}: {told:#?}");
     }
 }
 

@@ -111,8 +111,8 @@ fn a_wrong_step_is_told() {
             "Error flows.validation.steps[0].value: totp may only be used in the value of a change step",
         ),
         (
-            "{type: click, selectors: [['text/{{ secret.username }}']]}",
-            "Error flows.validation.steps[0].selectors[0]: selector \"text/{{ secret.username }}\" must not use secret or totp",
+            "{type: click, selectors: [['aria/{{ secret.username }}']]}",
+            "Error flows.validation.steps[0].selectors[0]: selector \"aria/{{ secret.username }}\" must not use secret or totp",
         ),
         (
             "{type: press, key: Tab, label: 'type {{ secret.password }}'}",
@@ -137,8 +137,39 @@ fn a_wrong_step_is_told() {
             "Error flows.validation.steps[0].selectors[0]: selector \"#line-{{ params.circuitNumber }}\": put the text with {{ … }} into quotes",
         ),
         (
-            "{type: click, selectors: [['text/{{ fields.x }}']]}",
+            "{type: click, selectors: [['aria/{{ fields.x }}']]}",
             "Error flows.validation.steps[0].selectors[0]: fields.x is not extracted",
+        ),
+        (
+            "{type: click, selectors: [['#a'], ['table', 'text/{{ params.x }}']]}",
+            "Warning flows.validation.steps[0].selectors[1]: text/ takes the first element that contains the text: FTTH-00042 also finds FTTH-00042A. Name the element whose whole text it is, as in aria/{{ params.x }} or xpath///td[normalize-space()='{{ params.x }}']",
+        ),
+        (
+            "{type: extract, field: a, from: Text, selectors: [['text/{{ params.x }}', b]]}",
+            "Warning flows.validation.steps[0].selectors[0]: text/ takes the first element",
+        ),
+        ("{type: waitForElement, selectors: [['text/{{ params.x }}']]}", NONE),
+        ("{type: click, selectors: [['text/Open']]}", NONE),
+        // Keys.
+        ("{type: press, key: ShiftLeft}", NONE),
+        ("{type: keyDown, key: KeyA}", NONE),
+        (
+            "{type: press, key: Entr}",
+            "Error flows.validation.steps[0].key: there is no key \"Entr\": did you mean Enter?",
+        ),
+        // Recorded text that only looks like a template.
+        ("{type: change, selectors: [['#note']], value: \"{{ '{{' }}name}}\"}", NONE),
+        (
+            "{type: change, selectors: [['#note']], value: '{{ Mustache }}'}",
+            "Error flows.validation.steps[0].value: Mustache is not defined here; there are fields, job, page, params, provider; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}",
+        ),
+        (
+            "{type: change, selectors: [['#note']], value: '{{#each}}'}",
+            "Error flows.validation.steps[0].value: not a template",
+        ),
+        (
+            "{type: change, selectors: [['#note']], value: '{% if %}'}",
+            "Error flows.validation.steps[0].value: only {{ … }} may be used in a text, not {% … %}: put conditions into when; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}",
         ),
         // Extraction.
         (
