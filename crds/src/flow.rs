@@ -6,6 +6,7 @@
 
 mod choice;
 mod commit;
+mod selectors;
 mod step;
 mod step_type;
 

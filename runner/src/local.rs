@@ -1,9 +1,11 @@
 //! `fno-runner local`: jobs of one provider, without a cluster. The same batch, the same evidence, the same report.
 
 mod credentials;
-pub mod inputs;
+pub(crate) mod inputs;
 mod report;
+mod schema;
 mod totp;
+mod yaml;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -57,7 +59,11 @@ pub async fn local(args: LocalArgs, began: Instant) -> Exit {
 
 fn prepare(args: &LocalArgs) -> anyhow::Result<Prepared> {
     telemetry::start(&args.log_level, Format::Text, Output::Stderr)?;
-    let provider = inputs::provider(&args.provider)?;
+    let read = inputs::provider(&args.provider)?;
+    for warning in &read.warnings {
+        tracing::warn!("line {}: {}: {}", warning.line, warning.path, warning.message);
+    }
+    let provider = read.object;
     let findings = lint::lint(&provider.spec);
     if let Some(errors) = lint::errors(&findings) {
         anyhow::bail!("the flows of {} have errors: {errors}", args.provider.display());

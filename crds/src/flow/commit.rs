@@ -25,7 +25,11 @@ pub struct Commit {
 #[serde(rename_all = "camelCase")]
 pub struct Identify {
     /// Selector alternatives of the element. Omit them for a native dialog.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "super::selectors::alternatives",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::selectors")]
     pub selectors: Vec<Vec<String>>,
     /// Template of the text that the element must contain, usually `{{ params.circuitNumber }}`.

@@ -131,7 +131,11 @@ pub struct Step {
     pub frame: Vec<i32>,
     /// Alternatives, tried in order. Each is a chain of selectors from an ancestor or shadow host to the target. Without a prefix a
     /// selector is CSS; the prefixes are `aria/`, `text/`, `xpath/` and `pierce/`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "super::selectors::alternatives",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::selectors")]
     pub selectors: Vec<Vec<String>>,
 

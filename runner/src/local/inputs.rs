@@ -1,26 +1,48 @@
-//! Files of a person: read, checked by the rules the API server has, refused with a sentence that names the file.
+//! Files of a person: read, checked by the rules of the API server, refused with a sentence that names file, line and field.
 
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use fno_core::work::{JobWork, Work};
 use fno_crds::{FnoJob, FnoProvider, provider::Account};
+use kube::CustomResourceExt;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+
+use super::{
+    schema::{self, Remark},
+    yaml::Node,
+};
+
+/// An object and where it stands in its file.
+#[derive(Debug)]
+pub(crate) struct Read<T> {
+    pub object: T,
+    /// What is accepted here, but not by the API server.
+    pub warnings: Vec<Remark>,
+    node: Node,
+}
+
+impl<T> Read<T> {
+    /// The line of a field, from 1. The path begins below `spec`.
+    pub fn line_of(&self, path: &str) -> u64 {
+        self.node.line_of(&format!("spec.{path}"))
+    }
+}
 
 /// The provider in a file.
 ///
 /// # Errors
-/// It cannot be read, holds none or several, or breaks a rule of the API.
-pub fn provider(path: &Path) -> anyhow::Result<FnoProvider> {
-    let mut found: Vec<FnoProvider> = objects(path, "FnoProvider")?;
+/// It cannot be read, holds none or several, has fields that do not exist, or breaks a rule of the API.
+pub(crate) fn provider(path: &Path) -> anyhow::Result<Read<FnoProvider>> {
+    let mut found: Vec<Read<FnoProvider>> = objects(path)?;
     ensure!(
         found.len() == 1,
         "{} holds {} FnoProviders; exactly one is expected",
         path.display(),
         found.len()
     );
-    let provider = found.remove(0);
+    let read = found.remove(0);
+    let provider = &read.object;
     provider
         .validate_cel()
         .with_context(|| format!("the FnoProvider in {} is refused", path.display()))?;
@@ -29,18 +51,19 @@ pub fn provider(path: &Path) -> anyhow::Result<FnoProvider> {
         "the FnoProvider in {} has no metadata.name",
         path.display()
     );
-    Ok(provider)
+    Ok(read)
 }
 
 /// The jobs for a provider in a file, in the order they stand there.
 ///
 /// # Errors
-/// It cannot be read, holds none for this provider, or one breaks a rule of the API.
+/// It cannot be read, holds none for this provider, or one breaks a rule of the API or has fields that do not exist.
 pub(super) fn jobs(path: &Path, provider: &FnoProvider) -> anyhow::Result<Vec<FnoJob>> {
     let name = provider.metadata.name.as_deref().unwrap_or_default();
-    let all: Vec<FnoJob> = objects(path, "FnoJob")?;
+    let all: Vec<Read<FnoJob>> = objects(path)?;
     let of_all = all.len();
-    let jobs: Vec<FnoJob> = all.into_iter().filter(|job| job.spec.provider == name).collect();
+    let jobs: Vec<FnoJob> =
+        all.into_iter().map(|read| read.object).filter(|job| job.spec.provider == name).collect();
     ensure!(
         !jobs.is_empty(),
         "{} holds {of_all} FnoJobs, none of them for the provider {name}",
@@ -59,19 +82,37 @@ pub(super) fn jobs(path: &Path, provider: &FnoProvider) -> anyhow::Result<Vec<Fn
 }
 
 /// All objects of a kind in a YAML file of one or more documents.
-fn objects<T: DeserializeOwned>(path: &Path, kind: &str) -> anyhow::Result<Vec<T>> {
+fn objects<T: DeserializeOwned + CustomResourceExt>(path: &Path) -> anyhow::Result<Vec<Read<T>>> {
+    let kind = T::crd();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
-    let documents: Vec<Value> = serde_yaml::from_multiple(&text)
+    let documents: Vec<Node> = serde_yaml::from_multiple(&text)
         .with_context(|| format!("{} is no YAML", path.display()))?;
     documents
         .into_iter()
-        .filter(|document| document["kind"] == kind)
-        .map(|document| {
-            serde_json::from_value(document)
-                .with_context(|| format!("{} holds a {kind} that cannot be read", path.display()))
+        .filter(|document| document.json()["kind"] == kind.spec.names.kind)
+        .map(|node| {
+            let remarks = schema::check(&node, &kind);
+            if !remarks.errors.is_empty() {
+                let lines: Vec<_> = remarks.errors.iter().map(|remark| at(path, remark)).collect();
+                bail!("{}", lines.join("\n"));
+            }
+            let object = serde_path_to_error::deserialize(node.json()).map_err(|error| {
+                let field = error.path().to_string();
+                let message = error.inner().to_string();
+                anyhow::anyhow!(at(
+                    path,
+                    &Remark { line: node.line_of(&field), path: field, message }
+                ))
+            })?;
+            Ok(Read { object, warnings: remarks.warnings, node })
         })
         .collect()
+}
+
+/// `lightlink.yaml:12: spec.flows.login.steps[0].timeout: …`
+fn at(path: &Path, remark: &Remark) -> String {
+    format!("{}:{}: {}: {}", path.display(), remark.line, remark.path, remark.message)
 }
 
 /// The account of that name, or the first.

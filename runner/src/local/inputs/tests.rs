@@ -29,7 +29,8 @@ fn job(name: &str, provider: &str) -> String {
 #[test]
 fn a_provider_and_its_jobs_become_the_work_of_a_runner() {
     let provider = provider(file(&format!("# comment\n{PROVIDER}---\nkind: Secret\n")).path())
-        .expect("a provider");
+        .expect("a provider")
+        .object;
     let jobs = jobs(
         file(&format!("{}{}{}", job("a", "octotel"), job("b", "evotel"), job("c", "octotel")))
             .path(),
@@ -68,12 +69,15 @@ fn what_is_wrong_is_named_with_the_file() {
             &PROVIDER.replace("baseUrl: https://portal.example", "baseUrl: https://other.example"),
             "allowedOrigins must contain the origin of baseUrl",
         ),
-        (&PROVIDER.replace("baseUrl", "baseURL"), "missing field `baseUrl`"),
+        (
+            &PROVIDER.replace("baseUrl", "baseURL"),
+            ":5: spec.baseURL: there is no such field: did you mean baseUrl?",
+        ),
     ] {
         let error = format!("{:#}", provider(file(text).path()).expect_err(text));
         assert!(error.contains(said), "{error}");
     }
-    let provider = provider(file(PROVIDER).path()).expect("a provider");
+    let provider = provider(file(PROVIDER).path()).expect("a provider").object;
     let none =
         format!("{:#}", jobs(file(&job("b", "evotel")).path(), &provider).expect_err("none"));
     assert!(none.contains("1 FnoJobs, none of them for the provider octotel"), "{none}");
