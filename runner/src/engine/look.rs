@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fno_core::flow::{
     address,
-    condition::{Answers, Condition, PageQuestion},
+    condition::{Answers, Condition, PageQuestion, Seen},
     selector::Chain,
 };
 use fno_crds::Step;
@@ -230,21 +230,27 @@ impl Walk<'_, '_> {
         Ok(condition.eval(&self.run.scope, &answers)?)
     }
 
-    /// Waits until a condition holds: it is worked out anew whenever the page answers differently.
-    pub(super) async fn wait_until(&mut self, source: &str, clock: &mut Clock) -> Done<bool> {
+    /// Waits until a condition holds: it is worked out again whenever the page answers differently. The inner error is what the
+    /// condition saw last.
+    pub(super) async fn wait_until(
+        &mut self,
+        source: &str,
+        clock: &mut Clock,
+    ) -> Done<Result<(), Seen>> {
         let condition = Condition::parse(source)?;
         let mut before = None;
         loop {
             let (answers, now, page) = self.answers(&condition, before.take(), clock).await?;
             let holds = condition.eval(&self.run.scope, &answers);
             if holds == Ok(true) {
-                return Ok(true);
+                return Ok(Ok(()));
             }
             if let Some(problem) = broken_page(&page) {
                 return Err(problem);
             }
             if clock.is_over() {
-                return Ok(holds?);
+                holds?;
+                return Ok(Err(condition.seen(&self.run.scope, &answers)));
             }
             before = Some(now);
         }

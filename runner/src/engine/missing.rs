@@ -6,15 +6,19 @@ use serde::Deserialize;
 use super::{clock::Clock, failure::FailureKind, problem::Problem, walk::Walk};
 use crate::browser::PageState;
 
-/// Why nothing was found.
-#[derive(Clone, Debug, Deserialize)]
+/// Why the page gave no element.
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Missing {
-    pub(super) why: Option<String>,
+    /// The alternative that `why` is about, from 0.
+    alternative: Option<usize>,
+    /// What keeps an element that is there from being used.
+    why: Option<String>,
+    /// One entry for each alternative.
     pub(super) census: Vec<Census>,
 }
 
-/// What an alternative matched.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// How many elements an alternative matches.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(super) struct Census {
     found: usize,
     displayed: usize,
@@ -29,50 +33,88 @@ impl Walk<'_, '_> {
         page: &PageState,
         clock: &Clock,
     ) -> Problem {
-        if let Some(problem) = broken_page(page) {
+        if let Some(problem) = self.hopeless(page, clock) {
             return problem;
         }
-        if clock.is_deadline() {
-            return self.deadline();
-        }
-        let written = written(alternatives);
-        let Some(missing) = missing else {
-            return Problem::new(
+        match missing {
+            Some(missing) => missing.problem(alternatives),
+            None => Problem::new(
                 FailureKind::Driver,
-                format!("the page gave no answer about {written}"),
-            );
-        };
-        let most =
-            |count: fn(&Census) -> usize| missing.census.iter().map(count).max().unwrap_or(0);
-        match missing.why {
-            Some(why) => Problem::new(FailureKind::NotActionable, format!("{written}: {why}")),
-            None if most(|c| c.enabled) > 0 => Problem::new(
-                FailureKind::NotFound,
-                format!(
-                    "{written} matches {} displayed elements, which is not what is waited for",
-                    most(|c| c.displayed)
-                ),
+                format!("the page gave no answer about {}", written(alternatives)),
             ),
-            None if most(|c| c.displayed) > 0 => {
-                Problem::new(FailureKind::NotActionable, format!("{written} is disabled"))
-            }
-            None if most(|c| c.found) > 0 => Problem::new(
-                FailureKind::NotFound,
-                format!("{written} is in the page, but not displayed"),
-            ),
-            None => Problem::new(FailureKind::NotFound, format!("nothing matches {written}")),
         }
+    }
+
+    /// What made the wait hopeless, whatever was waited for.
+    pub(super) fn hopeless(&self, page: &PageState, clock: &Clock) -> Option<Problem> {
+        broken_page(page).or_else(|| clock.is_deadline().then(|| self.deadline()))
+    }
+}
+
+impl Missing {
+    fn problem(&self, alternatives: &[Chain]) -> Problem {
+        if let Some(why) = &self.why {
+            let which = self.alternative.and_then(|at| alternatives.get(at..=at));
+            let which = written(which.unwrap_or(alternatives));
+            return Problem::new(FailureKind::NotActionable, format!("{which}: {why}"));
+        }
+        let is_disabled = |census: &Census| census.displayed > 0 && census.enabled == 0;
+        let kind = if self.census.iter().any(is_disabled) {
+            FailureKind::NotActionable
+        } else {
+            FailureKind::NotFound
+        };
+        Problem::new(kind, each(alternatives, &self.census, Census::unusable))
     }
 }
 
 impl Census {
-    /// Something matches, but nobody sees it.
-    pub(super) const fn is_hidden(&self) -> bool {
-        self.found > 0 && self.displayed == 0
+    /// Why none of the elements can be used.
+    pub(super) fn unusable(&self) -> String {
+        match (self.displayed, self.enabled) {
+            (0, _) => "is in the page, but not displayed".to_owned(),
+            (_, 0) => "is disabled".to_owned(),
+            _ => self.counted(),
+        }
+    }
+
+    /// How many elements there are, and how many of them a person sees.
+    pub(super) fn counted(&self) -> String {
+        match (self.found, self.displayed) {
+            (1, 1) => "matches 1 displayed element".to_owned(),
+            (1, 0) => "matches 1 element, which is not displayed".to_owned(),
+            (found, displayed) if found == displayed => {
+                format!("matches {found} displayed elements")
+            }
+            (found, 0) => format!("matches {found} elements, none of them displayed"),
+            (found, displayed) => {
+                format!("matches {found} elements, {displayed} of them displayed")
+            }
+        }
+    }
+
+    /// Whether a person sees more than `limit` elements.
+    pub(super) const fn shows_more_than(&self, limit: usize) -> bool {
+        self.displayed > limit
     }
 }
 
-/// A page that is an error of the portal's, or of the way to it.
+/// What there is to say about each alternative: an element that is hidden says nothing about the alternatives beside it.
+pub(super) fn each(
+    alternatives: &[Chain],
+    census: &[Census],
+    says: impl Fn(&Census) -> String,
+) -> String {
+    let census = census.iter().copied().chain(std::iter::repeat(Census::default()));
+    let (there, absent): (Vec<_>, Vec<_>) =
+        alternatives.iter().zip(census).partition(|(_, census)| census.found > 0);
+    let absent: Vec<Chain> = absent.into_iter().map(|(chain, _)| chain.clone()).collect();
+    let nothing = (!absent.is_empty()).then(|| format!("nothing matches {}", written(&absent)));
+    let there = there.iter().map(|(chain, census)| format!("`{chain}` {}", says(census)));
+    there.chain(nothing).collect::<Vec<_>>().join("; ")
+}
+
+/// A page that is an error of the portal, or of the way to it.
 pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
     if let Some(code) = &page.error {
         return Some(Problem::new(
@@ -91,4 +133,51 @@ pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
 /// Selectors as they stand in messages.
 pub(super) fn written(alternatives: &[Chain]) -> String {
     alternatives.iter().map(|chain| format!("`{chain}`")).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chains(selectors: &[&str]) -> Vec<Chain> {
+        selectors.iter().map(|s| Chain::parse(&[s]).expect("a selector")).collect()
+    }
+
+    fn census(found: usize, displayed: usize, enabled: usize) -> Census {
+        Census { found, displayed, enabled }
+    }
+
+    #[test]
+    fn each_alternative_is_judged_by_itself() {
+        for (selectors, census, kind, expected) in [
+            (&["#a"][..], vec![census(0, 0, 0)], FailureKind::NotFound, "nothing matches `#a`"),
+            (
+                &["#sign-out", ".error"],
+                vec![census(0, 0, 0), census(1, 0, 0)],
+                FailureKind::NotFound,
+                "`.error` is in the page, but not displayed; nothing matches `#sign-out`",
+            ),
+            (
+                &["#a", "#b", "#c"],
+                vec![census(1, 1, 0), census(0, 0, 0), census(0, 0, 0)],
+                FailureKind::NotActionable,
+                "`#a` is disabled; nothing matches `#b` or `#c`",
+            ),
+            (&["#a", "#b"], vec![], FailureKind::NotFound, "nothing matches `#a` or `#b`"),
+        ] {
+            let missing = Missing { census, ..Missing::default() };
+            let problem = missing.problem(&chains(selectors));
+            assert_eq!((problem.kind, problem.message.as_str()), (kind, expected));
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_of_the_alternative_it_concerns() {
+        let missing = Missing {
+            alternative: Some(1),
+            why: Some("<b> is moving".to_owned()),
+            ..Missing::default()
+        };
+        assert_eq!(missing.problem(&chains(&["#a", "b"])).message, "`b`: <b> is moving");
+    }
 }

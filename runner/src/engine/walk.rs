@@ -1,6 +1,6 @@
 //! Step after step: whether it is due, how often it is tried, what is noted about it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use fno_core::flow::{
     scope::Page,
@@ -37,6 +37,8 @@ pub(super) struct Walk<'r, 'a> {
     pub(super) refused_when: Option<String>,
     /// Fields that hold something sensitive: empty places in every picture.
     pub(super) sensitive: Vec<Chain>,
+    /// Names of extracted fields whose value is shown nowhere.
+    pub(super) sensitive_fields: BTreeSet<String>,
     /// Something sensitive was typed inside a frame.
     pub(super) sensitive_frame: bool,
     /// Keys are held down.
@@ -82,6 +84,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             act: Act::NotReached,
             refused_when: None,
             sensitive: Vec::new(),
+            sensitive_fields: BTreeSet::new(),
             sensitive_frame: false,
             keys_down: false,
             callers: Vec::new(),

@@ -97,10 +97,25 @@ async fn an_assertion_waits_until_it_holds() {
     assert!(
         failure
             .message
-            .starts_with("step five: `text('#n') == '5'` does not hold: five of them (page "),
+            .starts_with("step five: `text('#n') == '5'` does not hold (text('#n') is \"4\"): five of them (page "),
         "{}",
         failure.message
     );
+}
+
+#[tokio::test]
+async fn a_failed_assertion_shows_what_it_compared_but_nothing_sensitive() {
+    let page = "<p id=serial>B53001A</p><p id=note>of a person</p>";
+    let mut bench = Bench::with(&[("/", page)]).await.param("circuitNumber", "B53001");
+    let note = json!({"type": "extract", "field": "note", "from": "Text", "selectors": [["#note"]], "sensitive": true});
+    let step = json!({"type": "assert", "timeout": 60, "assert": "fields.serial == params.circuitNumber && fields.note == ''"});
+    let walked = bench.walk(json!([text("serial", "#serial"), note, step])).await;
+    let message = &walked.failure().message;
+    assert!(
+        message.contains("(fields.serial is \"B53001A\", params.circuitNumber is \"B53001\")"),
+        "{message}"
+    );
+    assert!(!message.contains("of a person"), "{message}");
 }
 
 #[tokio::test]

@@ -212,6 +212,16 @@ async fn a_disabled_covered_or_moving_button_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_alternative_that_is_hidden_says_nothing_about_the_others() {
+    let page = "<p class=error hidden>no</p>";
+    let mut bench = Bench::with(&[("/", page)]).await;
+    let step = json!({"type": "click", "selectors": [["#sign-out"], [".error"]], "timeout": 150});
+    let walked = bench.walk(json!([step])).await;
+    let said = "`.error` is in the page, but not displayed; nothing matches `#sign-out` (page";
+    assert!(walked.failure().message.contains(said), "{}", walked.failure().message);
+}
+
+#[tokio::test]
 async fn what_stands_in_the_way_is_named() {
     for (page, sentence) in [
         ("<p>nothing</p>", "nothing matches `#go`"),

@@ -142,6 +142,41 @@ async fn elements_are_counted_as_asked_for() {
 }
 
 #[tokio::test]
+async fn whichever_alternative_a_wait_finds_is_no_drift() {
+    let mut bench = Bench::with(&[("/", "<p>No line found</p>")]).await;
+    let wait = json!([{"type": "waitForElement", "name": "answer", "selectors": [["table.lines"], ["text/No line found"]]}]);
+    let walked = bench.walk(wait).await;
+    walked.finished();
+    assert_eq!(walked.trace.drifts().count(), 0, "{:?}", walked.entry("answer"));
+    assert_eq!(walked.entry("answer").message.as_deref(), Some("`text/No line found` matches 1"));
+}
+
+#[tokio::test]
+async fn a_wait_that_fails_says_what_it_waited_for() {
+    let page = "<input id=box type=checkbox checked><p class=error hidden>no</p>";
+    let mut bench = Bench::with(&[("/", page)]).await;
+    for (more, said) in [
+        (
+            json!({"selectors": [["#box"]], "properties": {"checked": false}}),
+            "`#box` matches 1 displayed element; waited for exactly 1 displayed element with the properties {\"checked\":false}",
+        ),
+        (
+            json!({"selectors": [["#box"]], "visible": false}),
+            "`#box` matches 1 displayed element; waited for exactly 1 hidden element",
+        ),
+        (
+            json!({"selectors": [["#sign-out"], [".error"]]}),
+            "`.error` matches 1 element, which is not displayed; nothing matches `#sign-out`; waited for",
+        ),
+    ] {
+        let mut step = json!({"type": "waitForElement", "timeout": 150});
+        step.as_object_mut().expect("a step").extend(more.as_object().expect("fields").clone());
+        let walked = bench.walk(json!([step])).await;
+        assert!(walked.failure().message.contains(said), "{}", walked.failure().message);
+    }
+}
+
+#[tokio::test]
 async fn an_expression_is_waited_for_if_scripts_are_allowed() {
     let page = "<script>setTimeout(() => { window.ready = true; }, 60)</script>";
     let mut bench = Bench::with(&[("/", page)]).await;

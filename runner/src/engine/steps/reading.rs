@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fno_core::flow::{
     row::{RowError, RowRule, Table},
-    text::Reading,
+    selector::Chain,
+    text::{Reading, shorten},
 };
 use fno_crds::{
     Step,
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::super::{
     clock::Clock,
     failure::FailureKind,
-    missing::{Census, broken_page, written},
+    missing::{Census, broken_page, each, written},
     problem::{Done, Problem},
     walk::Walk,
 };
@@ -55,9 +56,10 @@ impl Walk<'_, '_> {
         };
         match value {
             Some(value) => {
-                if step.sensitive != Some(true) {
-                    self.note.message =
-                        Some(fno_core::flow::text::shorten(&format!("{field} = {value}"), 500));
+                if step.sensitive == Some(true) {
+                    self.sensitive_fields.insert(field.clone());
+                } else {
+                    self.note.message = Some(shorten(&format!("{field} = {value}"), 500));
                 }
                 self.run.scope.fields.insert(field, value);
             }
@@ -128,7 +130,7 @@ impl Walk<'_, '_> {
                 return Err(if clock.is_deadline() {
                     self.deadline()
                 } else {
-                    unread(problem, &told, &written(&alternatives))
+                    unread(problem, &told, &alternatives)
                 });
             }
             before = Some(told.now);
@@ -198,12 +200,12 @@ impl Walk<'_, '_> {
     }
 }
 
-fn unread(problem: Problem, told: &Told, written: &str) -> Problem {
-    let hidden = told.census.iter().any(|census| census.is_hidden());
+/// The problem with the selectors that were read.
+fn unread(problem: Problem, told: &Told, alternatives: &[Chain]) -> Problem {
+    let read = told.alternative.and_then(|at| alternatives.get(at..=at));
     let message = match problem.kind {
-        FailureKind::NotFound if hidden => format!("{written} is in the page, but not displayed"),
-        FailureKind::NotFound => format!("nothing matches {written}"),
-        _ => format!("{written}: {}", problem.message),
+        FailureKind::NotFound => each(alternatives, &told.census, Census::unusable),
+        _ => format!("{}: {}", written(read.unwrap_or(alternatives)), problem.message),
     };
     Problem { message, ..problem }
 }
