@@ -122,12 +122,17 @@ pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
             format!("the browser shows its error page {code}"),
         ));
     }
-    (page.status >= 500).then(|| {
+    is_unavailable(page.status).then(|| {
         Problem::new(
             FailureKind::HttpStatus,
             format!("the portal answered with HTTP {}", page.status),
         )
     })
+}
+
+/// Whether a document of this status says that the portal serves nobody (5xx), or not us (429), for now. Everything else is an answer.
+const fn is_unavailable(status: u16) -> bool {
+    status >= 500 || status == 429
 }
 
 /// Selectors as they stand in messages.
@@ -179,5 +184,24 @@ mod tests {
             ..Missing::default()
         };
         assert_eq!(missing.problem(&chains(&["#a", "b"])).message, "`b`: <b> is moving");
+    }
+
+    #[test]
+    fn a_portal_that_has_had_enough_of_us_is_unavailable_and_a_page_that_is_not_there_is_an_answer()
+    {
+        for (status, unavailable) in [
+            (0, false),
+            (200, false),
+            (403, false),
+            (404, false),
+            (429, true),
+            (500, true),
+            (503, true),
+        ] {
+            let page = PageState { status, ..PageState::default() };
+            let reason = broken_page(&page).map(|problem| problem.reason);
+            let expected = unavailable.then_some(fno_crds::Reason::PortalUnavailable);
+            assert_eq!(reason, expected, "HTTP {status}");
+        }
     }
 }

@@ -18,7 +18,8 @@ async fn a_portal_that_is_down_is_no_failed_step() {
     let router = Site::router(&[("/", "<a id=a href=/503>a</a>"), ("/fine", "<p id=p>fine</p>")])
         .route("/503", down(StatusCode::SERVICE_UNAVAILABLE))
         .route("/500", down(StatusCode::INTERNAL_SERVER_ERROR))
-        .route("/404", down(StatusCode::NOT_FOUND));
+        .route("/404", down(StatusCode::NOT_FOUND))
+        .route("/429", down(StatusCode::TOO_MANY_REQUESTS));
     let mut bench = Bench::on(Site::serve(router).await).await;
     for (steps, kind, reason, words) in [
         (
@@ -44,6 +45,12 @@ async fn a_portal_that_is_down_is_no_failed_step() {
             FailureKind::HttpStatus,
             Reason::PortalUnavailable,
             "HTTP 503",
+        ),
+        (
+            json!([{"type": "navigate", "url": "/429"}]),
+            FailureKind::HttpStatus,
+            Reason::PortalUnavailable,
+            "the portal answered with HTTP 429",
         ),
         (
             json!([{"type": "navigate", "url": "/404"}, {"type": "click", "selectors": [["#p"]], "timeout": 60}]),
