@@ -104,6 +104,31 @@ spec:
     }
 
     #[test]
+    fn the_samples_and_the_portal_of_the_readme_have_no_findings() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let readme = std::fs::read_to_string(root.join("README.md")).expect("README");
+        let portal = readme
+            .split_once("<!-- tested: portal -->\n```yaml\n")
+            .and_then(|(_, rest)| rest.split_once("\n```"))
+            .expect("README shows a portal")
+            .0;
+        let of_readme = file(portal);
+        let mut files = vec![of_readme.path().to_owned()];
+        for entry in std::fs::read_dir(root.join("config/samples")).expect("samples") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with("fnoprovider-") {
+                files.push(path);
+            }
+        }
+        assert_eq!(files.len(), 5, "{files:?}");
+        for file in files {
+            let lines = lines(&file).expect("a provider");
+            assert_eq!(page(&file, &lines, Output::Text), "The flows are fine.");
+        }
+    }
+
+    #[test]
     fn a_finding_names_its_line() {
         let file = file(PROVIDER);
         let lines = lines(file.path()).expect("a provider");

@@ -50,6 +50,20 @@ fn a_good_provider_has_no_findings() {
 }
 
 #[test]
+fn the_cancellation_of_the_documentation_has_no_findings() {
+    const DOCS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/flows.md"));
+    let example = DOCS
+        .split_once("<!-- linted: cancellation -->\n```yaml\n")
+        .and_then(|(_, rest)| rest.split_once("\n```"))
+        .map(|(example, _)| example)
+        .unwrap_or_else(|| panic!("docs/flows.md has no cancellation"));
+    let example: Value = serde_yaml::from_str(example).unwrap_or_else(|e| panic!("{e}"));
+    let mut spec = good();
+    spec["flows"]["cancellation"] = example["cancellation"].clone();
+    assert_eq!(told(&spec), Vec::<String>::new());
+}
+
+#[test]
 fn a_field_read_in_two_ways_may_be_used_in_either() {
     let steps = "[{type: extract, field: a, from: Url}, {type: extract, field: a, from: List, selectors: [[li]]}, {type: navigate, url: '/{{ fields.a }}'}, {type: runFlow, flow: close-news}, {type: forEach, flow: look-at-order, items: a}, {type: outcome, code: A}]";
     let mut spec = with_validation(steps);

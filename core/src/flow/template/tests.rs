@@ -39,6 +39,7 @@ fn texts_are_worked_out() {
         ("<b>{{ '<i>' }}</b>", "<b><i></b>"),
         ("{{ 'a' if fields.service.days > 2 else 'b' }}", "a"),
         ("{{ {'a': {'b': 1}}.a.b }}", "1"),
+        ("{{ '{{' }}name}} {{ '{%' }}", "{{name}} {%"),
     ] {
         assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
     }
@@ -144,6 +145,7 @@ fn secrets_are_put_in_as_they_are() {
         ("{{ secret.password }}", "hunter2 | {{ x }}"),
         ("{{ secret['password'] }}", "hunter2 | {{ x }}"),
         ("{{ totp }}", "123456"),
+        ("{{ totp[0] }}{{ totp[5] }}", "16"),
         ("{{ secret.username | upper }}:{{ totp }}", "ANNA:123456"),
         ("{{ params.circuitNumber }}", "B-100"),
     ] {
