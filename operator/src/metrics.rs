@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use fno_core::key::Key;
+use fno_crds::batch::FlowDrift;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{
@@ -113,6 +115,18 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Counts the steps of a provider that needed a later selector alternative.
+    pub fn drifted(&self, provider: &Key, drift: &[FlowDrift]) {
+        for drift in drift {
+            let labels = Drift {
+                namespace: provider.namespace.clone(),
+                provider: provider.name.clone(),
+                step: drift.step.clone(),
+            };
+            self.flow_drift.get_or_create(&labels).inc();
+        }
+    }
+
     /// All metrics, registered under the prefix `fno`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {

@@ -79,6 +79,10 @@ pub struct RunLogin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub message: Option<String>,
+    /// Steps of the login flow that worked only with a later selector alternative. Set when the login has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub drift: Vec<FlowDrift>,
     /// When the login reached this state.
     pub at: MicroTime,
 }

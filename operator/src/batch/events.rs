@@ -74,6 +74,9 @@ async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &Lo
         result: Word(result),
     };
     context.metrics.totp_logins.get_or_create(&labels).inc();
+    let reported = batch.status.as_ref().and_then(|status| status.run.as_ref()?.login.as_ref());
+    let drift = reported.filter(|reported| reported.n == login).map(|login| login.drift.as_slice());
+    context.metrics.drifted(&of, drift.unwrap_or_default());
     match why {
         None => {
             info!(

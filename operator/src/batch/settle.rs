@@ -24,7 +24,7 @@ use crate::{
     context::Context,
     error::Result,
     known::{key, provider_key},
-    metrics::{Drift, JobEnd, JobKind, Word},
+    metrics::{JobEnd, JobKind, Word},
     patch::{self, write_status},
 };
 
@@ -200,14 +200,7 @@ pub async fn ended(context: &Context, job: &FnoJob, phase: JobPhase) {
 
 fn measure(context: &Context, batch: &FnoBatch, result: &JobResult) {
     let of = provider_key(batch);
-    for drift in &result.drift {
-        let labels = Drift {
-            namespace: of.namespace.clone(),
-            provider: of.name.clone(),
-            step: drift.step.clone(),
-        };
-        context.metrics.flow_drift.get_or_create(&labels).inc();
-    }
+    context.metrics.drifted(&of, &result.drift);
     let action = context.known.jobs.action_of(&fno_core::key::Key {
         namespace: of.namespace.clone(),
         name: result.job.clone(),

@@ -217,13 +217,6 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, seconds, "job settled");
         let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, took };
         let result = record::result(job, &tried, &trace);
-        for drift in &result.drift {
-            tracing::warn!(
-                step = drift.step,
-                alternative = drift.alternative,
-                "a later selector had to be used: the portal begins to change"
-            );
-        }
         let (manifest, files) = record::evidence(&self.common, tried, trace);
         let plain = verdict.phase == JobPhase::Succeeded && job.action == Action::Validation;
         let urgency = if plain { Urgency::Soon } else { Urgency::Now };

@@ -3,11 +3,14 @@
 use std::{sync::Mutex, time::Duration};
 
 use fno_core::flow::kind::FlowKind;
-use fno_crds::{Reason, batch::LoginState};
+use fno_crds::{
+    Reason,
+    batch::{FlowDrift, LoginState},
+};
 use tokio::time::Instant;
 
 use super::{
-    Batch, End, Portal, Session, Shown,
+    Batch, End, Portal, Session, Shown, record,
     run_login::run_login,
     secrets::LoginSecrets,
     session_flow::session_flow,
@@ -17,6 +20,13 @@ use crate::control::{Control, Urgency};
 
 /// From leave to being logged in. Just inside the operator's own limit, so that the reason is told by the one who saw it.
 const DEADLINE: Duration = Duration::from_secs(285);
+
+/// One walk through the login flow.
+struct Walked {
+    verdict: LoginVerdict,
+    code_was_typed: bool,
+    drift: Vec<FlowDrift>,
+}
 
 impl<P: Portal, C: Control> Batch<'_, P, C> {
     /// Logs in. Afterwards the session is logged in, or the browser crashed and may be renewed; everything else ends the batch.
@@ -35,10 +45,10 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             self.asked += 1;
             let n = self.asked;
             self.wait_for_leave(n).await?;
-            let (verdict, code_was_typed) = self.walk_login(n).await?;
+            let Walked { verdict, code_was_typed, drift } = self.walk_login(n).await?;
             match verdict {
                 LoginVerdict::LoggedIn => {
-                    self.logged_in(n).await;
+                    self.logged_in(n, drift).await;
                     return Ok(());
                 }
                 LoginVerdict::Rejected { message, locked } => {
@@ -47,6 +57,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                         n,
                         LoginState::Rejected,
                         Some((Reason::LoginRejected, &message)),
+                        drift,
                     );
                     if locked || !code_was_typed || refused_before || !self.may_log_in() {
                         return Err(End {
@@ -59,7 +70,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                 }
                 LoginVerdict::Failed { reason, message, step } => {
                     tracing::warn!(login = n, %reason, step, message, "the login failed");
-                    self.report_login(n, LoginState::Failed, Some((reason, &message)));
+                    self.report_login(n, LoginState::Failed, Some((reason, &message)), drift);
                     if let Some(halt) = self.halts.now() {
                         return Err(halt.into());
                     }
@@ -74,7 +85,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     }
 
     async fn wait_for_leave(&mut self, n: i32) -> Result<(), End> {
-        self.report_login(n, LoginState::AskingLogin, None);
+        self.report_login(n, LoginState::AskingLogin, None, Vec::new());
         let began = Instant::now();
         let leave = tokio::select! {
             leave = self.control.leave(n) => leave,
@@ -91,7 +102,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         }
     }
 
-    async fn walk_login(&mut self, n: i32) -> Result<(LoginVerdict, bool), End> {
+    async fn walk_login(&mut self, n: i32) -> Result<Walked, End> {
+        let first_entry = self.trace.entries.len();
         let secrets = LoginSecrets {
             credentials: self.credentials,
             control: self.control,
@@ -112,7 +124,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         let end = tokio::select! {
             end = self.portal.run(&mut run, &mut self.trace) => end,
             halt = self.halts.cut_short() => {
-                self.report_login(n, LoginState::Failed, Some((halt.reason, &halt.message)));
+                let why = Some((halt.reason, halt.message.as_str()));
+                self.report_login(n, LoginState::Failed, why, Vec::new());
                 return Err(halt.into());
             }
         };
@@ -124,10 +137,11 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         {
             tracing::debug!(%error, "no picture of the login");
         }
-        Ok((verdict, secrets.code_was_typed()))
+        let drift = record::drifts(self.trace.entries.get(first_entry..).unwrap_or_default());
+        Ok(Walked { verdict, code_was_typed: secrets.code_was_typed(), drift })
     }
 
-    async fn logged_in(&mut self, n: i32) {
+    async fn logged_in(&mut self, n: i32, drift: Vec<FlowDrift>) {
         self.logins += 1;
         let logins = self.logins;
         let took = self.began.elapsed().saturating_sub(self.waited);
@@ -137,7 +151,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         self.session = Session::LoggedIn { since: now, used: now };
         self.control.reporter().report(Urgency::Now, |run| {
             run.logins = Some(logins);
-            run.login = Some(run_login(n, LoginState::LoggedIn, None));
+            run.login = Some(run_login(n, LoginState::LoggedIn, None, drift));
             run.login_milliseconds.get_or_insert(milliseconds);
         });
         if logins == 1
@@ -149,9 +163,15 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         }
     }
 
-    fn report_login(&self, n: i32, state: LoginState, why: Option<(Reason, &str)>) {
+    fn report_login(
+        &self,
+        n: i32,
+        state: LoginState,
+        why: Option<(Reason, &str)>,
+        drift: Vec<FlowDrift>,
+    ) {
         self.control
             .reporter()
-            .report(Urgency::Now, |run| run.login = Some(run_login(n, state, why)));
+            .report(Urgency::Now, |run| run.login = Some(run_login(n, state, why, drift)));
     }
 }

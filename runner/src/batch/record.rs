@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::verdict::Verdict;
 use crate::engine::{Entry, Trace};
 
-/// `maxItems` of `JobResult.drift`.
+/// `maxItems` of `JobResult.drift` and `RunLogin.drift`.
 const DRIFTS: usize = 20;
 
 /// What all manifests of a batch have in common.
@@ -40,16 +40,6 @@ pub(super) struct Tried<'a> {
 /// The result as it is reported, without evidence.
 pub(super) fn result(job: &JobWork, tried: &Tried<'_>, trace: &Trace) -> JobResult {
     let verdict = tried.verdict.clone();
-    let mut drift: Vec<FlowDrift> = Vec::new();
-    for (entry, found) in trace.drifts() {
-        let found = FlowDrift {
-            step: entry.step.clone(),
-            alternative: i32::try_from(found.alternative).unwrap_or(i32::MAX),
-        };
-        if drift.len() < DRIFTS && !drift.contains(&found) {
-            drift.push(found);
-        }
-    }
     JobResult {
         job: job.name.clone(),
         uid: job.uid.clone(),
@@ -60,10 +50,30 @@ pub(super) fn result(job: &JobWork, tried: &Tried<'_>, trace: &Trace) -> JobResu
         fields: flatten(&tried.fields),
         evidence: None,
         step: verdict.step,
-        drift,
+        drift: drifts(&trace.entries),
         started_at: MicroTime(tried.started_at),
         milliseconds: i64::try_from(tried.took.as_millis()).unwrap_or(i64::MAX),
     }
+}
+
+/// The steps that needed a later selector alternative, each once. They are logged as warnings.
+pub(super) fn drifts(entries: &[Entry]) -> Vec<FlowDrift> {
+    let mut drift: Vec<FlowDrift> = Vec::new();
+    for (entry, found) in entries.iter().filter_map(|entry| Some((entry, entry.drift.as_ref()?))) {
+        let found = FlowDrift {
+            step: entry.step.clone(),
+            alternative: i32::try_from(found.alternative).unwrap_or(i32::MAX),
+        };
+        if drift.len() < DRIFTS && !drift.contains(&found) {
+            tracing::warn!(
+                step = found.step,
+                alternative = found.alternative,
+                "a later selector alternative was needed: the portal is changing"
+            );
+            drift.push(found);
+        }
+    }
+    drift
 }
 
 /// The manifest and the files of a folder.

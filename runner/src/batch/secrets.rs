@@ -89,7 +89,7 @@ impl<C: Control> Secrets for LoginSecrets<'_, C> {
             });
         }
         self.control.reporter().report(Urgency::Now, |run| {
-            run.login = Some(run_login(self.login, LoginState::AwaitingCode, None))
+            run.login = Some(run_login(self.login, LoginState::AwaitingCode, None, Vec::new()))
         });
         let (began, mut halts) = (Instant::now(), self.halts.clone());
         let code = tokio::select! {

@@ -5,7 +5,7 @@ mod table;
 use std::fmt::Write as _;
 
 use fno_core::work::Work;
-use fno_crds::batch::{JobResult, Run};
+use fno_crds::batch::{FlowDrift, JobResult, Run};
 
 use crate::args::Report;
 
@@ -28,25 +28,32 @@ fn text(work: &Work, run: &Run) -> String {
             job.name,
             job.action,
             job.circuit_number,
-            result.map_or_else(|| "not begun".to_owned(), ended)
+            result.map_or_else(|| "not started".to_owned(), ended)
         );
         let Some(result) = result else { continue };
         for (name, value) in &result.fields {
             _ = writeln!(page, "    {name}: {value}");
         }
-        for drift in &result.drift {
-            _ = writeln!(
-                page,
-                "    step {} needed selector alternative {}: the portal is changing",
-                drift.step, drift.alternative
-            );
-        }
+        page.push_str(&drifts(&result.drift));
         if let Some(evidence) = &result.evidence {
             _ = writeln!(page, "    evidence: {}/report.html", evidence.uri);
         }
     }
+    if let Some(login) = run.login.as_ref().filter(|login| !login.drift.is_empty()) {
+        _ = write!(page, "login {}\n{}", login.n, drifts(&login.drift));
+    }
     page.push_str(&ending(run));
     page
+}
+
+fn drifts(drift: &[FlowDrift]) -> String {
+    drift.iter().fold(String::new(), |mut lines, FlowDrift { step, alternative }| {
+        _ = writeln!(
+            lines,
+            "    step {step} needed selector alternative {alternative}: the portal is changing"
+        );
+        lines
+    })
 }
 
 /// One line per job, then how the session went.

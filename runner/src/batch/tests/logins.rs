@@ -17,6 +17,21 @@ async fn leave_comes_before_anything_is_typed_and_the_code_when_it_is_asked_for(
 }
 
 #[tokio::test(start_paused = true)]
+async fn drift_in_the_login_flow_is_reported_with_the_login() {
+    for (right_password, state) in
+        [("the-password", LoginState::LoggedIn), ("another", LoginState::Rejected)]
+    {
+        let mut world = World::with_jobs(1);
+        world.site.right_password = right_password.to_owned();
+        world.site.login_drifts = vec!["user".to_owned(), "user".to_owned(), "sign-in".to_owned()];
+        let login = world.run().await.run.login.expect("a login");
+        let drifts: Vec<_> =
+            login.drift.iter().map(|drift| (drift.step.as_str(), drift.alternative)).collect();
+        assert_eq!((login.state, drifts), (state, vec![("user", 1), ("sign-in", 1)]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_code_is_followed_by_one_more_login_once_it_is_counted() {
     let mut world = World::with_jobs(2);
     world.desk.codes = vec!["000000".to_owned()].into();
