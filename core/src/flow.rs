@@ -1,5 +1,5 @@
-//! Flows as a language: what a step's texts, conditions and selectors mean, and what can be said about them before a browser
-//! opens. Nothing here looks at a page: what was seen comes in as plain values.
+//! Flows as a language: what the texts, conditions and selectors of a step mean, and what is known about them before a browser
+//! opens. Nothing here reads a page: what was seen comes in as plain values.
 //!
 //! In reading order:
 //!
@@ -7,9 +7,10 @@
 //! * [`template`]: texts with `{{ … }}`. [`condition`]: CEL, and the questions it has for the page. [`selector`]: how elements are found.
 //! * [`text`]: reading values out of what a page says. [`row`]: choosing rows of a table.
 //! * [`address`]: where navigate goes, where a secret may be typed. [`keyboard`]: names of keys.
-//! * [`expect`]: is it the line that is meant? [`outcome`]: what an answer means. [`result`]: fields as `status.result`.
-//! * [`kind`], [`step_name`], [`digest`], [`streak`]: which flow, which step, which edition, and how often it failed.
-//! * [`lint`]: everything that can be known to be wrong.
+//! * [`expect`]: whether the portal shows the line that the job means. [`outcome`]: what an answer means. [`result`]: fields as
+//!   `status.result`.
+//! * [`kind`], [`step_name`], [`digest`], [`streak`]: which flow, which step, which version, and how often it failed.
+//! * [`lint`]: every fault that can be found without a browser.
 
 pub mod address;
 pub mod condition;

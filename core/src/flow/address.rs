@@ -2,12 +2,12 @@
 
 use url::Url;
 
-/// Why an address cannot be opened.
+/// An address that cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither an http or https address nor a path that begins with /")]
 pub struct AddressError(pub String);
 
-/// The address a `navigate` step opens: as it is, or, if it is a path (`/lines?id=1`), behind the provider's `baseUrl`.
+/// The address that a `navigate` step opens. A path (`/lines?id=1`) is appended to the provider's `baseUrl`.
 ///
 /// # Errors
 /// [`AddressError`] for anything else: `javascript:`, `file:`, a name without a scheme.
@@ -21,7 +21,8 @@ pub fn resolve(base_url: &str, address: &str) -> Result<String, AddressError> {
     origin(&full).map(|_| full).ok_or_else(|| AddressError(address.to_owned()))
 }
 
-/// Scheme, host and port of an http or https address, as browsers write it: small letters, no default port. None for any other.
+/// Scheme, host and port of an http or https address, as browsers write them: lower case, without the default port. None for any
+/// other address.
 #[must_use]
 pub fn origin(address: &str) -> Option<String> {
     let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;

@@ -1,7 +1,7 @@
 //! Conditions: CEL over what the flow knows and what the page shows.
 //!
-//! Looking at a page takes a browser and time, working out a condition takes neither. So a condition tells its questions first,
-//! the runner gets the answers, then the condition is worked out in one go.
+//! A question to a page takes a browser and time; evaluating a condition takes neither. A condition therefore lists its questions,
+//! the runner collects the answers, and then the condition is evaluated in one step.
 
 mod error;
 mod functions;
@@ -24,7 +24,7 @@ use super::{
     text::shorten,
 };
 
-/// A condition that has been read and checked.
+/// A condition that has been parsed and checked.
 #[derive(Clone, Debug)]
 pub struct Condition {
     source: String,
@@ -37,17 +37,17 @@ pub struct Condition {
 /// Names and questions of a condition with their values, as they stand in it.
 pub type Seen = Vec<(String, Value)>;
 
-/// Characters of a condition at most; the API's own bound for the longest (`spec.proof`).
+/// Maximum length of a condition in characters: the API's bound for the longest one (`spec.proof`).
 const MAX_CHARS: usize = 2000;
-/// Brackets, or choices (`?`), within each other at most.
+/// Maximum nesting of brackets, and maximum number of choices (`?`).
 const MAX_NESTING: usize = 24;
-/// Parser and interpreter work themselves down the stack: without optimisation 40 KiB for every operator, 200 KiB for every
-/// bracket, more than a thread of a runtime has. Only what is touched is ever taken.
+/// Stack of the thread that parses and evaluates. Parser and interpreter recurse: without optimisation every operator takes 40 KiB
+/// and every bracket 200 KiB, more than a thread of a runtime has. Only the pages that are touched use memory.
 const STACK: usize = 64 << 20;
 
 impl Condition {
     /// # Errors
-    /// [`ConditionError`]: no CEL, too large, an unknown function, a page question whose selector is not a literal.
+    /// [`ConditionError`]: not CEL, too large, an unknown function, a page question whose selector is not a literal.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         check_size(source)?;
         let (Tree { expression, questions, names }, is_sign) = on_large_stack(|| {
@@ -59,31 +59,31 @@ impl Condition {
         Ok(Self { source: source.to_owned(), tree: expression, questions, names, is_sign })
     }
 
-    /// Whether it can hold only because the page shows something. If not, it also holds of a page that shows nothing (yet).
+    /// Whether the condition can only hold because the page shows something. If not, it also holds for a page that shows nothing (yet).
     #[must_use]
     pub const fn is_sign(&self) -> bool {
         self.is_sign
     }
 
-    /// As written.
+    /// The condition as it was written.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What the page must be asked first; each once.
+    /// The questions that the page must answer first, each once.
     #[must_use]
     pub fn questions(&self) -> &[PageQuestion] {
         &self.questions
     }
 
-    /// The dotted names it uses: `fields.service.status`.
+    /// The dotted names in the condition: `fields.service.status`.
     #[must_use]
     pub const fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
 
-    /// Works it out.
+    /// Evaluates the condition.
     ///
     /// # Errors
     /// [`ConditionError`]: an undefined name, an unanswered question, a result that is not true or false.
@@ -91,7 +91,7 @@ impl Condition {
         self.eval_with(scope, &[], answers)
     }
 
-    /// The same with more names: `row` for the match of a table, `intent` for a provider's proof.
+    /// Evaluates the condition with additional names: `row` for the match of a table, `intent` for a provider's proof.
     ///
     /// # Errors
     /// As [`Condition::eval`].
@@ -129,7 +129,7 @@ impl Condition {
         })
     }
 
-    /// What it looked at: its questions to the page and its names, each with its value. A name that is not there has the value null.
+    /// The questions and names of the condition, each with its value. A name that is not defined has the value null.
     #[must_use]
     pub fn seen(&self, scope: &Scope, answers: &Answers) -> Seen {
         let variables = scope.variables();
@@ -175,7 +175,7 @@ fn check_size(source: &str) -> Result<(), ConditionError> {
             '?' => choices += 1,
             _ => {}
         }
-        // Choices side by side count too: telling them apart takes a parser.
+        // Choices that are not nested count too: distinguishing them would take a parser.
         if depth > MAX_NESTING || choices > MAX_NESTING {
             return Err(ConditionError::TooLarge(
                 "at most 24 brackets within each other, and 24 times ?",
@@ -185,7 +185,7 @@ fn check_size(source: &str) -> Result<(), ConditionError> {
     Ok(())
 }
 
-/// Runs it in a thread of its own, which also keeps a panic of the parser from the caller. Takes some 30 µs.
+/// Runs the work in a thread of its own, which also isolates the caller from a panic of the parser. Costs about 30 µs.
 fn on_large_stack<T: Send>(
     work: impl FnOnce() -> Result<T, ConditionError> + Send,
 ) -> Result<T, ConditionError> {
@@ -203,7 +203,7 @@ fn describe(errors: &cel::ParseErrors) -> String {
     errors.errors.first().map_or_else(
         || "it cannot be read".to_owned(),
         |first| {
-            // The parser counts lines from 1; 0 means it does not know.
+            // The parser counts lines from 1; 0 means unknown.
             let at = if first.pos.0 > 0 {
                 format!(" (at character {})", first.pos.1 + 1)
             } else {
@@ -218,7 +218,7 @@ fn to_cel(value: &Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,
         Value::Bool(yes) => cel::Value::Bool(*yes),
-        // All whole numbers are of one type, so that `count == 3` holds whatever wrote the 3.
+        // All whole numbers have one type, so that `count == 3` holds wherever the 3 comes from.
         Value::Number(n) => n
             .as_i64()
             .map_or_else(|| cel::Value::Float(n.as_f64().unwrap_or(f64::NAN)), cel::Value::Int),

@@ -1,4 +1,4 @@
-//! The fingerprint of a provider's flows: tells whether a flow breaker was opened by the flows that are there now.
+//! The fingerprint of a provider's flows: whether the current flows are those that opened a flow breaker.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use fno_crds::provider::Flows;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 in lower-case hex of the flows as JSON with sorted keys, so that the order in which they were written does not count.
+/// SHA-256, in lower-case hex, of the flows as JSON with sorted keys, so that the order of the keys in the manifest does not count.
 #[must_use]
 pub fn flows_digest(flows: &Flows) -> String {
     let json = serde_json::to_value(flows)
@@ -17,7 +17,7 @@ pub fn flows_digest(flows: &Flows) -> String {
     HEXLOWER.encode(&Sha256::digest(canonical))
 }
 
-/// Sorts itself: whether serde_json's maps are sorted depends on a feature any crate of the build may switch.
+/// Sorts the keys itself: whether serde_json's maps are sorted depends on a feature that any crate of the build may enable.
 fn write_sorted(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {
@@ -74,7 +74,7 @@ login: {steps: [{url: /, type: navigate}]}
         assert_ne!(digest(FLOWS), digest(&FLOWS.replace("url: /", "url: /x")));
     }
 
-    /// Breakers outlive an upgrade of the operator: the fingerprint of the same flows must too.
+    /// Breakers outlive an upgrade of the operator, so the fingerprint of unchanged flows must not change either.
     #[test]
     fn it_is_the_sha256_of_sorted_json() {
         // printf '%s' '{"login":{"steps":[{"type":"close"}]},"validation":{"steps":[{"type":"close"}]}}' | sha256sum

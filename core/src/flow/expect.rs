@@ -1,4 +1,4 @@
-//! Whether the portal shows the line that the submitter means: `spec.expect` against the extracted fields.
+//! Whether the portal shows the line that the submitter means: `spec.expect` compared with the extracted fields.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use super::text::{same, shorten};
 
-/// One field that is not as expected. The reason is `ExpectMismatch`.
+/// A field that differs from what the job expects. The job's reason is `ExpectMismatch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Dotted name: `service.address`.
     pub field: String,
-    /// What the job says.
+    /// The value in `spec.expect`.
     pub expected: String,
-    /// What the portal shows; none if the flow extracted no such field.
+    /// The value on the portal; none if the flow did not extract the field.
     pub found: Option<String>,
 }
 
@@ -35,9 +35,10 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The fields that differ; empty means the line is the one that is meant. White space and case do not count; a missing field differs.
+/// The fields that differ. Without any, the portal shows the line that is meant. White space and case do not count; a missing field
+/// differs.
 ///
-/// Names are those of `status.result`: `service.address`, `orders.0.number`.
+/// Fields have the names of `status.result`: `service.address`, `orders.0.number`.
 #[must_use]
 pub fn mismatches(expect: &BTreeMap<String, String>, fields: &Map<String, Value>) -> Vec<Mismatch> {
     let found = dotted(fields);
@@ -52,7 +53,7 @@ pub fn mismatches(expect: &BTreeMap<String, String>, fields: &Map<String, Value>
         .collect()
 }
 
-/// All of them as one sentence for `status.message`.
+/// All mismatches as one sentence for `status.message`.
 #[must_use]
 pub fn sentence(mismatches: &[Mismatch]) -> String {
     mismatches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")

@@ -1,4 +1,4 @@
-//! Which flow of a provider it is: it decides what an `outcome` means there.
+//! The kinds of flows of a provider. The kind decides what an `outcome` means.
 
 use fno_crds::{flow::Flow, job::Action, provider::Flows};
 
@@ -7,7 +7,7 @@ use fno_crds::{flow::Flow, job::Action, provider::Flows};
 pub enum FlowKind {
     /// Opens a session.
     Login,
-    /// Tells whether the session still lives.
+    /// Checks whether the session is still alive.
     SessionProbe,
     /// Looks a circuit up.
     Validation,
@@ -18,11 +18,11 @@ pub enum FlowKind {
 }
 
 impl FlowKind {
-    /// All, in the order they run.
+    /// All kinds, in the order in which they run.
     pub const ALL: [Self; 5] =
         [Self::Login, Self::SessionProbe, Self::Validation, Self::Cancellation, Self::Logout];
 
-    /// The field of `spec.flows`.
+    /// Name of the field in `spec.flows`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl FlowKind {
         }
     }
 
-    /// The flow itself, if the provider has it.
+    /// The flow of this kind, if the provider has one.
     #[must_use]
     pub const fn of(self, flows: &Flows) -> Option<&Flow> {
         match self {
@@ -46,7 +46,7 @@ impl FlowKind {
         }
     }
 
-    /// Whether it runs for a job (and not for the session).
+    /// Whether the flow runs for a job, not for the session.
     #[must_use]
     pub const fn is_for_job(self) -> bool {
         matches!(self, Self::Validation | Self::Cancellation)

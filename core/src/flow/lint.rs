@@ -1,4 +1,4 @@
-//! The linter: everything about a provider's flows that can be known before a browser opens.
+//! The linter: finds the faults of a provider's flows that can be found without a browser.
 
 mod answered;
 mod commit;
@@ -15,23 +15,23 @@ use serde::Serialize;
 
 use super::text::shorten;
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::Display)]
 pub enum Severity {
-    /// The provider is not used until it is mended: reason `FlowInvalid`.
+    /// The provider is not used until this is fixed: reason `FlowInvalid`.
     Error,
-    /// It works, but probably not as meant.
+    /// The flow runs, but probably not as its author means it.
     Warning,
 }
 
-/// One remark.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Finding {
-    /// Where, below `spec`: `flows.validation.steps[3].when`.
+    /// Field below `spec`: `flows.validation.steps[3].when`.
     pub path: String,
-    /// How bad.
+    /// Severity.
     pub severity: Severity,
-    /// One sentence for people.
+    /// Human-readable sentence.
     pub message: String,
 }
 
@@ -41,16 +41,16 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All remarks, in the order in which the flows run, each once.
+/// All findings, in the order in which the flows run, each once.
 #[must_use]
 pub fn lint(spec: &FnoProviderSpec) -> Vec<Finding> {
     walk::Walk::over(spec).findings
 }
 
-/// Characters of [`errors`] at most.
+/// Maximum length of [`errors`] in characters.
 const MAX_CHARS: usize = 500;
 
-/// The errors as a short text for conditions and messages; none if there are only warnings.
+/// The errors as a short text for conditions and messages; none if all findings are warnings.
 #[must_use]
 pub fn errors(findings: &[Finding]) -> Option<String> {
     let errors: Vec<_> = findings
@@ -70,7 +70,7 @@ pub fn errors(findings: &[Finding]) -> Option<String> {
     Some(text)
 }
 
-/// Where remarks are gathered.
+/// Collects findings.
 #[derive(Default)]
 struct Report {
     findings: Vec<Finding>,
@@ -86,7 +86,7 @@ impl Report {
         self.add(path.into(), Severity::Warning, message.into());
     }
 
-    /// A subflow is walked once for every flow that runs it; what is wrong with it is told once.
+    /// A subflow is walked once for every flow that runs it. Its faults are reported once.
     fn add(&mut self, path: String, severity: Severity, message: String) {
         let finding = Finding { path, severity, message };
         if self.told.insert(finding.clone()) {

@@ -1,17 +1,17 @@
-//! What the code of an `outcome` step means. The steps stand in order and the first whose `when` holds ends the flow.
+//! What the code of an `outcome` step means. The first step whose `when` holds ends the flow.
 
 use fno_crds::Reason;
 
 use super::kind::FlowKind;
 
-/// What follows from an outcome.
+/// The consequence of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Meaning {
     /// The portal's answer: the job succeeds with this code as `status.outcome`.
     Answer,
-    /// Login, probe or logout ends here, in order.
+    /// Login, probe or logout has ended in order.
     Done,
-    /// The flow fails for this reason; it is no answer about the circuit.
+    /// The flow fails for this reason. The code says nothing about the circuit.
     Failure(Reason),
 }
 
@@ -19,18 +19,18 @@ pub enum Meaning {
 pub const NOT_FOUND: &str = "NotFound";
 /// Any flow: the portal says that it cannot work now.
 const PORTAL_UNAVAILABLE: &str = "PortalUnavailable";
-/// Job flows: the portal has sent us back to its sign-in page.
+/// Job flows and probe: the portal shows its login page again.
 const SESSION_LOST: &str = "SessionLost";
 /// Login: the portal refused the password or the code.
 const LOGIN_REJECTED: &str = "LoginRejected";
 /// Login: the portal says that the account is locked.
 const ACCOUNT_LOCKED: &str = "AccountLocked";
-/// Login: the session was still open, or is open early.
+/// Login and probe: the session is open.
 const LOGGED_IN: &str = "LoggedIn";
-/// Logout: there is nothing left to end.
+/// Logout: the session has ended.
 const LOGGED_OUT: &str = "LoggedOut";
 
-/// The codes a flow may use, where they are a closed list. Job flows are free to name their answers.
+/// The codes that a flow may use, where the list is closed. Job flows name their answers freely.
 #[must_use]
 pub const fn closed_codes(kind: FlowKind) -> Option<&'static [&'static str]> {
     match kind {
@@ -41,7 +41,7 @@ pub const fn closed_codes(kind: FlowKind) -> Option<&'static [&'static str]> {
     }
 }
 
-/// What a code means in a flow of that kind. A code outside the closed list (the linter refuses it) fails the step.
+/// What a code means in a flow of this kind. A code outside the closed list, which the linter refuses, fails the step.
 #[must_use]
 pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
     match (kind, code) {
@@ -62,7 +62,7 @@ pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
     }
 }
 
-/// Whether a rejected login says that the account is locked: then no second code is tried.
+/// Whether the code of a rejected login says that the account is locked. No second code is tried then.
 #[must_use]
 pub fn is_lockout(code: &str) -> bool {
     code == ACCOUNT_LOCKED

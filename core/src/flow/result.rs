@@ -7,15 +7,15 @@ use serde_json::{Map, Value};
 
 use super::text::shorten;
 
-/// Entries of `status.result` at most (the API's own bound), the remark about what was left out included.
+/// Maximum number of entries in `status.result` (the API's bound), including [`MORE`].
 pub const MAX_ENTRIES: usize = 64;
-/// Characters of a value at most (the API's own bound), the mark of the cut included.
+/// Maximum length of a value in characters (the API's bound), including the ellipsis.
 pub const MAX_CHARS: usize = 4096;
-/// Where it is told how much was left out. No field can be called so.
+/// Name of the entry that counts what was left out. A field cannot have this name.
 pub const MORE: &str = "_more";
 
-/// Nested objects and lists as dotted names: `service.status`, `orders.0.number`. What is too long ends in `…`; entries beyond
-/// the bound are left out and counted under [`MORE`]. Everything is in the evidence's manifest.
+/// Nested objects and lists as dotted names: `service.status`, `orders.0.number`. A value that is too long ends in `…`. Entries
+/// beyond the bound are left out and counted under [`MORE`]. The evidence's manifest holds everything.
 #[must_use]
 pub fn flatten(fields: &Map<String, Value>) -> BTreeMap<String, String> {
     let mut all = dotted(fields);

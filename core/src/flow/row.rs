@@ -1,4 +1,4 @@
-//! Choosing rows of a table by what they say, never by where they stand.
+//! Chooses rows of a table by their content, never by their position.
 
 use std::collections::BTreeMap;
 
@@ -14,42 +14,42 @@ use super::{
     text::{fold, same},
 };
 
-/// A table as the page shows it.
+/// A table on the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Texts of the header cells.
     pub headers: Vec<String>,
-    /// Texts of the body's cells, row by row. A short row (a "no results" line over all columns) is passed over.
+    /// Texts of the body's cells, row by row. A row that lacks a wanted column (a "no results" line over all columns) is skipped.
     pub rows: Vec<Vec<String>>,
 }
 
-/// Why no row was chosen.
+/// No row could be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RowError {
-    /// A column is not there.
+    /// A column is missing.
     #[error("the table has no column {wanted:?}; {}", if found.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {found}") })]
     Column {
-        /// The header asked for.
+        /// Header of the wanted column.
         wanted: String,
-        /// The headers there are.
+        /// Headers of the table.
         found: String,
     },
     /// Two columns have the same header.
     #[error("the table has more than one column {0:?}")]
     AmbiguousColumn(String),
-    /// More rows match than may.
+    /// More rows match than the cardinality allows.
     #[error("{0} rows match, one is allowed")]
     Ambiguous(usize),
-    /// None matches where one must.
+    /// The cardinality asks for a row, and no row matches.
     #[error("no row matches; the table has {0} rows")]
     None(usize),
-    /// The condition failed.
+    /// The condition cannot be evaluated.
     #[error("match: {0}")]
     Match(ConditionError),
 }
 
 impl RowError {
-    /// What it means for the job.
+    /// The reason of the job.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
@@ -59,16 +59,16 @@ impl RowError {
     }
 }
 
-/// A row that matches.
+/// A matching row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its place among the table's rows, from 0.
+    /// Index among the table's rows, from 0.
     pub index: usize,
-    /// Its cells by the names of `columns`.
+    /// The cells, by the names in `columns`.
     pub cells: Map<String, Value>,
 }
 
-/// How an `extract` step chooses rows.
+/// The rule by which an `extract` step chooses rows.
 #[derive(Clone, Debug)]
 pub struct RowRule {
     columns: BTreeMap<String, String>,
@@ -89,10 +89,10 @@ impl RowRule {
         })
     }
 
-    /// The rows that match: at most one unless the cardinality is `Many`, at least one if it is `One`.
+    /// The matching rows: at most one unless the cardinality is `Many`, at least one if the cardinality is `One`.
     ///
     /// # Errors
-    /// [`RowError`]; its [`RowError::reason`] is the job's.
+    /// [`RowError`]
     pub fn choose(&self, table: &Table, scope: &Scope) -> Result<Vec<Row>, RowError> {
         let places = self.places(&table.headers)?;
         let mut chosen = Vec::new();
@@ -117,7 +117,7 @@ impl RowRule {
         }
     }
 
-    /// The value of the field: an object, with `Many` a list of objects; none leaves the field away.
+    /// The value of the field: an object, or with `Many` a list of objects. Without a value the field is left out.
     ///
     /// # Errors
     /// As [`RowRule::choose`].

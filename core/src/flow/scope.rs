@@ -1,4 +1,4 @@
-//! The names that templates and conditions may use, and what they hold.
+//! The names that templates and conditions may use, with their values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,22 +11,22 @@ use serde_json::{Map, Value};
 
 use crate::work::{JobWork, Work};
 
-/// What templates and conditions see. Secrets are not in it: see [`super::template::SecretValues`].
+/// The values that templates and conditions see. Secrets are separate: see [`super::template::SecretValues`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
     /// `params.circuitNumber` and the job's `spec.parameters`. Empty in login, probe and logout.
     pub params: BTreeMap<String, String>,
-    /// What `extract` steps have read so far.
+    /// The values that `extract` steps have read so far.
     pub fields: Map<String, Value>,
     /// The portal.
     pub provider: Provider,
-    /// The job at work; absent in login, probe and logout.
+    /// The job that the flow runs for; absent in login, probe and logout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
-    /// The page as it is when the text or condition is worked out.
+    /// The page as it is when the text is rendered or the condition evaluated.
     pub page: Page,
-    /// The row a `forEach` is at.
+    /// The current item of a `forEach`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<Value>,
 }
@@ -41,15 +41,15 @@ pub struct Provider {
     pub base_url: String,
 }
 
-/// The job at work.
+/// The job that the flow runs for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     /// `metadata.name`.
     pub name: String,
-    /// What is done.
+    /// `spec.action`.
     pub action: Action,
-    /// Which try this is, from 1.
+    /// Number of this try, from 1.
     pub attempt: i32,
 }
 
@@ -57,14 +57,14 @@ pub struct Job {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
-    /// Its address.
+    /// Address of the page.
     pub url: String,
-    /// Its title.
+    /// Title of the page.
     pub title: String,
 }
 
 impl Scope {
-    /// The scope of login, probe and logout: no job.
+    /// The scope of login, probe and logout, which run for no job.
     #[must_use]
     pub fn of_session(work: &Work) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl Scope {
         }
     }
 
-    /// The scope of a job's flow. A parameter called `circuitNumber` does not hide the job's circuit.
+    /// The scope of a job's flow. A parameter named `circuitNumber` does not hide the job's circuit.
     #[must_use]
     pub fn of_job(work: &Work, job: &JobWork) -> Self {
         let mut params = job.parameters.clone();
@@ -95,12 +95,12 @@ impl Scope {
     }
 }
 
-/// A name that is used but not there.
+/// A name that is used but not defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The name as far as it could not be followed: `fields.servce`.
+    /// The name up to the first part that is not defined: `fields.servce`.
     pub name: String,
-    /// What there is instead, beside the last part of the name.
+    /// The names that are defined where the last part was expected.
     pub known: Vec<String>,
 }
 
@@ -116,17 +116,17 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Follows a dotted name.
+/// The value of a dotted name.
 ///
 /// # Errors
-/// [`Missing`] names the part that is not there and what is.
+/// [`Missing`] holds the part that is not defined, and the names that are.
 pub fn find<'a>(variables: &'a Map<String, Value>, name: &str) -> Result<&'a Value, Missing> {
     let mut parts = name.split('.');
     let root = parts.next().unwrap_or_default();
     let mut path = root.to_owned();
     let missing = |path: &str, map: Option<&Map<String, Value>>| Missing {
         name: path.to_owned(),
-        // Sorted here: whether serde_json's maps are depends on a feature any crate of the build may switch.
+        // Sorted here: whether serde_json's maps are sorted depends on a feature that any crate of the build may enable.
         known: map
             .into_iter()
             .flat_map(Map::keys)

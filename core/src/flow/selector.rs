@@ -1,4 +1,4 @@
-//! Selectors in the notation of the Chrome DevTools Recorder, and chains of them.
+//! Selectors in the notation of the Chrome DevTools Recorder, and chains of selectors.
 
 use std::{fmt, sync::LazyLock};
 
@@ -10,7 +10,7 @@ use super::{
     text::fold,
 };
 
-/// One selector: how an element is found below another, or in the page.
+/// One selector: how an element is found below another element, or in the page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Locator {
     /// A CSS selector. No prefix, or `css/`.
@@ -19,7 +19,7 @@ pub enum Locator {
     XPath(String),
     /// The innermost element whose text contains this, white space folded: `text/Log in`.
     Text(String),
-    /// By accessible name, role, or both: `aria/Log in[role="button"]`.
+    /// By accessible name, by role, or by both: `aria/Log in[role="button"]`.
     Aria {
         /// The accessible name.
         name: Option<String>,
@@ -30,49 +30,49 @@ pub enum Locator {
     Pierce(String),
 }
 
-/// From an ancestor or shadow host to the target: each locator searches below what the one before it found.
+/// From an ancestor or shadow host to the target: each locator searches below the elements that the previous one found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Chain(Vec<Locator>);
 
-/// Why something is no selector.
+/// An invalid selector.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SelectorError {
-    /// Nothing there, or nothing behind the prefix.
+    /// The selector is empty, or nothing follows its prefix.
     #[error("selector {0:?} is empty")]
     Empty(String),
-    /// `aria/` with an attribute it does not know.
+    /// An `aria/` selector has an attribute other than name and role.
     #[error("selector {selector:?} uses [{attribute}]: aria/ knows name and role")]
     AriaAttribute {
         /// The selector.
         selector: String,
-        /// The attribute.
+        /// Name of the attribute.
         attribute: String,
     },
-    /// A bracket or quote that is not closed.
+    /// A bracket or quote is not closed.
     #[error("selector {0:?} has a bracket or quote that is not closed")]
     Unbalanced(String),
-    /// A template in it.
+    /// A template in the selector is invalid.
     #[error("selector {selector:?}: {error}")]
     Template {
         /// The selector.
         selector: String,
-        /// What is wrong with it.
+        /// The template's error.
         error: TemplateError,
     },
-    /// A secret in it.
+    /// The selector uses a secret.
     #[error(
-        "selector {0:?} must not use secret or totp: they belong into the value of a change step"
+        "selector {0:?} must not use secret or totp: they belong in the value of a change step"
     )]
     Secret(String),
-    /// A value where it could change what the selector means.
+    /// A template stands where its value could change what the selector means.
     #[error(
         "selector {0:?}: put the text with {{{{ … }}}} into quotes, so that its value cannot change what the selector means"
     )]
     Unquoted(String),
-    /// A value that could leave its quotes.
+    /// A value contains a character that could end the quotes around it.
     #[error("{name} may not be put into a selector: it holds {found:?}")]
     Unsafe {
-        /// The value's name.
+        /// Name of the value.
         name: String,
         /// The character.
         found: char,
@@ -80,8 +80,10 @@ pub enum SelectorError {
 }
 
 impl Locator {
+    /// Parses one selector.
+    ///
     /// # Errors
-    /// [`SelectorError`] says what is wrong with it.
+    /// [`SelectorError`]
     pub fn parse(selector: &str) -> Result<Self, SelectorError> {
         let of = |rest: &str| match rest.trim() {
             "" => Err(SelectorError::Empty(selector.to_owned())),
@@ -106,7 +108,7 @@ impl Locator {
     }
 }
 
-/// `Name[role="button"]`, as the recorder writes it: attributes in brackets, the rest is the name.
+/// Parses `Name[role="button"]`, as the recorder writes it: attributes stand in brackets, the rest is the name.
 fn aria(selector: &str, body: &str) -> Result<Locator, SelectorError> {
     static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"\[\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')\s*\]"#)
@@ -151,9 +153,9 @@ fn escape(text: &str) -> String {
     text.replace('\\', r"\\").replace('"', r#"\""#)
 }
 
-/// What is still open at the end of a piece of CSS or XPath: a quote, and whether brackets are.
+/// What is open at the end of a piece of CSS or XPath: the quote, and whether a bracket is.
 ///
-/// `escape` is what takes a character its meaning; XPath has nothing of the kind.
+/// `escape` is the character that takes the next one literally; XPath has none.
 fn open_end(selector: &str, escape: Option<char>) -> (Option<char>, bool) {
     let (mut brackets, mut quote, mut mismatch) = (Vec::new(), None, false);
     let mut chars = selector.chars();
@@ -188,7 +190,7 @@ impl fmt::Display for Locator {
             Self::Aria { name, role } => {
                 f.write_str("aria/")?;
                 match name {
-                    // A name that looks like an attribute must not be read as one.
+                    // A name that looks like an attribute must not be parsed as one.
                     Some(name) if name.contains(['[', '\\']) => {
                         write!(f, "[name=\"{}\"]", escape(name))?
                     }
@@ -201,14 +203,14 @@ impl fmt::Display for Locator {
     }
 }
 
-/// Between the parts of a chain that is written as one text, as in `exists('#frame >>> text/Open')`.
+/// Separates the parts of a chain that is written as one text, as in `exists('#host >>> text/Open')`.
 const DEEPER: &str = ">>>";
 
 impl Chain {
-    /// One of the alternatives of a step's `selectors`.
+    /// Parses one of the alternatives of a step's `selectors`.
     ///
     /// # Errors
-    /// [`SelectorError`] of the first part that is none.
+    /// [`SelectorError`] of the first invalid part.
     pub fn parse<S: AsRef<str>>(parts: &[S]) -> Result<Self, SelectorError> {
         if parts.is_empty() {
             return Err(SelectorError::Empty(String::new()));
@@ -216,7 +218,7 @@ impl Chain {
         parts.iter().map(|part| Locator::parse(part.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// A chain written as one text, the argument of `exists`, `text` and `count` in conditions: parts stand between `>>>`.
+    /// Parses a chain that is written as one text, the argument of `exists`, `text` and `count` in conditions. `>>>` separates its parts.
     ///
     /// # Errors
     /// As [`Chain::parse`].
@@ -224,9 +226,9 @@ impl Chain {
         Self::parse(&text.split(DEEPER).map(str::trim).collect::<Vec<_>>())
     }
 
-    /// A step's alternative with its templates worked out.
+    /// Renders the templates of a step's alternative, and parses the result.
     ///
-    /// Values are put in as they are, so one that could change what the selector means (a quote, a bracket) is refused.
+    /// Values are inserted as they are. A value that could change what the selector means (a quote, a backslash) is refused.
     ///
     /// # Errors
     /// [`SelectorError`].
@@ -236,7 +238,7 @@ impl Chain {
         Self::parse(&rendered)
     }
 
-    /// From the outermost to the target; never empty.
+    /// The locators from the outermost to the target; never empty.
     #[must_use]
     pub fn locators(&self) -> &[Locator] {
         &self.0
@@ -255,10 +257,10 @@ impl fmt::Display for Chain {
     }
 }
 
-/// The templates of a chain that still has to be worked out, checked as far as that can be done before; for the linter.
+/// The templates of a chain, for the linter. The chain is checked as far as that is possible without values.
 ///
 /// # Errors
-/// [`SelectorError`]: what would go wrong whatever the values are.
+/// [`SelectorError`] that occurs whatever the values are.
 pub fn templates<S: AsRef<str>>(parts: &[S]) -> Result<Vec<Template>, SelectorError> {
     let mut templates = Vec::new();
     let mut filled = Vec::new();
@@ -304,9 +306,9 @@ fn template(selector: &str) -> Result<Template, SelectorError> {
     }
 }
 
-/// Puts `value` where the templates are.
+/// Replaces the templates by `value`.
 ///
-/// What is outside of quotes in CSS or XPath would be read as part of the selector: a circuit `B.1` in `#{{ … }}` as a class.
+/// Outside of quotes, CSS and XPath would read a value as part of the selector: a circuit `B.1` in `#{{ … }}` as a class.
 fn fill(selector: &str, value: &str) -> Result<String, SelectorError> {
     let escape = (!selector.starts_with("xpath/")).then_some('\\');
     let is_plain_text = selector.starts_with("text/") || selector.starts_with("aria/");

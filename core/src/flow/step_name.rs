@@ -1,16 +1,16 @@
-//! What a step is called in status, timeline and evidence.
+//! Names of steps in status, timeline and evidence.
 
 use fno_crds::flow::Step;
 
-/// The step's own `name`, or its place (from 1) and type: `4-click`. `index` is from 0, within its flow.
+/// The step's `name`, or its position (from 1) and type: `4-click`. `index` counts from 0 within the flow.
 ///
-/// Stable as long as the flow is: breakers and drift reports are kept by it.
+/// The name is stable as long as the flow does not change: breakers and drift reports are kept by it.
 #[must_use]
 pub fn step_name(index: usize, step: &Step) -> String {
     step.name.clone().unwrap_or_else(|| format!("{}-{}", index + 1, step.type_))
 }
 
-/// The name of a step of a subflow, seen from outside: `open-service/2-click`.
+/// The name of a step of a subflow, qualified by the step that calls the subflow: `open-service/2-click`.
 #[must_use]
 pub fn nested_name(caller: &str, step: &str) -> String {
     format!("{caller}/{step}")

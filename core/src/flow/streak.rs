@@ -1,8 +1,8 @@
-//! Whether the portal looks different than the flow expects: the same step fails in the same way in several jobs in a row.
+//! Detects that the portal looks different from what the flow expects: one step fails in the same way in several jobs in a row.
 
 use fno_crds::Reason;
 
-/// Counts failures in a row. One job's answer ends the row: a step that works on one circuit has not changed.
+/// Counts failures in a row. An answer ends the row: a step that works on one circuit has not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Streak {
     limit: usize,
@@ -11,7 +11,7 @@ pub struct Streak {
 }
 
 impl Streak {
-    /// `limit` is `spec.limits.flowFailuresToOpen`; less than 1 counts as 1.
+    /// `limit` is `spec.limits.flowFailuresToOpen`. Less than 1 counts as 1.
     #[must_use]
     pub fn new(limit: i32) -> Self {
         Self {
@@ -21,9 +21,9 @@ impl Streak {
         }
     }
 
-    /// A job failed in that step for that reason. True when the row is as long as the limit: stop and say `PortalChanged`.
+    /// Counts a job that failed in this step for this reason. True if the row has reached the limit: the batch ends with `PortalChanged`.
     ///
-    /// The same circuit again does not lengthen the row: one odd circuit is no change of the portal.
+    /// A circuit counts once: a single odd circuit does not mean that the portal has changed.
     pub fn failed(&mut self, step: &str, reason: Reason, circuit: &str) -> bool {
         if self.failure.as_ref().is_none_or(|(s, r)| s != step || *r != reason) {
             self.failure = Some((step.to_owned(), reason));
@@ -35,13 +35,13 @@ impl Streak {
         self.circuits.len() >= self.limit
     }
 
-    /// A job got its answer.
+    /// Counts a job that got its answer.
     pub fn succeeded(&mut self) {
         self.failure = None;
         self.circuits.clear();
     }
 
-    /// The step the row is about.
+    /// The step that failed in the current row.
     #[must_use]
     pub fn step(&self) -> Option<&str> {
         self.failure.as_ref().map(|(step, _)| step.as_str())

@@ -1,7 +1,7 @@
-//! Texts with `{{ … }}` in them.
+//! Texts with `{{ … }}`.
 //!
-//! The language is Jinja's, cut down to expressions: names, filters of a short list, no blocks, no calls. What a flow does
-//! stands in its steps and conditions, not in its texts.
+//! The language is Jinja's, reduced to expressions: names and a short list of filters, no blocks, no calls. Steps and conditions
+//! decide what a flow does; texts do not.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -18,50 +18,50 @@ use super::{
     text::{date, shorten},
 };
 
-/// Why a text could not be worked out. No variant carries a secret's content.
+/// A text that could not be parsed or rendered. No variant holds the content of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is no template.
+    /// The text is not a template.
     #[error("not a template: {0}")]
     Syntax(String),
-    /// `{% … %}` in it.
+    /// The text contains `{% … %}`.
     #[error("only {{{{ … }}}} may be used in a text, not {{% … %}}: put conditions into when")]
     Block,
-    /// A call in it.
+    /// The text contains a call.
     #[error("{0}() may not be called in a text; filters are {filters}", filters = FILTERS.join(", "))]
     Call(String),
-    /// A filter that is not on the list.
+    /// The filter is not on the list.
     #[error("there is no filter {0}; filters are {filters}", filters = FILTERS.join(", "))]
     Filter(String),
-    /// A test (`is defined`).
+    /// The text contains a test (`is defined`).
     #[error("tests (is …) may not be used in a text; use the filter default")]
     Test,
-    /// Longer, or deeper nested, than is sensible.
+    /// The text is longer, or more deeply nested, than is sensible.
     #[error(
         "a text is too large: {{{{ … }}}} may have 200 words and signs, and 8 brackets within each other"
     )]
     TooLarge,
-    /// A name that is not defined.
+    /// A name is not defined.
     #[error("{0}")]
     Undefined(Missing),
-    /// `secret` or `totp` where it may not be shown.
+    /// `secret` or `totp` stands where its value would be shown.
     #[error("{0} may only be used in the value of a change step")]
     Secret(&'static str),
-    /// `{{ totp }}` without a code at hand.
+    /// `{{ totp }}` is used and no code was granted.
     #[error("totp is not available: the account has no one-time codes, or none was granted")]
     NoTotp,
-    /// A filter or operator could not work.
+    /// A filter or operator failed.
     #[error("{0}")]
     Value(String),
-    /// The same where secrets are involved, so without the words.
+    /// A filter or operator failed on a secret, so the details are withheld.
     #[error("a filter or operator in it could not work")]
     Hidden,
 }
 
-/// The filters there are.
+/// All filters.
 pub const FILTERS: [&str; 6] = ["date", "default", "lower", "replace", "trim", "upper"];
 
-/// User name, password and, once granted, the code. Neither prints nor serialises.
+/// User name, password and, once granted, the code. The values can be neither printed nor serialised.
 pub struct SecretValues {
     /// `{{ secret.username }}`
     pub username: SecretString,
@@ -71,14 +71,14 @@ pub struct SecretValues {
     pub totp: Option<SecretString>,
 }
 
-/// Instructions a text may take: far above any sensible one, far below what a reader would notice.
+/// Maximum number of instructions of a text: far more than any sensible one takes, and still not noticeable.
 const FUEL: u64 = 20_000;
-/// Words and signs of one `{{ … }}` at most. The engine works itself down the caller's stack with every one of them.
+/// Maximum number of words and signs in one `{{ … }}`. The engine recurses on the caller's stack for each of them.
 const MAX_TOKENS: usize = 200;
-/// Brackets within brackets at most: each takes up to 40 KiB of stack without optimisation.
+/// Maximum nesting of brackets: each takes up to 40 KiB of stack without optimisation.
 const MAX_NESTING: usize = 8;
 
-/// A text that has been read and checked.
+/// A text that has been parsed and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     source: String,
@@ -86,8 +86,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// Parses a text.
+    ///
     /// # Errors
-    /// [`TemplateError`]: it cannot be read, or uses what is not allowed. Names are checked when it is rendered (and by the linter).
+    /// [`TemplateError`]: the text cannot be parsed, or uses what is not allowed. Names are checked by [`Template::render`] and by the
+    /// linter.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         check(source)?;
         let parsed = LANGUAGE.template_from_str(source).map_err(|e| {
@@ -99,31 +102,31 @@ impl Template {
         })
     }
 
-    /// As written.
+    /// The text as it was written.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The dotted names it uses: `params.circuitNumber`.
+    /// The dotted names in the text: `params.circuitNumber`.
     #[must_use]
     pub const fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
 
-    /// It uses `secret.*`.
+    /// Whether the text uses `secret.*`.
     #[must_use]
     pub fn uses_secret(&self) -> bool {
         self.uses("secret")
     }
 
-    /// It uses `totp`: a code must be asked for before it is rendered.
+    /// Whether the text uses `totp`. A code must be requested before the text is rendered.
     #[must_use]
     pub fn uses_totp(&self) -> bool {
         self.uses("totp")
     }
 
-    /// What it gives may not be shown anywhere.
+    /// Whether the rendered text must not be shown anywhere.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.uses_secret() || self.uses_totp()
@@ -133,10 +136,10 @@ impl Template {
         self.names.iter().any(|name| name.split('.').next() == Some(root))
     }
 
-    /// Works it out.
+    /// Renders the text.
     ///
     /// # Errors
-    /// [`TemplateError::Secret`] if it uses secrets; [`TemplateError::Undefined`] names what is missing and what there is.
+    /// [`TemplateError::Secret`] if the text uses secrets; [`TemplateError::Undefined`] names what is missing and what is defined.
     pub fn render(&self, scope: &Scope) -> Result<String, TemplateError> {
         if self.is_secret() {
             return Err(TemplateError::Secret(if self.uses_secret() { "secret" } else { "totp" }));
@@ -144,7 +147,7 @@ impl Template {
         self.render_variables(&scope.variables())
     }
 
-    /// Works it out with secrets. The result wipes itself; errors tell names, never values.
+    /// Renders the text with secrets. The result is wiped from memory when it is dropped; errors hold names, never values.
     ///
     /// # Errors
     /// As [`Template::render`], and [`TemplateError::NoTotp`].
@@ -175,7 +178,7 @@ impl Template {
         })
     }
 
-    /// Works it out over any names, for the linter's trial.
+    /// Renders the text with any names, for the linter's trial.
     pub(super) fn render_variables(
         &self,
         variables: &Map<String, serde_json::Value>,
@@ -197,7 +200,7 @@ impl Template {
 }
 
 static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    // Empty: no filter, test, function or escaping but those named here.
+    // Empty: no filter, test, function or escaping except those added here.
     let mut language = Environment::empty();
     language.set_undefined_behavior(UndefinedBehavior::Strict);
     language.set_fuel(Some(FUEL));
@@ -228,7 +231,7 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     language
 });
 
-/// `{{ params.requestedDate | date("%d/%m/%Y") }}`: any date [`date`] understands, in strftime's notation.
+/// `{{ params.requestedDate | date("%d/%m/%Y") }}`: formats any date that [`date`] understands, in strftime's notation.
 fn date_filter(value: &str, format: &str) -> Result<String, Error> {
     let wrong = |detail: String| Error::new(ErrorKind::InvalidOperation, detail);
     let day = date(value).ok_or_else(|| {
@@ -239,9 +242,9 @@ fn date_filter(value: &str, format: &str) -> Result<String, Error> {
     })
 }
 
-/// Refuses what Jinja knows and a flow's text does not: blocks, calls, tests, other filters.
+/// Refuses what Jinja allows and a flow's text does not: blocks, calls, tests, other filters.
 ///
-/// The engine itself tells an unknown filter only when it gets there; the linter must know before.
+/// The engine reports an unknown filter only when it runs it; the linter must know earlier.
 fn check(source: &str) -> Result<(), TemplateError> {
     let mut rest = source;
     while let Some(start) = rest.find('{') {
@@ -259,7 +262,7 @@ fn check(source: &str) -> Result<(), TemplateError> {
     Ok(())
 }
 
-/// Reads on to behind `}}` and gives what follows.
+/// Checks the expression up to `}}`, and returns what follows.
 fn check_expression(source: &str) -> Result<&str, TemplateError> {
     static TOKEN: LazyLock<regex::Regex> = LazyLock::new(|| {
         regex::Regex::new(r#"(?s)"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[\p{L}_][\p{L}\p{N}_]*|[0-9][\p{L}\p{N}_.]*|\}\}|\S"#)
@@ -281,7 +284,7 @@ fn check_expression(source: &str) -> Result<&str, TemplateError> {
         }
         match here {
             "{" => braces += 1,
-            // A map's own brace may touch the end: `{{ {"a": 1}}}`.
+            // The brace of a map may touch the end: `{{ {"a": 1}}}`.
             "}}" if braces == 0 => return Ok(behind),
             "}}" => braces = braces.saturating_sub(2),
             "}" => braces = braces.saturating_sub(1),
@@ -304,7 +307,7 @@ fn check_expression(source: &str) -> Result<&str, TemplateError> {
         }
         (before, last) = (last, here);
     }
-    // Not closed: the parser says so better.
+    // Not closed: the parser has the better message.
     Ok("")
 }
 

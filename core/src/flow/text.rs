@@ -1,24 +1,24 @@
-//! Texts as portals show them: white space, numbers, dates, and the part a regular expression picks out.
+//! Texts as portals show them: white space, numbers, dates, and the part that a regular expression captures.
 
 use fno_crds::flow::{Normalize, Step};
 use jiff::civil::Date;
 use regex::{Regex, RegexBuilder};
 
-/// Why a text could not be read.
+/// A text that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The regular expression is not one.
+    /// `regex` is not a regular expression.
     #[error("regex is not a regular expression: {0}")]
     Regex(String),
-    /// The group is not in the regular expression.
+    /// The regular expression has no such group.
     #[error("group is {group}, but regex has {}", groups(*.has))]
     Group {
-        /// The number asked for.
+        /// Number of the group.
         group: usize,
-        /// How many there are.
+        /// Number of groups in the expression.
         has: usize,
     },
-    /// `normalize: Date` on something that is no date.
+    /// `normalize: Date` was applied to a text that is not a date.
     #[error(
         "{0:?} is not a date: DD/MM/YYYY, DD-MM-YYYY, YYYY/MM/DD, YYYY-MM-DD and 2 Jan 2026 are understood"
     )]
@@ -33,7 +33,8 @@ fn groups(has: usize) -> String {
     }
 }
 
-/// White space at the ends goes, runs of it become one blank. Marks without width, which portals put into long numbers, go too.
+/// Removes white space at the ends, and replaces each run of white space by one blank. Marks without width, which portals insert into
+/// long numbers, are removed too.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let visible: String = text
@@ -49,10 +50,10 @@ pub fn same(a: &str, b: &str) -> bool {
     fold(a).to_lowercase() == fold(b).to_lowercase()
 }
 
-/// Cleans a text.
+/// Normalizes a text.
 ///
 /// # Errors
-/// [`TextError::Date`] if it should be a date and is none.
+/// [`TextError::Date`] if the text should be a date and is not.
 pub fn normalize(how: Normalize, text: &str) -> Result<String, TextError> {
     match how {
         Normalize::Trim => Ok(fold(text)),
@@ -63,7 +64,7 @@ pub fn normalize(how: Normalize, text: &str) -> Result<String, TextError> {
     }
 }
 
-/// At most so many characters; what is cut shows as `…`.
+/// The first `max_chars` characters at most. A text that was cut ends in `…`.
 #[must_use]
 pub fn shorten(text: &str, max_chars: usize) -> String {
     if text.chars().count() <= max_chars {
@@ -72,7 +73,7 @@ pub fn shorten(text: &str, max_chars: usize) -> String {
     text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Reads a day. A time of day behind it is dropped. Day before month, as in South Africa.
+/// Parses a date. A time of day after it is ignored. The day stands before the month, as in South Africa.
 #[must_use]
 pub fn date(text: &str) -> Option<Date> {
     let text = fold(text).to_lowercase();
@@ -137,7 +138,7 @@ fn civil(year: &str, month: &str, day: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
-/// A regular expression and the group of it that is the value.
+/// A regular expression, and the group that is the value.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
@@ -145,10 +146,10 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Without `group`: the first one if the expression has one, else the whole match.
+    /// Without `group`, the value is the first group, or the whole match if the expression has no group.
     ///
     /// # Errors
-    /// [`TextError::Regex`], also for an expression that would need too much memory; [`TextError::Group`].
+    /// [`TextError::Regex`], also for an expression that needs too much memory; [`TextError::Group`].
     pub fn parse(regex: &str, group: Option<i32>) -> Result<Self, TextError> {
         let regex = RegexBuilder::new(regex)
             .size_limit(1 << 20)
@@ -163,14 +164,14 @@ impl Pattern {
         Ok(Self { regex, group })
     }
 
-    /// What the group captured; none if the expression does not match, or matches without the group.
+    /// The captured group; none if the expression does not match, or matches without the group.
     #[must_use]
     pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
         self.regex.captures(text)?.get(self.group).map(|m| m.as_str())
     }
 }
 
-/// How an `extract` step turns what stands on the page into a value.
+/// How an `extract` step turns a text of the page into a value.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
     pattern: Option<Pattern>,
@@ -178,7 +179,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// `regex`, `group` and `normalize` of the step.
+    /// Takes `regex`, `group` and `normalize` from the step.
     ///
     /// # Errors
     /// As [`Pattern::parse`].
@@ -188,9 +189,9 @@ impl Reading {
         Ok(Self { pattern, normalize: step.normalize })
     }
 
-    /// The value. None: nothing there, that is an empty text, or the expression does not match.
+    /// The value. None if the text is empty, or the expression does not match.
     ///
-    /// With a regex the text comes as it stands on the page, else with its white space folded.
+    /// With a regex the value is taken literally from the page, otherwise its white space is folded.
     ///
     /// # Errors
     /// [`TextError::Date`].
@@ -203,7 +204,7 @@ impl Reading {
             None => fold(raw),
         };
         let text = match self.normalize {
-            // Nothing is no date, and no complaint either: whether it must be there is for `required` to say.
+            // An empty text is not an invalid date: `required` decides whether a value must be there.
             Some(_) if fold(&text).is_empty() => String::new(),
             Some(how) => normalize(how, &text)?,
             None => text,

@@ -1,39 +1,39 @@
-//! What may be wrong with a condition.
+//! Errors of conditions.
 
 use super::functions::FUNCTIONS;
 use crate::flow::{scope::Missing, selector::SelectorError};
 
-/// Why a condition could not be read or worked out.
+/// A condition that could not be parsed or evaluated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConditionError {
-    /// It is no CEL.
+    /// The text is not CEL.
     #[error("not a condition: {0}")]
     Syntax(String),
-    /// Longer, or deeper nested, than is sensible.
+    /// The condition is longer, or more deeply nested, than is sensible.
     #[error("the condition is too large: {0}")]
     TooLarge(&'static str),
-    /// A function there is not.
+    /// The condition calls a function that does not exist.
     #[error("there is no function {name}(); there are {known}", known = FUNCTIONS.join(", "))]
     Function {
-        /// Its name.
+        /// Name of the function.
         name: String,
     },
-    /// `exists`, `text` or `count` with something else than one text in quotes.
+    /// `exists`, `text` or `count` was called with anything but one text in quotes.
     #[error("{0}() needs one selector in quotes, as in {0}('#id')")]
     Argument(String),
-    /// The selector in it is none.
+    /// The selector of a question is invalid.
     #[error("{0}")]
     Selector(SelectorError),
-    /// A name that is not defined.
+    /// A name is not defined.
     #[error("{0}")]
     Undefined(Missing),
-    /// It gives something else than true or false.
+    /// The result is not true or false.
     #[error("the condition gives {0}, not true or false")]
     NotBool(String),
-    /// The page was not asked.
+    /// A question to the page was not answered.
     #[error("{0} was not answered")]
     Unanswered(String),
-    /// It cannot be worked out.
+    /// The evaluation failed.
     #[error("{0}")]
     Value(String),
 }

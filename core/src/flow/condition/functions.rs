@@ -1,10 +1,10 @@
-//! What a condition may call.
+//! The functions that a condition may call.
 
 use std::ops::RangeInclusive;
 
 use cel::common::ast::operators;
 
-/// The functions there are, besides CEL's operators and its macros `all`, `exists`, `exists_one`, `filter` and `map`.
+/// All functions, in addition to CEL's operators and its macros `all`, `exists`, `exists_one`, `filter` and `map`.
 pub(super) const FUNCTIONS: [&str; 18] = [
     "contains",
     "count",
@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: [&str; 18] = [
     "upperAscii",
 ];
 
-/// How many arguments a function or operator takes, the value it is called on included. None: there is no such function.
+/// The number of arguments of a function or operator, including the value it is called on. None for an unknown function.
 pub(super) fn function_takes(name: &str) -> Option<RangeInclusive<usize>> {
     Some(match name {
         "double" | "int" | "lowerAscii" | "size" | "string" | "trim" | "uint" | "upperAscii" => {

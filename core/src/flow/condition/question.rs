@@ -1,22 +1,22 @@
-//! What a condition asks the page, and what the page told.
+//! The questions of a condition to the page, and the page's answers.
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::flow::selector::Chain;
 
-/// Something only the page can tell.
+/// A question that only the page can answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PageQuestion {
-    /// `exists(sel)`: is there a displayed element?
+    /// `exists(sel)`: whether there is a displayed element.
     Exists(Chain),
-    /// `text(sel)`: what does the first displayed element say? An empty text if there is none.
+    /// `text(sel)`: the text of the first displayed element; empty without one.
     Text(Chain),
-    /// `count(sel)`: how many displayed elements are there?
+    /// `count(sel)`: the number of displayed elements.
     Count(Chain),
 }
 
 impl fmt::Display for PageQuestion {
-    /// As it stands in the condition.
+    /// Writes the question as it stands in the condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists(chain) => write!(f, "exists('{chain}')"),
@@ -26,7 +26,7 @@ impl fmt::Display for PageQuestion {
     }
 }
 
-/// What the page told.
+/// The page's answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
     exists: BTreeMap<String, bool>,
@@ -35,17 +35,17 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Answers [`PageQuestion::Exists`].
+    /// Stores the answer to [`PageQuestion::Exists`].
     pub fn exists(&mut self, selector: &Chain, answer: bool) {
         self.exists.insert(selector.to_string(), answer);
     }
 
-    /// Answers [`PageQuestion::Text`].
+    /// Stores the answer to [`PageQuestion::Text`].
     pub fn text(&mut self, selector: &Chain, answer: impl Into<String>) {
         self.texts.insert(selector.to_string(), answer.into());
     }
 
-    /// Answers [`PageQuestion::Count`].
+    /// Stores the answer to [`PageQuestion::Count`].
     pub fn count(&mut self, selector: &Chain, answer: usize) {
         self.counts.insert(selector.to_string(), i64::try_from(answer).unwrap_or(i64::MAX));
     }
@@ -63,7 +63,7 @@ impl Answers {
         }
     }
 
-    /// What stands for the question in the tree that is worked out.
+    /// The value that replaces the question in the evaluated tree.
     pub(super) fn to(&self, question: &PageQuestion) -> Option<cel::Value> {
         match question {
             PageQuestion::Exists(chain) => {

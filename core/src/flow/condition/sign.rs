@@ -1,14 +1,14 @@
 //! Whether a condition can hold only because the page shows something.
 //!
-//! A page that is late, empty or drawn differently lacks everything. A condition that also holds then (`!exists(…)`,
-//! `count(…) == 0`, `!has(…)`, `text(…) == ''`) is no proof of an answer.
+//! A page that is late, empty or drawn differently lacks everything. A condition that also holds for such a page (`!exists(…)`,
+//! `count(…) == 0`, `!has(…)`, `text(…) == ''`) does not prove that the portal has answered.
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
-/// Whether `condition` being `outcome` takes something that is there: an element, a text, an extracted field.
+/// Whether `condition` can only have the value `outcome` because something is there: an element, a text, an extracted field.
 pub(super) fn is_sign(condition: &IdedExpr, outcome: bool) -> bool {
     match &condition.expr {
-        // A constant of the other value never gives this outcome, so the rest of the condition decides.
+        // A constant with the other value never has this outcome, so the rest of the condition decides.
         Expr::Literal(LiteralValue::Boolean(constant)) => **constant != outcome,
         Expr::Select(select) if select.test => outcome && about_page(condition),
         Expr::Call(call) => call_is_sign(call, outcome),
@@ -45,7 +45,7 @@ fn call_is_sign(call: &CallExpr, outcome: bool) -> bool {
     }
 }
 
-/// `list.exists(x, …)` needs an entry, `list.all(x, …)` holds of an empty list.
+/// `list.exists(x, …)` needs an entry; `list.all(x, …)` also holds for an empty list.
 fn comprehension_is_sign(macro_: &ComprehensionExpr, outcome: bool) -> bool {
     let starts_with = match literal(&macro_.accu_init) {
         Some(LiteralValue::Boolean(value)) => **value,
@@ -65,19 +65,19 @@ fn comparison(a: &IdedExpr, b: &IdedExpr, equal: bool) -> bool {
         Some(LiteralValue::String(text)) if text.inner().is_empty() => !equal,
         _ if number(other) == Some(0) => !equal,
         _ if may_be_nothing(shown) => equal && !may_be_nothing(other),
-        // An extracted field: one that is not there fails the step.
+        // An extracted field: a missing one fails the step.
         _ => true,
     }
 }
 
-/// `more` is at least `less` and `margin` on top of it, or it is not.
+/// The comparison `more >= less + margin`, or its negation.
 fn at_least(more: &IdedExpr, less: &IdedExpr, margin: i64, outcome: bool) -> bool {
     match (about_page(more), about_page(less)) {
         (true, false) if may_be_nothing(more) => {
             outcome && number(less).is_some_and(|least| least.saturating_add(margin) > 0)
         }
         (false, true) if may_be_nothing(less) => {
-            // Not "at most that many" is more than that many.
+            // The negation of "at most n" is "more than n".
             !outcome && number(more).is_some_and(|most| most.saturating_sub(margin) >= 0)
         }
         (false, false) => false,
@@ -100,7 +100,7 @@ fn number(expression: &IdedExpr) -> Option<i64> {
     }
 }
 
-/// Whether it tells something of the portal: a question to the page, or something that was read off it.
+/// Whether the expression contains a question to the page, or a value that was read from it.
 fn about_page(expression: &IdedExpr) -> bool {
     any(expression, &|expression| match &expression.expr {
         Expr::Ident(name) => matches!(name.as_str(), "fields" | "item" | "page" | "row"),
@@ -109,7 +109,7 @@ fn about_page(expression: &IdedExpr) -> bool {
     })
 }
 
-/// Whether it has a value, an empty text or the number 0, also where the page shows nothing.
+/// Whether the expression also has a value (an empty text, the number 0) where the page shows nothing.
 fn may_be_nothing(expression: &IdedExpr) -> bool {
     any(expression, &|expression| match &expression.expr {
         Expr::Ident(name) => name == "page",

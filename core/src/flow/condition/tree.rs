@@ -1,4 +1,4 @@
-//! The syntax tree of a condition: what it asks and names, and the stricter form in which it is worked out.
+//! The syntax tree of a condition: its questions, its names, and the stricter form in which it is evaluated.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use cel::{
 use super::{error::ConditionError, functions::function_takes, question::PageQuestion};
 use crate::flow::selector::Chain;
 
-/// Loops within loops at most: a list may have hundreds of entries.
+/// Maximum nesting of loops: a list may have hundreds of entries.
 const MAX_LOOPS: usize = 2;
-/// Operators within operators at most: deeper trees are read by no person.
+/// Maximum nesting of operators: no person reads deeper trees.
 const MAX_DEPTH: usize = 40;
 
-/// A condition taken apart.
+/// The parts of a condition.
 pub(super) struct Tree {
     pub expression: Expression,
     pub questions: Vec<PageQuestion>,
     pub names: BTreeSet<String>,
 }
 
-/// Checks the tree and rewrites it where the interpreter is more lenient than is safe here:
+/// Checks the tree, and rewrites it where the interpreter is more lenient than is safe here:
 ///
-/// * a part of something that is no object (`fields.status.foo` with a text) is an error, not `false`;
+/// * a part of a value that is not an object (`fields.status.foo` where `status` is a text) is an error, not `false`;
 /// * `has(a.b.c)` is false, not an error, if `a.b` is missing;
 /// * questions to the page become names.
 pub(super) fn prepare(expression: &Expression) -> Result<Tree, ConditionError> {
@@ -41,7 +41,7 @@ pub(super) fn prepare(expression: &Expression) -> Result<Tree, ConditionError> {
     Ok(Tree { expression, questions: walk.questions, names: walk.names })
 }
 
-/// The name under which the answer to the n-th question is bound. No one can write it.
+/// The name that the answer to the n-th question is bound to. CEL's syntax cannot express it.
 pub(super) fn answer_name(i: usize) -> String {
     format!("@answer{i}")
 }
@@ -49,7 +49,7 @@ pub(super) fn answer_name(i: usize) -> String {
 struct Walk {
     questions: Vec<PageQuestion>,
     names: BTreeSet<String>,
-    /// Names a macro binds: the `x` of `list.exists(x, …)`.
+    /// Names that a macro binds: the `x` of `list.exists(x, …)`.
     bound: Vec<String>,
     loops: usize,
     depth: usize,
@@ -141,7 +141,7 @@ impl Walk {
         if call.target.is_none() && matches!(name, "exists" | "text" | "count") {
             return self.question(name, &call.args).map(Expr::Ident);
         }
-        // The interpreter takes arguments by place and panics if there are fewer.
+        // The interpreter takes arguments by position and panics if one is missing.
         let given = call.args.len() + usize::from(call.target.is_some());
         match function_takes(name) {
             None => return Err(ConditionError::Function { name: name.to_owned() }),
@@ -176,7 +176,7 @@ impl Walk {
         Ok(answer_name(place))
     }
 
-    /// `has(a.b.c)` as `has(a.b) && has(a.b.c)`.
+    /// Rewrites `has(a.b.c)` to `has(a.b) && has(a.b.c)`.
     fn test(&mut self, select: &SelectExpr) -> Result<Expr, ConditionError> {
         let test = |operand, field: &str| {
             Expr::Select(SelectExpr {
@@ -216,7 +216,7 @@ fn dotted(node: &IdedExpr) -> Option<Vec<String>> {
     }
 }
 
-/// The other way round, strictly.
+/// Builds the strict form of a dotted name: each part is an index, which fails if the part is missing.
 fn followed(parts: &[String]) -> IdedExpr {
     let root = IdedExpr { id: 0, expr: Expr::Ident(parts.first().cloned().unwrap_or_default()) };
     parts.iter().skip(1).fold(root, |operand, part| IdedExpr { id: 0, expr: index(operand, part) })

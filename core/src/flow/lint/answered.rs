@@ -1,4 +1,4 @@
-//! Whether the portal has shown that it answered for the circuit of the job: until then "nothing there" says nothing.
+//! Whether the portal has shown that it has answered about the job's circuit. Until then a missing element proves nothing.
 
 use fno_crds::flow::{CountOperator, Step, StepType};
 
@@ -6,9 +6,9 @@ use crate::flow::{condition::Condition, selector};
 
 const CIRCUIT: &str = "params.circuitNumber";
 
-/// What a flow has done since the portal last named the circuit.
+/// The acts of a flow since the portal last named the circuit.
 pub(super) struct Answered {
-    /// The conditions (`when`, outermost first) under which something was done that no sign has followed.
+    /// The conditions (`when`, outermost first) of the acts that no sign has followed.
     unanswered: Vec<Vec<String>>,
 }
 
@@ -20,23 +20,23 @@ impl Default for Answered {
 }
 
 impl Answered {
-    /// The next step. `under` holds the conditions of the steps that call its subflow, and its own.
+    /// Takes the next step. `under` holds the conditions of the steps that call its subflow, and its own.
     pub fn step(&mut self, step: &Step, under: &[String]) {
         if names_circuit(step) {
-            // A sign that is looked for under a condition answers what was done under that condition.
+            // A conditional wait covers the acts under the same condition.
             self.unanswered.retain(|done| !done.starts_with(under));
         } else if is_act(step.type_) {
             self.unanswered.push(under.to_vec());
         }
     }
 
-    /// Whether everything that was done has its answer.
+    /// Whether the portal has answered all acts.
     pub fn is_sure(&self) -> bool {
         self.unanswered.is_empty()
     }
 }
 
-/// Whether the page may show something else after it.
+/// Whether the page may change because of the step.
 const fn is_act(step: StepType) -> bool {
     matches!(
         step,
@@ -53,7 +53,7 @@ const fn is_act(step: StepType) -> bool {
     )
 }
 
-/// Whether the step goes on only once the page shows something that names the circuit.
+/// Whether the flow continues only after the page shows something that names the circuit.
 fn names_circuit(step: &Step) -> bool {
     if step.optional == Some(true) {
         return false;

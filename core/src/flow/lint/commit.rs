@@ -1,11 +1,11 @@
-//! The rules of a cancellation: one point of no return, nothing repeated from there on, and a proof on a fresh page.
+//! The rules of a cancellation: one irreversible step, nothing repeated after it, and a proof on a page that is loaded again.
 
 use fno_crds::flow::{Commit, DialogAction, Step, StepType};
 
 use super::Report;
 use crate::flow::template::Template;
 
-/// How far a cancellation flow has been walked.
+/// State of the walk through a cancellation flow.
 #[derive(Default)]
 pub(super) struct Progress {
     commits: usize,
@@ -13,7 +13,7 @@ pub(super) struct Progress {
     is_proved: bool,
 }
 
-/// What is wrong with the commit of a step, wherever it stands.
+/// Checks the commit of a step, whatever flow the step is in.
 pub(super) fn check(step: &Step, commit: &Commit, path: &str, report: &mut Report) {
     if !matches!(
         step.type_,
@@ -61,7 +61,7 @@ pub(super) fn check(step: &Step, commit: &Commit, path: &str, report: &mut Repor
 }
 
 impl Progress {
-    /// The next step of the cancellation flow, or of a subflow it runs.
+    /// Takes the next step of the cancellation flow, or of a subflow.
     pub fn step(&mut self, step: &Step, in_subflow: bool, path: &str, report: &mut Report) {
         if step.commit.is_some() {
             if in_subflow {
@@ -93,20 +93,19 @@ impl Progress {
                 self.is_fresh = true
             }
             StepType::Outcome if !self.is_fresh => {
-                report.error(path, "after the commit step an outcome must be read off a freshly loaded page: navigate first (a refusal shown at once belongs into commit.refusedWhen)");
+                report.error(path, "after the commit step an outcome must be read from a page that is loaded again: navigate first (a refusal that is shown at once belongs in commit.refusedWhen)");
             }
             StepType::Outcome => self.is_proved = true,
             _ => {}
         }
     }
 
-    /// The flow's end.
+    /// Checks the flow as a whole at its end.
     pub fn finish(&self, path: &str, report: &mut Report) {
         if self.commits == 0 {
-            report
-                .error(path, "a cancellation flow has exactly one step with commit: there is none");
+            report.error(path, "a cancellation flow needs exactly one step with commit");
         } else if !self.is_fresh {
-            report.error(path, "after the commit step the flow must load a page afresh (navigate) and prove the new state there");
+            report.error(path, "after the commit step the flow must load a page again (navigate) and prove the new state there");
         } else if !self.is_proved {
             report.error(
                 path,

@@ -1,4 +1,4 @@
-//! The names a text or condition may use at a certain place of a flow.
+//! The names that a text or condition may use at a certain step.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::flow::{
     template::{Template, TemplateError},
 };
 
-/// Tells every name of a step that is not there when it runs. What cannot be read at all is told elsewhere.
+/// Reports the names of a step that are not defined when it runs. Texts and conditions that cannot be parsed are reported elsewhere.
 pub(super) fn check(step: &Step, path: &str, known: &Known, report: &mut Report) {
     for text in parts::texts(step) {
         let template = Template::parse(text.source).ok();
@@ -38,7 +38,7 @@ pub(super) fn check(step: &Step, path: &str, known: &Known, report: &mut Report)
     }
 }
 
-/// What is known when a step runs.
+/// The names that are defined when a step runs.
 #[derive(Clone)]
 pub(super) struct Known {
     shape: Shape,
@@ -60,7 +60,7 @@ impl Known {
         Self { shape: Shape::Parts(roots), kind }
     }
 
-    /// The same with one more name.
+    /// Adds a name.
     pub fn with(mut self, name: &str, shape: Shape) -> Self {
         if let Shape::Parts(roots) = &mut self.shape {
             roots.insert(name.to_owned(), shape);
@@ -68,7 +68,7 @@ impl Known {
         self
     }
 
-    /// The first thing that is wrong with the names of a condition.
+    /// The first undefined name of a condition, as a sentence.
     pub fn condition(&self, condition: &Condition) -> Option<String> {
         condition.names().iter().find_map(|name| self.complaint(name))
     }
@@ -86,7 +86,7 @@ impl Known {
         complaint.or_else(|| self.trial(template))
     }
 
-    /// What is wrong with a name, as a sentence.
+    /// The fault of a name, as a sentence.
     fn complaint(&self, name: &str) -> Option<String> {
         match name.split('.').next() {
             Some(root @ ("params" | "job")) if !self.kind.is_for_job() => Some(format!(
@@ -103,7 +103,7 @@ impl Known {
         }
     }
 
-    /// Works a text out with made-up values: tells wrong arguments of filters and the like.
+    /// Renders a text with example values, which finds wrong arguments of filters.
     fn trial(&self, template: &Template) -> Option<String> {
         let mut variables = Map::new();
         for name in template.names() {
@@ -123,7 +123,7 @@ impl Known {
     }
 }
 
-/// Puts a value under a dotted name.
+/// Inserts a value under a dotted name.
 fn put(variables: &mut Map<String, Value>, name: &str, value: Value) {
     match name.split_once('.') {
         None => _ = variables.entry(name).or_insert(value),

@@ -1,9 +1,9 @@
-//! The texts, conditions and selectors of a step, and where they stand in it.
+//! The texts, conditions and selectors of a step, each with its field.
 
 use fno_crds::flow::{ExtractFrom, Step, StepType};
 use serde_json::Value;
 
-/// What to do about a recorded text that is no template at all.
+/// How to write a recorded text that only looks like a template.
 pub(super) const LITERAL: &str =
     "; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}";
 
@@ -11,7 +11,7 @@ pub(super) const LITERAL: &str =
 pub(super) struct Text<'a> {
     pub at: &'static str,
     pub source: &'a str,
-    /// Secrets may be in it.
+    /// Whether secrets are allowed in the text.
     pub is_value: bool,
 }
 
@@ -19,17 +19,17 @@ pub(super) struct Text<'a> {
 pub(super) struct Expression<'a> {
     pub at: &'static str,
     pub source: &'a str,
-    /// It is worked out for every row of a table, without looking at the page.
+    /// Whether the expression is evaluated for each row of a table, without questions to the page.
     pub over_rows: bool,
 }
 
-/// An alternative of a step's selectors.
+/// One alternative of a step's selectors.
 pub(super) struct Alternative<'a> {
     pub at: String,
     pub chain: &'a [String],
 }
 
-/// The templates the step's type makes use of.
+/// The templates that the step's type uses.
 pub(super) fn texts(step: &Step) -> Vec<Text<'_>> {
     let own = match step.type_ {
         StepType::Navigate => Some(("url", &step.url)),
@@ -49,7 +49,7 @@ pub(super) fn texts(step: &Step) -> Vec<Text<'_>> {
     own.into_iter().chain(commit).collect()
 }
 
-/// The conditions the step's type makes use of.
+/// The conditions that the step's type uses.
 pub(super) fn expressions(step: &Step) -> Vec<Expression<'_>> {
     let commit = step.commit.as_ref();
     [
@@ -79,12 +79,12 @@ pub(super) fn alternatives(step: &Step) -> Vec<Alternative<'_>> {
     .collect()
 }
 
-/// Whether it chooses rows.
+/// Whether the step chooses rows of a table.
 pub(super) fn reads_table(step: &Step) -> bool {
     step.type_ == StepType::Extract && step.from == Some(ExtractFrom::Table)
 }
 
-/// Every other text of the step, with its place: those in which templates are not worked out.
+/// All other texts of the step, each with its field. Templates in them are not rendered.
 pub(super) fn plain_texts(step: &Step) -> Vec<(String, String)> {
     let known: Vec<_> = texts(step)
         .iter()

@@ -1,18 +1,18 @@
-//! What is known about a value before it is there.
+//! What is known about a value before the flow runs.
 
 use std::collections::BTreeMap;
 
 use fno_crds::flow::{Cardinality, ExtractFrom, Step};
 use serde_json::{Map, Value, json};
 
-/// What a value will look like.
+/// The form of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Nothing is known.
     Any,
     /// A text or number.
     Text,
-    /// An object with names nobody lists beforehand, each a text: the parameters of a job.
+    /// An object of texts with any names: the parameters of a job.
     Open,
     /// An object.
     Parts(BTreeMap<String, Self>),
@@ -26,7 +26,7 @@ impl Shape {
         Self::Parts(names.into_iter().map(|name| (name.to_owned(), Self::Text)).collect())
     }
 
-    /// What an `extract` step gives.
+    /// The form of the value that an `extract` step reads.
     pub fn extracted(step: &Step) -> Self {
         let row = || Self::texts(step.columns.keys().map(String::as_str));
         match (step.from, step.cardinality) {
@@ -37,9 +37,9 @@ impl Shape {
         }
     }
 
-    /// Follows a dotted name.
+    /// The form of the value under a dotted name.
     ///
-    /// The error is a sentence that names the part that is not there and what is.
+    /// The error is a sentence with the undefined part and the names that are defined.
     pub fn follow(&self, name: &str) -> Result<&Self, String> {
         let mut shape = self;
         let mut path = String::new();
@@ -73,7 +73,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// A value of that shape. Texts are a date: every filter can work with it.
+    /// An example value. Texts are a date, which every filter accepts.
     pub fn example(&self) -> Value {
         match self {
             Self::Any | Self::Text => json!("2026-01-02"),

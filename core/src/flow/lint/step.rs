@@ -1,4 +1,4 @@
-//! What can be said about a step by itself.
+//! Checks a step by itself.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ use crate::flow::{
     text::Reading,
 };
 
-/// Checks one step; `path` is its place.
+/// Checks one step; `path` is its field below `spec`.
 pub(super) fn check(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mut Report) {
     for sentence in missing(step) {
         report.error(path, sentence);
@@ -49,7 +49,7 @@ pub(super) fn check(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mu
     ignored(step, path, report);
 }
 
-/// What a recording may hold that makes no difference here.
+/// Warns about fields of a recording that have no effect here.
 fn ignored(step: &Step, path: &str, report: &mut Report) {
     for (at, is_set) in [
         ("isMobile", step.is_mobile == Some(true)),
@@ -116,7 +116,7 @@ fn contained_text(step: &Step, path: &str, report: &mut Report) {
     }
 }
 
-/// The rules of the schema, in its words: a file that is checked without a cluster has not met them yet.
+/// The rules of the schema, for files that no API server has validated yet.
 fn missing(step: &Step) -> Vec<String> {
     use StepType::{
         Assert, Change, Click, Dialog, DoubleClick, Extract, ForEach, Hover, KeyDown, KeyUp,
@@ -194,7 +194,7 @@ fn texts(step: &Step, path: &str, report: &mut Report) {
                 report.error(format!("{path}.{at}"), secret_sentence(&template))
             }
             Ok(template) if !template.names().is_empty() => {
-                report.warning(format!("{path}.{at}"), "{{ … }} is not worked out here")
+                report.warning(format!("{path}.{at}"), "{{ … }} is not rendered here")
             }
             _ => {}
         }
@@ -214,7 +214,10 @@ fn conditions(step: &Step, path: &str, report: &mut Report) {
             }
             Err(error) => report.error(at, error.to_string()),
             Ok(condition) if expression.over_rows && !condition.questions().is_empty() => {
-                report.error(at, "match looks at row, not at the page: exists, text and count cannot be used in it");
+                report.error(
+                    at,
+                    "match sees the row, not the page: exists, text and count cannot be used in it",
+                );
             }
             Ok(_) => {}
         }
@@ -250,7 +253,7 @@ fn extract(step: &Step, path: &str, report: &mut Report) {
     for name in step.columns.keys().filter(|name| !NAME.is_match(name)) {
         report.error(
             format!("{path}.columns"),
-            format!("{name:?} cannot be used as row.{name}: take letters, digits and _ only"),
+            format!("{name:?} cannot be used as row.{name}: use letters, digits and _ only"),
         );
     }
     if step.regex.is_some() || step.normalize.is_some() {
@@ -267,7 +270,7 @@ fn navigate(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mut Report
     let at = format!("{path}.url");
     let (literal, has_template) =
         url.split_once("{{").map_or((url, false), |(before, _)| (before, true));
-    // The origin is known if something ends it before the first template.
+    // The origin is known if it ends before the first template.
     let is_open = has_template
         && !literal.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
     if is_open && !literal.trim_start().starts_with(['/', '?', '#']) {
@@ -286,7 +289,7 @@ fn navigate(step: &Step, path: &str, spec: &FnoProviderSpec, report: &mut Report
     }
 }
 
-/// Recordings hold what was typed.
+/// Warns about a typed password: recordings contain what was typed.
 fn recorded_password(step: &Step, path: &str, report: &mut Report) {
     static LIKELY: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)passw|passphrase|passcode|pwd|secret|totp|\botp|otp\b|\bpin\b|aria/pass")

@@ -1,4 +1,4 @@
-//! Goes through the flows as they will run: what is known at each step, what comes after what, which subflow runs where.
+//! Walks through the flows in the order in which they run: what is defined at each step, what follows what, which subflow runs where.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -23,26 +23,26 @@ use crate::flow::{
     template::Template,
 };
 
-/// Subflows within subflows at most.
+/// Maximum nesting of subflows.
 const MAX_DEPTH: usize = 3;
-/// Steps walked at most, those of a subflow every time it is run. Far above any sensible flow: it bounds the linter's own time.
+/// Maximum number of steps, counting those of a subflow each time it runs. Far above any sensible flow: bounds the linter's own time.
 const MAX_STEPS: usize = 2000;
 
 /// The walk through one provider.
 pub(super) struct Walk<'a> {
     spec: &'a FnoProviderSpec,
     report: Report,
-    /// Steps and flows that were checked by themselves.
+    /// Steps and flows that have been checked by themselves.
     checked: HashSet<String>,
     used: BTreeSet<&'a str>,
     walked: usize,
     entry: Entry,
 }
 
-/// What is known about the flow being walked, subflows included.
+/// State of the walk through one flow and its subflows.
 #[derive(Default)]
 struct Entry {
-    /// None: a subflow that no flow runs.
+    /// None for a subflow that no flow runs.
     kind: Option<FlowKind>,
     fields: BTreeMap<String, Shape>,
     commit: commit::Progress,
@@ -52,25 +52,25 @@ struct Entry {
     asks: bool,
 }
 
-/// Where the walk is.
+/// Position of the walk.
 struct Place<'a> {
     path: String,
     item: Option<Shape>,
-    /// The subflows being run, outermost first.
+    /// The subflows that are running, outermost first.
     stack: Vec<&'a str>,
-    /// The conditions of the steps that run them.
+    /// The conditions of the steps that call them.
     under: Vec<String>,
 }
 
 impl Place<'_> {
-    /// The start of a flow that nothing else runs.
+    /// The start of a flow.
     const fn start(path: String) -> Self {
         Self { path, item: None, stack: Vec::new(), under: Vec::new() }
     }
 }
 
 impl<'a> Walk<'a> {
-    /// Walks through everything.
+    /// Walks through all flows.
     pub fn over(spec: &'a FnoProviderSpec) -> Report {
         let mut walk = Self {
             spec,
@@ -108,12 +108,12 @@ impl<'a> Walk<'a> {
         match kind {
             FlowKind::Login => self.login(&path),
             FlowKind::SessionProbe if !self.entry.asks => {
-                self.report.warning(&path, "the probe asks nothing: without an assert, a waitForElement or an outcome every session seems to live");
+                self.report.warning(&path, "the probe checks nothing: without an assert, a waitForElement or an outcome every session looks alive");
             }
             _ => {}
         }
         if kind.is_for_job() && !ends {
-            let sentence = "the last step must be an outcome without when, for all that the outcomes before it do not match";
+            let sentence = "the last step must be an outcome without when, as a catch-all for everything not matched above";
             self.report
                 .error(format!("{path}.steps[{}]", flow.steps.len().saturating_sub(1)), sentence);
         }
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Walks a flow. True if it always ends the whole run: an outcome without `when` is sure to be reached.
+    /// Walks a flow. True if the flow always ends the whole run, because it always reaches an outcome without `when`.
     fn flow(&mut self, flow: &'a Flow, place: &Place<'a>) -> bool {
         if self.checked.insert(place.path.clone()) {
             self.step_names(flow, &place.path);
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
                 );
                 return true;
             }
-            // Only the first such step is told, but all are looked at, so that everything is known at once.
+            // Only the first such step is reported, but all are checked, so that all findings are known at once.
             if ends && !std::mem::replace(&mut unreachable, true) {
                 self.report.error(
                     &path,
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
             if let Some(first) = places.insert(step_name(i, step), i) {
                 self.report.error(
                     format!("{path}.steps[{i}].name"),
-                    format!("steps[{first}] is called {} too", step_name(i, step)),
+                    format!("steps[{first}] has the name {} too", step_name(i, step)),
                 );
             }
         }
@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
             }
             _ if step.commit.is_some() => self
                 .report
-                .error(format!("{path}.commit"), "commit belongs into the cancellation flow only"),
+                .error(format!("{path}.commit"), "commit belongs in the cancellation flow only"),
             _ => {}
         }
         let under: Vec<String> = place.under.iter().chain(&step.when).cloned().collect();
@@ -221,7 +221,7 @@ impl<'a> Walk<'a> {
         let (Some(field), shape) = (&step.field, Shape::extracted(step)) else { return };
         let known = self.entry.fields.entry(field.clone()).or_insert_with(|| shape.clone());
         if *known != shape {
-            // Two ways through the flow read it differently.
+            // Two paths through the flow read different forms.
             *known = Shape::Any;
         }
     }
@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
             self.report.error(
                 format!("{path}.code"),
                 format!(
-                    "{code} is no outcome of the {} flow: it has {}",
+                    "{code} is not an outcome of the {} flow; its outcomes are {}",
                     kind.as_str(),
                     codes.join(", ")
                 ),
@@ -246,14 +246,14 @@ impl<'a> Walk<'a> {
         step.when.is_none()
     }
 
-    /// An answer that also an empty page gives. No person checks it: the job has succeeded.
+    /// Warns about an answer that an empty page also gives. No person checks it, because the job has succeeded.
     fn sign(&mut self, step: &Step, path: &str) {
         let (Some(kind), Some(code)) = (self.entry.kind, &step.code) else { return };
         if outcome::meaning(kind, code) != Meaning::Answer || self.entry.answered.is_sure() {
             return;
         }
         let rests_on_nothing = match step.when.as_deref().map(Condition::parse) {
-            // The catch-all says that the flow knows no better, unless it claims that there is nothing.
+            // A catch-all is honest about not knowing, unless it claims that there is nothing.
             None => code == NOT_FOUND,
             Some(Ok(condition)) => !condition.is_sign(),
             Some(Err(_)) => false,
@@ -305,14 +305,14 @@ impl<'a> Walk<'a> {
         let is_loop = step.type_ == StepType::ForEach;
         let item = if is_loop { self.item(step, path) } else { place.item.clone() };
         let stack = place.stack.iter().copied().chain([name.as_str()]).collect();
-        // A loop may have nothing to go through, which is a condition too.
+        // A loop over an empty list does nothing, so a loop is a condition too.
         under.extend(step.items.as_ref().filter(|_| is_loop).cloned());
         let path = format!("flows.subflows.{name}");
         let ends = self.flow(flow, &Place { path, item, stack, under });
         ends && !is_loop && step.when.is_none()
     }
 
-    /// What a `forEach` goes through.
+    /// The form of the items of a `forEach`.
     fn item(&mut self, step: &Step, path: &str) -> Option<Shape> {
         let items = step.items.as_deref()?;
         match (self.entry.kind, self.entry.fields.get(items)) {
@@ -351,7 +351,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The rule that turns an unknown outcome into success.
+    /// Checks `spec.proof`, the rule that turns an unknown outcome into success.
     fn proof(&mut self, extracted: &BTreeMap<String, Shape>) {
         let Some(proof) = &self.spec.proof else {
             if self.spec.flows.cancellation.is_some() {
@@ -365,7 +365,7 @@ impl<'a> Walk<'a> {
         match Condition::parse(proof) {
             Err(error) => self.report.error("proof", error.to_string()),
             Ok(condition) if !condition.questions().is_empty() => {
-                self.report.error("proof", "proof looks at what a validation extracted, not at the page: exists, text and count cannot be used in it");
+                self.report.error("proof", "proof sees the fields of a validation, not the page: exists, text and count cannot be used in it");
             }
             Ok(condition) => {
                 let intent =

@@ -1,4 +1,4 @@
-//! Whatever a flow holds, it is judged.
+//! Any flow is linted without a panic.
 
 use fno_crds::{
     FnoProviderSpec,

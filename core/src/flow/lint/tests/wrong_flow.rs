@@ -1,10 +1,10 @@
-//! A flow that is wrong as a whole.
+//! Faults of a flow as a whole.
 
 use serde_json::{Value, json};
 
 use super::{good, told, with, with_validation};
 
-/// A flow in place of the good one, and all that is told.
+/// Replaces a flow of the good provider, and expects these findings and no others.
 #[test]
 fn a_wrong_flow_is_told() {
     const COMMIT: &str = "commit: {identify: {selectors: [['#m']], contains: '{{ params.circuitNumber }}'}, cancellableWhen: 'true'}";
@@ -15,7 +15,7 @@ fn a_wrong_flow_is_told() {
         (
             with_validation("[{type: outcome, code: Active, when: \"exists('a')\"}]"),
             vec![
-                "Error flows.validation.steps[0]: the last step must be an outcome without when, for all that the outcomes before it do not match",
+                "Error flows.validation.steps[0]: the last step must be an outcome without when, as a catch-all for everything not matched above",
             ],
         ),
         (
@@ -68,7 +68,7 @@ fn a_wrong_flow_is_told() {
                 "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}'}, {type: outcome, code: Active}]",
             ),
             vec![
-                "Error flows.login.steps[1].code: Active is no outcome of the login flow: it has LoggedIn, LoginRejected, AccountLocked, PortalUnavailable",
+                "Error flows.login.steps[1].code: Active is not an outcome of the login flow; its outcomes are LoggedIn, LoginRejected, AccountLocked, PortalUnavailable",
             ],
         ),
         (
@@ -82,7 +82,7 @@ fn a_wrong_flow_is_told() {
         ),
         (
             with("sessionProbe", "[{type: navigate, url: /}]"),
-            vec!["Warning flows.sessionProbe: the probe asks nothing"],
+            vec!["Warning flows.sessionProbe: the probe checks nothing"],
         ),
         (
             with(
@@ -93,7 +93,7 @@ fn a_wrong_flow_is_told() {
         ),
         (
             with("logout", "[{type: outcome, code: Gone}]"),
-            vec!["Error flows.logout.steps[0].code: Gone is no outcome of the logout flow"],
+            vec!["Error flows.logout.steps[0].code: Gone is not an outcome of the logout flow"],
         ),
         (
             with("logout", "[{type: navigate, url: '/{{ job.name }}'}]"),
@@ -106,7 +106,7 @@ fn a_wrong_flow_is_told() {
             with("subflows.unused", "[{type: press, key: Tab, label: '{{ params.x }}'}]"),
             vec![
                 "Warning flows.subflows.unused: no flow runs this subflow",
-                "Warning flows.subflows.unused.steps[0].label: {{ … }} is not worked out here",
+                "Warning flows.subflows.unused.steps[0].label: {{ … }} is not rendered here",
             ],
         ),
         (
@@ -156,7 +156,7 @@ fn a_wrong_flow_is_told() {
         (
             cancellation("[{type: outcome, code: Unclear}]"),
             vec![
-                "Error flows.cancellation: a cancellation flow has exactly one step with commit: there is none",
+                "Error flows.cancellation: a cancellation flow needs exactly one step with commit",
             ],
         ),
         (
@@ -212,8 +212,8 @@ fn a_wrong_flow_is_told() {
                 "[{type: click, selectors: [[a]], COMMIT}, {type: outcome, code: Unclear}]",
             ),
             vec![
-                "Error flows.cancellation.steps[1]: after the commit step an outcome must be read off a freshly loaded page: navigate first",
-                "Error flows.cancellation: after the commit step the flow must load a page afresh (navigate) and prove the new state there",
+                "Error flows.cancellation.steps[1]: after the commit step an outcome must be read from a page that is loaded again: navigate first",
+                "Error flows.cancellation: after the commit step the flow must load a page again (navigate) and prove the new state there",
             ],
         ),
         (
@@ -272,7 +272,7 @@ fn a_wrong_flow_is_told() {
                 spec["proof"] = json!("exists('a')");
                 spec
             },
-            vec!["Error proof: proof looks at what a validation extracted"],
+            vec!["Error proof: proof sees the fields of a validation"],
         ),
         (
             {

@@ -1,10 +1,10 @@
-//! One step that is wrong.
+//! Faults of one step.
 
 use serde_json::{Value, json};
 
 use super::{good, told};
 
-/// A step put before the last ones of the good validation flow, and what is told about it. Its place is `steps[0]`.
+/// Inserts a step as `steps[0]` of the good validation flow, and expects one finding, or none.
 #[test]
 fn a_wrong_step_is_told() {
     const NONE: &str = "";
@@ -120,7 +120,7 @@ fn a_wrong_step_is_told() {
         ),
         (
             "{type: press, key: Tab, label: 'press {{ params.x }}'}",
-            "Warning flows.validation.steps[0].label: {{ … }} is not worked out here",
+            "Warning flows.validation.steps[0].label: {{ … }} is not rendered here",
         ),
         (
             "{type: change, selectors: [['#user'], ['aria/Password']], value: hunter2}",
@@ -194,7 +194,7 @@ fn a_wrong_step_is_told() {
         ),
         (
             "{type: extract, field: a, from: Table, selectors: [[t]], columns: {x: X}, match: \"exists('a')\"}",
-            "Error flows.validation.steps[0].match: match looks at row, not at the page",
+            "Error flows.validation.steps[0].match: match sees the row, not the page",
         ),
         (
             "{type: extract, field: a, from: Table, selectors: [[t]], columns: {x: X}}",
@@ -273,16 +273,16 @@ fn a_wrong_step_is_told() {
         // Point of no return.
         (
             "{type: click, selectors: [[a]], commit: {identify: {selectors: [[a]], contains: '{{ params.circuitNumber }}'}, cancellableWhen: 'true'}}",
-            "Error flows.validation.steps[0].commit: commit belongs into the cancellation flow only",
+            "Error flows.validation.steps[0].commit: commit belongs in the cancellation flow only",
         ),
         // Names of steps.
         (
             "{type: press, key: Tab, name: service}",
-            "Error flows.validation.steps[3].name: steps[0] is called service too",
+            "Error flows.validation.steps[3].name: steps[0] has the name service too",
         ),
         (
             "{type: press, key: Tab, name: 5-outcome}",
-            "Error flows.validation.steps[4].name: steps[0] is called 5-outcome too",
+            "Error flows.validation.steps[4].name: steps[0] has the name 5-outcome too",
         ),
     ] {
         let mut spec = good();
