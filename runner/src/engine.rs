@@ -1,6 +1,6 @@
-//! Walks a flow through a browser: the steps of the DevTools Recorder and ours, with their conditions, waits and retries.
+//! Walks a flow in a browser: the steps of the DevTools Recorder and our own, with conditions, waits and retries.
 //!
-//! What a text, a condition, a selector or a row rule means is decided in `fno_core::flow`; this module looks and acts.
+//! `fno_core::flow` decides what a text, a condition, a selector or a row rule means; this module reads pages and acts on them.
 
 mod clock;
 mod commit;
@@ -33,42 +33,43 @@ pub use self::{
     trace::{Drift, Entry, File, StepResult, Trace},
 };
 
-/// One walk through a flow.
+/// A flow and everything it needs to run once.
 pub struct FlowRun<'a> {
-    /// Name of the flow in timeline and messages: `login`, `validation`, ….
+    /// Name of the flow in timeline and messages: `login`, `validation`, …
     pub name: &'a str,
     /// The steps.
     pub flow: &'a Flow,
-    /// What `runFlow` and `forEach` may run.
+    /// Subflows for `runFlow` and `forEach`, by name.
     pub subflows: &'a BTreeMap<String, Flow>,
-    /// Params in, extracted fields out (also of a flow that failed).
+    /// Holds the parameters before the walk, and also the extracted fields after it, even if the flow failed.
     pub scope: Scope,
-    /// What the portal's pages may be and do.
+    /// The provider's rules about pages.
     pub rules: &'a Rules,
-    /// What `{{ secret.* }}` and `{{ totp }}` stand for.
+    /// The values of `{{ secret.* }}` and `{{ totp }}`.
     pub secrets: &'a dyn Secrets,
-    /// Who must agree to the irreversible act.
+    /// Permits the irreversible act, or refuses it.
     pub gate: &'a dyn CommitGate,
     /// `spec.expect` of the job: checked before anything irreversible.
     pub expect: &'a BTreeMap<String, String>,
-    /// When the flow must be over. A step is cut short by it.
+    /// Time at which the flow must have ended. It also ends a step.
     pub deadline: Instant,
 }
 
-/// What holds for all flows of a provider.
+/// The provider's rules about pages, the same for all its flows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// `spec.baseUrl`: where `navigate` steps with a path start from.
+    /// `spec.baseUrl`: `navigate` steps with a path start here.
     pub base_url: String,
-    /// `spec.allowedOrigins`: pages a secret may be typed into.
+    /// `spec.allowedOrigins`: secrets may be typed into pages of these origins.
     pub allowed_origins: Vec<String>,
     /// `spec.browser.allowScripts`.
     pub allow_scripts: bool,
 }
 
-/// Walks the flow. The scope in `run` holds the fields afterwards, the trace has an entry for every step that was reached.
+/// Walks the flow. Afterwards the scope in `run` holds the fields, and the trace has an entry for every step that was reached.
 ///
-/// May be dropped (the driver finishes the command it has got), except between the gate's `arm` and `acted`: there it must run on.
+/// The future may be dropped (the driver finishes its current command), except between the gate's `arm` and `acted`: there it must
+/// run to its end.
 pub async fn run(browser: &mut Browser, run: &mut FlowRun<'_>, trace: &mut Trace) -> FlowEnd {
     walk::Walk::new(browser, run, trace).walk().await
 }

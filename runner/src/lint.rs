@@ -1,4 +1,4 @@
-//! `fno-runner lint`: what can be said about a provider's flows without a browser.
+//! `fno-runner lint`: checks a provider's flows without a browser.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     local::inputs,
 };
 
-/// One finding and where it stands.
+/// A finding with its line.
 struct Line {
     line: u64,
     severity: Severity,

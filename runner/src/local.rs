@@ -31,10 +31,10 @@ use crate::{
     exit::Exit,
 };
 
-/// Somebody sits and waits.
+/// Maximum time for the browser to start. Shorter than in a Pod, because a person waits for it.
 const BROWSER_START: Duration = Duration::from_secs(20);
 
-/// Everything read and checked.
+/// The files, read and checked.
 struct Prepared {
     work: Work,
     credentials: Credentials,

@@ -1,16 +1,16 @@
-//! The time a step may take.
+//! The time limit of a step.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Runs while a step looks and acts; stands still while the portal loads a page, because that has a time of its own.
+/// Runs while a step searches and acts, and pauses while the portal loads a page, which has a limit of its own.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     ends: Instant,
-    /// Page loads the step may still wait for.
+    /// Remaining time for page loads.
     page_load: Duration,
-    /// When the whole flow is over.
+    /// Time at which the whole flow ends.
     deadline: Instant,
 }
 
@@ -27,24 +27,24 @@ impl Clock {
         self.remaining().is_zero()
     }
 
-    /// Whether it is the flow's time that is over, not only the step's.
+    /// Whether the time of the flow is over, not only that of the step.
     pub(super) fn is_deadline(&self) -> bool {
         self.deadline <= Instant::now()
     }
 
-    /// The page took so long to be there: the step gets it back, up to what a page may take.
+    /// Gives the step the time back that the page took to load, up to the limit of page loads.
     pub(super) fn page_took(&mut self, time: Duration) {
         let back = time.min(self.page_load);
         self.page_load -= back;
         self.ends += back;
     }
 
-    /// Something that is not the step's business took so long.
+    /// Gives the step the time back that something else took.
     pub(super) fn pause(&mut self, time: Duration) {
         self.ends += time;
     }
 
-    /// The same clock, cut short.
+    /// A copy of this clock with at most `limit` remaining.
     pub(super) fn at_most(&self, limit: Duration) -> Self {
         Self { ends: self.ends.min(Instant::now() + limit), ..self.clone() }
     }

@@ -1,6 +1,6 @@
-//! The point of no return: look, ask for leave, look again, act once.
+//! The irreversible step: check, ask for permission, check again, act once.
 //!
-//! Nothing here is done twice. A command whose answer is missing counts as done; only what the driver explicitly refused before it
+//! Nothing here is done twice. A command without an answer counts as done. Only a command that the driver explicitly refused before it
 //! touched the page counts as not done.
 
 use std::time::Duration;
@@ -26,14 +26,14 @@ use super::{
 };
 use crate::browser::{DriverError, DriverErrorKind, Request};
 
-/// From the gate's leave to the act at most.
+/// Maximum time from the gate's permission to the act.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// What was seen before the act.
+/// What the page shows before the act.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
     says: String,
-    /// Tells this document from one that took its place. None for a native dialog: it blocks its page.
+    /// Id of the document. None for a native dialog, which blocks its page.
     document: Option<String>,
     url: String,
 }
@@ -44,7 +44,7 @@ impl Walk<'_, '_> {
         if self.act != Act::NotReached {
             return Err(Problem::new(
                 FailureKind::Flow,
-                "a flow has one point of no return, this is the second",
+                "a flow has one irreversible step, and this is the second one",
             ));
         }
         let seen = self.look_before(step, commit, clock).await?;
@@ -65,9 +65,10 @@ impl Walk<'_, '_> {
             picture,
         };
         let asked = Instant::now();
-        let leave = self.run.gate.arm(&point).await;
+        let permission = self.run.gate.arm(&point).await;
         clock.pause(asked.elapsed());
-        leave.map_err(|held| Problem::because(held.reason, FailureKind::Gate, held.message))?;
+        permission
+            .map_err(|held| Problem::because(held.reason, FailureKind::Gate, held.message))?;
         let (act, result) = self.act_once(step, commit, &seen).await;
         self.act = act;
         self.refused_when.clone_from(&commit.refused_when);
@@ -75,7 +76,7 @@ impl Walk<'_, '_> {
         result
     }
 
-    /// Exact element, allowed origin, cancellable state.
+    /// Checks that the element is the one that is meant, its origin allowed, and its state cancellable.
     async fn look_before(&mut self, step: &Step, commit: &Commit, clock: &mut Clock) -> Done<Seen> {
         let wanted = Template::parse(&commit.identify.contains)?.render(&self.run.scope)?;
         if fold(&wanted).is_empty() {
@@ -101,7 +102,7 @@ impl Walk<'_, '_> {
             ));
         }
         if step.type_ == StepType::Dialog {
-            // The page behind a dialog cannot be asked; what was known of it before must do.
+            // The page behind a dialog cannot be asked, so its last known address is used.
             self.dialog_saying(step, clock).await?;
             let url = self.run.scope.page.url.clone();
             return Ok(Seen { says, document, url });
@@ -119,7 +120,7 @@ impl Walk<'_, '_> {
         Ok(Seen { says, document, url: self.run.scope.page.url.clone() })
     }
 
-    /// What the one element says that `identify` names.
+    /// The text of the element that `identify` names.
     async fn identified(
         &mut self,
         commit: &Commit,
@@ -143,7 +144,7 @@ impl Walk<'_, '_> {
         if !self.is_allowed(&page).await? {
             return Err(Problem::new(
                 FailureKind::ForeignOrigin,
-                "nothing irreversible is done here: the page is not in allowedOrigins",
+                "nothing irreversible is done here: the origin of the page is not in allowedOrigins",
             ));
         }
         Ok((identified.says, Some(page.document)))
@@ -158,7 +159,10 @@ impl Walk<'_, '_> {
         if now != *before {
             return (
                 Act::NotDone,
-                Err(Problem::new(FailureKind::Gate, "the page has changed since leave was given")),
+                Err(Problem::new(
+                    FailureKind::Gate,
+                    "the page has changed since permission was given",
+                )),
             );
         }
         let done = match step.type_ {
@@ -191,7 +195,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The portal's explicit refusal, looked for when something behind the act has failed.
+    /// Whether the portal refused explicitly. Asked after something has failed behind the act.
     pub(super) async fn was_refused(&mut self) -> bool {
         let Some(refused_when) = self.refused_when.clone() else { return false };
         let mut clock = Clock::start(
@@ -203,7 +207,8 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Whether the driver said no before it touched the page: the element or dialog was not there. A key may have been pressed.
+/// Whether the driver refused before it touched the page, because the element or dialog was not there. A key may have been pressed
+/// already.
 fn is_refused_before(type_: StepType, error: &DriverError) -> bool {
     match error.kind {
         DriverErrorKind::DialogOpen => type_ != StepType::Dialog,
@@ -213,7 +218,7 @@ fn is_refused_before(type_: StepType, error: &DriverError) -> bool {
     }
 }
 
-/// Whether a text names exactly this: B5300 is not named by B53001.
+/// Whether a text names exactly this word: B53001 does not name B5300.
 fn names(says: &str, wanted: &str) -> bool {
     let (says, wanted) = (fold(says).to_lowercase(), fold(wanted).to_lowercase());
     let part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);

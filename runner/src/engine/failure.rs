@@ -1,4 +1,4 @@
-//! Why a step could not be done, as data: what happened, what it means for the job, and in which words.
+//! A failed step as data: what happened, what it means for the job, and a sentence about it.
 
 use fno_crds::Reason;
 use strum::{Display, IntoStaticStr};
@@ -6,13 +6,13 @@ use strum::{Display, IntoStaticStr};
 /// How a flow ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FlowEnd {
-    /// It ran off its end.
+    /// All steps ran, and none was an outcome that held.
     Finished,
-    /// An `outcome` step held. What its code means is for `fno_core::flow::outcome::meaning` to say.
+    /// The condition of an `outcome` step held. `fno_core::flow::outcome::meaning` says what its code means.
     Outcome {
         /// The step's `code`.
         code: String,
-        /// Its `message` with the templates worked out; empty if it has none.
+        /// The rendered `message` of the step; empty without one.
         message: String,
         /// The step's name.
         step: String,
@@ -24,13 +24,13 @@ pub enum FlowEnd {
 /// A failed step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// What it means for the job.
+    /// Reason of the job.
     pub reason: Reason,
     /// What happened.
     pub kind: FailureKind,
-    /// The step's name, `caller/step` inside subflows.
+    /// Name of the step, `caller/step` in subflows.
     pub step: String,
-    /// A sentence for people: the step, what was looked for, the page. No secrets.
+    /// Human-readable sentence with the step, what was searched for, and the page. Holds no secrets.
     pub message: String,
     /// Whether the portal may have done something that cannot be undone.
     pub act: Act,
@@ -41,27 +41,27 @@ pub struct Failure {
 pub enum FailureKind {
     /// No displayed element matched within the step's time.
     NotFound,
-    /// The element is there, but disabled, covered by another one, or moving.
+    /// The element is in the page, but disabled, covered by another one, or moving.
     NotActionable,
-    /// Something else took longer than it may.
+    /// Something else took too long.
     TimedOut,
-    /// A native dialog is open that nobody expected, or says something else, or did not open.
+    /// A native dialog is open unexpectedly, has an unexpected text, or did not open.
     Dialog,
     /// The browser shows its own error page: no answer, no such host, a bad certificate.
     ErrorPage,
-    /// The portal answered with an HTTP error (5xx).
+    /// The portal answered with HTTP 5xx or 429.
     HttpStatus,
     /// The browser or its driver is gone.
     Crashed,
-    /// More rows match than may.
+    /// More rows match than the cardinality allows.
     Ambiguous,
-    /// A value is not there, cannot be read, or is not as it must be.
+    /// A value is missing, cannot be read, or is not the required one.
     Value,
-    /// The flow itself is wrong: an undefined name, a selector the browser refuses.
+    /// The flow itself is wrong: an undefined name, a selector that the browser refuses.
     Flow,
-    /// A secret was to be typed into a page of another origin.
+    /// A secret would have been typed into a page of an origin that is not allowed.
     ForeignOrigin,
-    /// No code, or no leave to log in.
+    /// No code, or no permission to log in.
     Secret,
     /// The irreversible act was not allowed.
     Gate,
@@ -71,22 +71,22 @@ pub enum FailureKind {
     Driver,
 }
 
-/// What is known about the irreversible act of a flow.
+/// State of the irreversible act of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, IntoStaticStr)]
 pub enum Act {
-    /// Not reached, or stopped before it: nothing irreversible happened.
+    /// The flow ended before the act: nothing irreversible happened.
     #[default]
     NotReached,
-    /// The gate had armed, but the act was provably not done.
+    /// The gate was armed, but the act was provably not done.
     NotDone,
-    /// Done, or maybe done: only the portal can tell.
+    /// The act was done, or may have been: only the portal knows.
     Done,
-    /// Done, and the portal refused it explicitly.
+    /// The act was done, and the portal refused it explicitly.
     Refused,
 }
 
 impl FailureKind {
-    /// Whether a step's `optional` or `retry` may pass over it: not where the flow has nothing left to stand on.
+    /// Whether `optional` and `retry` of a step cover this failure. They do not where the flow has no page or permission to go on with.
     pub(crate) const fn is_of_step(self) -> bool {
         !matches!(
             self,
@@ -100,7 +100,7 @@ impl FailureKind {
         )
     }
 
-    /// What it means for the job.
+    /// Reason of the job.
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {

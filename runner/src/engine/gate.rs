@@ -1,4 +1,4 @@
-//! The point of no return: who must agree before the irreversible act, and who is told what became of it.
+//! The gate in front of the irreversible act: permits it, and learns how it ended.
 
 use async_trait::async_trait;
 use fno_crds::Reason;
@@ -6,45 +6,46 @@ use serde_json::{Map, Value};
 
 use super::failure::Act;
 
-/// What is about to be done, as seen on the page.
+/// The act that is about to be done, as the page shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommitPoint {
-    /// The step's name.
+    /// Name of the step.
     pub step: String,
     /// Address of the page, without secrets.
     pub url: String,
-    /// What the identified row or dialog says.
+    /// Text of the identified row or dialog.
     pub identified: String,
-    /// Everything extracted so far. `expect` has been checked against it.
+    /// All fields extracted so far. They have been compared with `expect`.
     pub fields: Map<String, Value>,
-    /// The picture of the page just before (a file of the trace), if it could be taken.
+    /// File in the trace with the picture of the page just before the act, if it could be taken.
     pub picture: Option<String>,
 }
 
-/// Leave is not given.
+/// Permission is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Held {
-    /// What it means for the job.
+    /// Reason of the job.
     pub reason: Reason,
-    /// A sentence for people.
+    /// Human-readable sentence.
     pub message: String,
 }
 
-/// Asked once per flow, right before its `commit` step acts.
+/// Permits irreversible acts. Asked once per flow, immediately before its `commit` step acts.
 #[async_trait]
 pub trait CommitGate: Send + Sync {
-    /// Records the intent so that it cannot be lost. After `Ok` the engine looks again and acts within 10 s, or reports that it did not.
+    /// Records the intent durably. After `Ok` the engine checks the page again and acts within 10 s, or reports that it did not act.
     ///
     /// # Errors
-    /// [`Held`]: nothing is done.
+    /// [`Held`]: the act is not done.
     async fn arm(&self, point: &CommitPoint) -> Result<(), Held>;
 
-    /// What became of it: [`Act::NotDone`], or [`Act::Done`] also if nobody knows. Called exactly once after each successful `arm`.
+    /// Takes how the act ended: [`Act::NotDone`], or [`Act::Done`], which includes an unknown end. Called exactly once after each
+    /// successful `arm`.
     async fn acted(&self, act: Act);
 }
 
-/// Refuses: for flows that have no point of no return, and until cancellations are switched on.
+/// Refuses every act: for flows without an irreversible step, and until cancellations are switched on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClosedGate;
 

@@ -1,4 +1,4 @@
-//! Looking at the page: finding elements, answering conditions, waiting for what is not there yet.
+//! Reads the page: finds elements, answers conditions, waits for what is not there yet.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::browser::{Answer, DriverErrorKind, Element, PageState, Request, chain_json};
 
-/// Pause before a page that is being replaced is asked again.
+/// Pause before a request to a page that is being replaced is repeated.
 pub(super) const AGAIN: Duration = Duration::from_millis(20);
 
 /// The answer to `find`, `choose`, `count` and `scroll`.
@@ -37,12 +37,12 @@ pub(super) struct Found<T = Target> {
 pub(super) struct Target {
     pub(super) element: Element,
     pub(super) alternative: usize,
-    /// From the middle of its visible part to where it is to be pressed, pixels.
+    /// From the middle of its visible part to the point where it is pressed, pixels.
     pub(super) dx: i64,
     pub(super) dy: i64,
     pub(super) control: Control,
     pub(super) checked: bool,
-    /// It has a value.
+    /// Whether the element has a value.
     pub(super) filled: bool,
     /// `<button#save.primary>`
     pub(super) tag: String,
@@ -57,21 +57,21 @@ pub(super) enum Control {
     Check,
     /// `<select>`
     List,
-    /// Date, time, colour, range: typed by no keyboard alike.
+    /// Date, time, colour, range: browsers differ in how these are typed.
     Value,
     None,
 }
 
-/// What an element must be to be found.
+/// The state that an element must have to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
     Displayed,
-    /// Enabled, and takes text.
+    /// Enabled, and accepts text.
     Editable,
 }
 
 impl Walk<'_, '_> {
-    /// Asks until the page answers. Survives that the page is replaced meanwhile: then the new one is asked.
+    /// Sends a request until the page answers. A page that is replaced meanwhile is followed: the new page is asked.
     pub(super) async fn ask<T: DeserializeOwned>(
         &mut self,
         request: &Request,
@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The frame or window at work may be gone with the page.
+    /// The current frame or window may be gone with the page.
     async fn find_way_back(&mut self) -> Done {
         if self.place.is_in_frame() {
             self.place.is_lost();
@@ -145,12 +145,12 @@ impl Walk<'_, '_> {
         )
     }
 
-    /// Waits until the page is there and notes where the flow is.
+    /// Waits until the page has loaded, and notes where the flow is.
     pub(super) async fn settle(&mut self, clock: &mut Clock) -> Done<PageState> {
         Ok(self.ask::<Value>(&Request::new("look"), clock).await?.1)
     }
 
-    /// The step's selectors with their templates worked out.
+    /// The step's selectors with rendered templates.
     pub(super) fn alternatives(&self, selectors: &[Vec<String>]) -> Done<Vec<Chain>> {
         if selectors.is_empty() {
             return Err(Problem::lacks("selectors"));
@@ -161,7 +161,7 @@ impl Walk<'_, '_> {
             .collect::<Result<_, _>>()?)
     }
 
-    /// Waits for the step's element.
+    /// Waits for the element of the step.
     pub(super) async fn find(
         &mut self,
         step: &Step,
@@ -173,7 +173,7 @@ impl Walk<'_, '_> {
         self.search(&request, &alternatives, |target: &Target| target.alternative, clock).await
     }
 
-    /// The same for an element that is about to be pressed so many times: in view, and not covered where it will be pressed.
+    /// Waits for an element that is about to be pressed `times` times: it must be in view, and not covered at the point of the press.
     pub(super) async fn find_to_press(
         &mut self,
         step: &Step,
@@ -192,7 +192,7 @@ impl Walk<'_, '_> {
         self.search(&request, &alternatives, |target: &Target| target.alternative, clock).await
     }
 
-    /// Sends a request that is answered by `found` or `missing`.
+    /// Sends a request that is answered by `found` or `missing`, and notes which alternative was found.
     pub(super) async fn search<T: DeserializeOwned>(
         &mut self,
         request: &Request,
@@ -220,7 +220,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Works a condition out against the page as it is.
+    /// Evaluates a condition on the page as it is.
     pub(super) async fn holds(&mut self, source: &str, clock: &mut Clock) -> Done<bool> {
         let condition = Condition::parse(source)?;
         let looks = !condition.questions().is_empty()
@@ -230,8 +230,8 @@ impl Walk<'_, '_> {
         Ok(condition.eval(&self.run.scope, &answers)?)
     }
 
-    /// Waits until a condition holds: it is worked out again whenever the page answers differently. The inner error is what the
-    /// condition saw last.
+    /// Waits until a condition holds. It is evaluated again whenever the page answers differently. The inner error holds the values that
+    /// the condition saw last.
     pub(super) async fn wait_until(
         &mut self,
         source: &str,
@@ -298,14 +298,14 @@ impl Walk<'_, '_> {
         Ok((answers, told.now, page))
     }
 
-    /// Whether the frame at work and every page around it belong to the provider's origins.
+    /// Whether the current frame and all pages around it belong to the provider's origins.
     pub(super) async fn is_allowed(&mut self, page: &PageState) -> Done<bool> {
         let allowed = &self.run.rules.allowed_origins;
         let window = self.run.scope.page.url.clone();
         let last = page.origins.len().saturating_sub(1);
         let all = page.origins.iter().enumerate().all(|(level, origin)| match origin {
             Some(origin) => address::is_allowed(origin, allowed),
-            // A frame may not look at a page of another origin around it; the driver knows the window's.
+            // A frame cannot read the origin of a page around it that belongs to another site; the driver knows the window's.
             None => level == last && address::is_allowed(&window, allowed),
         });
         Ok(all && !page.origins.is_empty() && address::is_allowed(&window, allowed))

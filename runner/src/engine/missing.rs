@@ -1,4 +1,4 @@
-//! Why nothing was found, as a sentence.
+//! Sentences about elements that were not found.
 
 use fno_core::flow::selector::Chain;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{clock::Clock, failure::FailureKind, problem::Problem, walk::Walk};
 use crate::browser::PageState;
 
-/// Why the page gave no element.
+/// The page's answer that it has no such element.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Missing {
     /// The alternative that `why` is about, from 0.
@@ -45,7 +45,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// What made the wait hopeless, whatever was waited for.
+    /// The fault that makes any further wait useless.
     pub(super) fn hopeless(&self, page: &PageState, clock: &Clock) -> Option<Problem> {
         broken_page(page).or_else(|| clock.is_deadline().then(|| self.deadline()))
     }
@@ -69,7 +69,7 @@ impl Missing {
 }
 
 impl Census {
-    /// Why none of the elements can be used.
+    /// The reason why none of the elements can be used.
     pub(super) fn unusable(&self) -> String {
         match (self.displayed, self.enabled) {
             (0, _) => "is in the page, but not displayed".to_owned(),
@@ -99,7 +99,7 @@ impl Census {
     }
 }
 
-/// What there is to say about each alternative: an element that is hidden says nothing about the alternatives beside it.
+/// A sentence about each alternative: that one is hidden says nothing about the others.
 pub(super) fn each(
     alternatives: &[Chain],
     census: &[Census],
@@ -114,7 +114,7 @@ pub(super) fn each(
     there.chain(nothing).collect::<Vec<_>>().join("; ")
 }
 
-/// A page that is an error of the portal, or of the way to it.
+/// The problem of a page that is an error page of the browser, or an error of the portal.
 pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
     if let Some(code) = &page.error {
         return Some(Problem::new(
@@ -130,7 +130,7 @@ pub(super) fn broken_page(page: &PageState) -> Option<Problem> {
     })
 }
 
-/// Whether a document of this status says that the portal serves nobody (5xx), or not us (429), for now. Everything else is an answer.
+/// Whether a document with this status means that the portal does not work now (5xx), or limits our requests (429).
 const fn is_unavailable(status: u16) -> bool {
     status >= 500 || status == 429
 }

@@ -1,4 +1,4 @@
-//! Pictures of the page, with everything secret covered first.
+//! Pictures of the page. Everything secret is covered first.
 
 use fno_core::flow::selector::Chain;
 use serde_json::Value;
@@ -6,15 +6,15 @@ use serde_json::Value;
 use super::{problem::Done, trace::Trace, walk::Walk};
 use crate::browser::{Answer, Browser, DriverError, DriverErrorKind, Request, chain_json};
 
-/// How often a page that is being replaced is tried again.
+/// Number of requests to a page that is being replaced.
 const TRIES: usize = 50;
 
-/// Takes a picture and puts it into the trace; gives the file's name. The driver is at the top of the page afterwards.
+/// Takes a picture, adds it to the trace, and returns the name of the file. Afterwards the driver is at the top of the page.
 ///
-/// Password and code fields are made empty places. If they cannot be covered there is no picture.
+/// Password and code fields are made invisible. If they cannot be covered, no picture is taken.
 ///
 /// # Errors
-/// [`DriverErrorKind::DialogOpen`] while a native dialog is open: there is nothing to see behind it.
+/// [`DriverErrorKind::DialogOpen`] while a native dialog is open, because it hides the page.
 pub async fn picture(
     browser: &mut Browser,
     trace: &mut Trace,
@@ -59,7 +59,7 @@ async fn ask(browser: &mut Browser, request: &Request) -> Result<(), DriverError
 }
 
 impl Walk<'_, '_> {
-    /// A picture of the page the flow is on.
+    /// Takes a picture of the current page.
     pub(super) async fn picture(&mut self, name: &str, full_page: bool) -> Done<String> {
         let png = self.take(full_page).await;
         self.place.is_lost();
@@ -73,7 +73,7 @@ impl Walk<'_, '_> {
         covered(self.browser, &self.sensitive, self.sensitive_frame, full_page).await
     }
 
-    /// The page as PDF.
+    /// Stores the current page as PDF.
     pub(super) async fn print(&mut self, name: &str) -> Done<String> {
         let chains: Vec<Value> = self.sensitive.iter().map(chain_json).collect();
         let cover =

@@ -1,4 +1,4 @@
-//! In which window and frame the flow works. The driver forgets it when a page is replaced; this does not.
+//! The window and frame of the flow. The driver forgets its own when a page is replaced, so they are kept here.
 
 use fno_core::flow::selector::Chain;
 use fno_crds::Step;
@@ -18,7 +18,7 @@ pub(super) struct Place {
     /// None is the main window.
     pub(super) window: Option<String>,
     frames: Vec<Frame>,
-    /// The driver is there.
+    /// Whether the driver is in this window and frame.
     is_entered: bool,
 }
 
@@ -49,7 +49,7 @@ impl Place {
         }
     }
 
-    /// Something has moved the driver elsewhere.
+    /// Notes that the driver may be elsewhere.
     pub(super) fn is_lost(&mut self) {
         self.is_entered = false;
     }
@@ -58,7 +58,7 @@ impl Place {
         !self.frames.is_empty()
     }
 
-    /// The driver is at the top of the window's page: there are no frames any more.
+    /// Notes that the driver is at the top of the window's page.
     pub(super) fn at_top(&mut self) {
         self.frames.clear();
         self.is_entered = true;
@@ -66,7 +66,7 @@ impl Place {
 }
 
 impl Walk<'_, '_> {
-    /// A flow begins at the top of the main window, alone: what an earlier flow left open is closed.
+    /// Starts a flow at the top of the main window. Dialogs and windows that an earlier flow left open are closed.
     pub(super) async fn begin(&mut self) -> Done {
         match self.browser.answer_dialog(false).await {
             Err(error) if error.kind != DriverErrorKind::NotFound => return Err(error.into()),
@@ -87,7 +87,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Brings the driver to where the flow works.
+    /// Brings the driver to the window and frame of the flow.
     pub(super) async fn enter(&mut self, clock: &mut Clock) -> Done {
         if self.place.is_entered {
             return Ok(());
@@ -127,7 +127,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The inner error says that it is not there yet.
+    /// The inner error means that the frame is not there yet.
     async fn enter_frame(
         &mut self,
         frame: &Frame,
@@ -161,7 +161,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// `target` and `frame` of a recorded step: they hold for this step alone.
+    /// Enters `target` and `frame` of a recorded step. They apply to this step only.
     pub(super) async fn enter_frame_of(&mut self, step: &Step, clock: &mut Clock) -> Done {
         match step.target.as_deref() {
             None => {}
@@ -183,7 +183,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// The window whose page has that address, up to query and fragment.
+    /// The window whose page has this address, ignoring query and fragment.
     async fn window_showing(&mut self, address: &str, clock: &mut Clock) -> Done<String> {
         let wanted = up_to_path(address);
         loop {
@@ -205,13 +205,13 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The window that was opened last.
+    /// The window that was opened most recently.
     pub(super) async fn newest_window(&mut self, clock: &Clock) -> Done<String> {
         let here =
             self.place.window.clone().unwrap_or_else(|| self.browser.main_window().to_owned());
         loop {
             let windows = self.browser.windows().await?;
-            // Firefox gives them in the order they were opened.
+            // Firefox lists windows in the order in which they were opened.
             if let Some(newest) = windows.iter().rfind(|window| **window != here) {
                 return Ok(newest.clone());
             }
@@ -236,7 +236,7 @@ fn not_there() -> DriverError {
     DriverError { kind: DriverErrorKind::Stale, message: "nothing matches".to_owned() }
 }
 
-/// Origin and path of an address, without the slash at its end.
+/// Origin and path of an address, without a slash at the end.
 pub(super) fn up_to_path(address: &str) -> String {
     address.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
 }

@@ -1,4 +1,4 @@
-//! What stops a step, before it is put into a sentence with its name and page.
+//! The problem of a step, before its sentence gets the step's name and page.
 
 use fno_core::flow::{
     condition::ConditionError, row::RowError, selector::SelectorError, template::TemplateError,
@@ -9,7 +9,7 @@ use fno_crds::Reason;
 use super::failure::FailureKind;
 use crate::browser::{DriverError, DriverErrorKind};
 
-/// Why a step cannot be done.
+/// A problem that stops a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) kind: FailureKind,
@@ -28,7 +28,7 @@ impl Problem {
         Self { kind, reason, message: message.into() }
     }
 
-    /// A field that the linter and the API server demand is not there.
+    /// A field is missing that linter and API server require.
     pub(super) fn lacks(field: &str) -> Self {
         Self::new(FailureKind::Flow, format!("the step needs {field}"))
     }
@@ -40,7 +40,7 @@ impl From<DriverError> for Problem {
             DriverErrorKind::Timeout => FailureKind::TimedOut,
             DriverErrorKind::DialogOpen => FailureKind::Dialog,
             DriverErrorKind::ErrorPage => FailureKind::ErrorPage,
-            // A driver that does not answer one command answers none behind it.
+            // A driver that leaves one command unanswered does not answer later ones either.
             DriverErrorKind::Crashed | DriverErrorKind::Unknown => FailureKind::Crashed,
             DriverErrorKind::Stale => FailureKind::NotActionable,
             DriverErrorKind::NotFound | DriverErrorKind::Other => FailureKind::Driver,

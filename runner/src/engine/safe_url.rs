@@ -1,8 +1,8 @@
-//! Addresses as they may stand in evidence and messages.
+//! Addresses without secrets, for evidence and messages.
 
 use url::Url;
 
-/// Without what may be secret: user, values of the query, and a fragment unless it is a route (`#/lines`).
+/// The address without user, values of the query, and fragment unless the fragment is a route (`#/lines`).
 pub(super) fn safe_url(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else { return "an unknown page".to_owned() };
     if !matches!(url.scheme(), "http" | "https") {

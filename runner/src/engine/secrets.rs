@@ -1,10 +1,10 @@
-//! Where user name, password and code come from.
+//! The source of user name, password and code.
 
 use async_trait::async_trait;
 use fno_crds::Reason;
 use secrecy::SecretString;
 
-/// Gives the engine what `{{ secret.* }}` and `{{ totp }}` stand for.
+/// Gives the engine the values of `{{ secret.* }}` and `{{ totp }}`.
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// `{{ secret.username }}`
@@ -13,20 +13,20 @@ pub trait Secrets: Send + Sync {
     /// `{{ secret.password }}`
     fn password(&self) -> SecretString;
 
-    /// `{{ totp }}`. Called when the field that takes the code is on screen, once per step that uses it; the step's time does not
-    /// run meanwhile.
+    /// `{{ totp }}`. Called once per step that uses it, when the field that takes the code is on screen. The clock of the step pauses
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`NoCode`]: none was granted, or it came too late to be typed.
+    /// [`NoCode`]: no code was granted, or it came too late to be typed.
     async fn code(&self) -> Result<SecretString, NoCode>;
 }
 
-/// Why there is no code.
+/// No code is available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct NoCode {
-    /// What it means for the run.
+    /// Reason of the failed login.
     pub reason: Reason,
-    /// A sentence for people.
+    /// Human-readable sentence.
     pub message: String,
 }

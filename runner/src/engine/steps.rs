@@ -1,4 +1,4 @@
-//! What each type of step does, one file per family.
+//! The types of steps, one file per family.
 
 mod choice;
 mod dialog;
@@ -22,7 +22,7 @@ use super::{
 };
 
 impl Walk<'_, '_> {
-    /// Does a step whose condition holds, in the frame it is to be done in.
+    /// Executes a step whose condition holds. The driver is in the frame of the step.
     pub(super) async fn execute(
         &mut self,
         step: &Step,

@@ -1,4 +1,4 @@
-//! What was done and seen, in order: the material of the evidence. Never holds a secret.
+//! What was done and seen, in order, for the evidence. Holds no secrets.
 
 use fno_crds::StepType;
 use jiff::Timestamp;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Timeline and files of one or more flows.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// In the order the steps ended.
+    /// In the order in which the steps ended.
     pub entries: Vec<Entry>,
-    /// Pictures and printed pages, in the order they were made.
+    /// Pictures and printed pages, in the order in which they were made.
     pub files: Vec<File>,
 }
 
@@ -17,29 +17,29 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The flow it belongs to: `login`, `validation`, …
+    /// Name of the flow: `login`, `validation`, …
     pub flow: String,
-    /// Its name, `caller/step` inside subflows.
+    /// Name of the step, `caller/step` in subflows.
     pub step: String,
-    /// Its type.
+    /// Type of the step.
     #[serde(rename = "type")]
     pub type_: StepType,
-    /// The flow author's words for it.
+    /// The author's label of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// When it began.
+    /// When the step started.
     pub started_at: Timestamp,
-    /// Milliseconds it took, waiting included.
+    /// Milliseconds that the step took, including waits.
     pub millis: u64,
-    /// What became of it.
+    /// How the step ended.
     pub result: StepResult,
-    /// Address of the page behind the step, values of the query left out.
+    /// Address of the page after the step, without the values of the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The selector that was meant and the one that was found instead.
+    /// The first selector alternative, and the one that was found instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
-    /// What was done or went wrong, for people.
+    /// Human-readable note about what was done or went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Names in [`Trace::files`].
@@ -47,26 +47,26 @@ pub struct Entry {
     pub files: Vec<String>,
 }
 
-/// What became of a step.
+/// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StepResult {
     /// Done.
     Done,
-    /// Its `when` did not hold, or it is of a type that is accepted and ignored.
+    /// The step's `when` did not hold, or its type is accepted and ignored.
     Skipped,
     /// Failed, but optional.
     Passed,
-    /// Failed, and will be tried again.
+    /// Failed, and is tried again.
     Retried,
     /// Failed.
     Failed,
 }
 
-/// A step that needed a later alternative of its selectors: the portal begins to look different.
+/// A step that needed a later selector alternative: the portal is changing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// Which alternative was found, from 0; never 0 here.
+    /// Index of the alternative that was found, from 0; never 0 here.
     pub alternative: usize,
     /// The first alternative, which was not found.
     pub wanted: String,
@@ -77,25 +77,25 @@ pub struct Drift {
 /// A picture or a printed page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Unique in its trace: `004-login-2-click.png`.
+    /// File name, unique in the trace: `004-login-2-click.png`.
     pub name: String,
     /// `image/png` or `application/pdf`.
     pub media_type: &'static str,
-    /// Name of the step it belongs to.
+    /// Name of the step.
     pub step: String,
-    /// When it was made.
+    /// When the file was made.
     pub taken_at: Timestamp,
     /// Content.
     pub bytes: Vec<u8>,
 }
 
 impl Trace {
-    /// The steps that needed a later alternative: `FlowDrift`.
+    /// The steps that needed a later selector alternative (`FlowDrift`).
     pub fn drifts(&self) -> impl Iterator<Item = (&Entry, &Drift)> {
         self.entries.iter().filter_map(|entry| entry.drift.as_ref().map(|drift| (entry, drift)))
     }
 
-    /// Adds a file under a name no other one has.
+    /// Adds a file under a unique name, and returns the name.
     pub fn add_file(&mut self, step: &str, media_type: &'static str, bytes: Vec<u8>) -> String {
         let extension = if media_type == "application/pdf" { "pdf" } else { "png" };
         let safe: String = step

@@ -1,4 +1,4 @@
-//! Step after step: whether it is due, how often it is tried, what is noted about it.
+//! Walks step by step: whether a step is due, how often it is tried, what is noted about it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -22,35 +22,35 @@ use super::{
 };
 use crate::browser::Browser;
 
-/// A step's time in the DevTools Recorder.
+/// Default timeout of a step, as in the DevTools Recorder.
 const STEP: Duration = Duration::from_secs(5);
 
-/// A flow on its way.
+/// A flow that is being walked.
 pub(super) struct Walk<'r, 'a> {
     pub(super) browser: &'r mut Browser,
     pub(super) run: &'r mut FlowRun<'a>,
     pub(super) trace: &'r mut Trace,
     pub(super) place: Place,
-    /// What has become of the irreversible act.
+    /// State of the irreversible act.
     pub(super) act: Act,
-    /// CEL that tells whether the portal refused it.
+    /// CEL that holds if the portal refused the act.
     pub(super) refused_when: Option<String>,
-    /// Fields that hold something sensitive: empty places in every picture.
+    /// Fields with a sensitive value, which every picture leaves out.
     pub(super) sensitive: Vec<Chain>,
-    /// Names of extracted fields whose value is shown nowhere.
+    /// Names of extracted fields whose value must not be shown.
     pub(super) sensitive_fields: BTreeSet<String>,
-    /// Something sensitive was typed inside a frame.
+    /// Whether something sensitive was typed inside a frame.
     pub(super) sensitive_frame: bool,
-    /// Keys are held down.
+    /// Whether keys are held down.
     pub(super) keys_down: bool,
-    /// Names of the steps whose subflow is run, outermost first.
+    /// Names of the steps whose subflows are running, outermost first.
     pub(super) callers: Vec<String>,
     /// HTTP status of the last document.
     pub(super) status: u16,
     pub(super) note: Note,
 }
 
-/// What a step leaves in the timeline.
+/// What the timeline says about a step.
 #[derive(Debug, Default)]
 pub(super) struct Note {
     pub(super) url: Option<String>,
@@ -59,14 +59,14 @@ pub(super) struct Note {
     pub(super) files: Vec<String>,
 }
 
-/// What follows a step or a list of them.
+/// What follows a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
-    /// The next one.
+    /// The next step.
     Step,
-    /// Nothing: an outcome was reached.
+    /// The end of the flow with an outcome.
     Outcome { code: String, message: String },
-    /// The same for the caller of a subflow.
+    /// The end of the flow, as a subflow has determined it.
     End(FlowEnd),
 }
 
@@ -93,7 +93,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// The whole flow.
+    /// Walks the whole flow.
     pub(super) async fn walk(&mut self) -> FlowEnd {
         let flow = self.run.flow;
         let end = match self.begin().await {
@@ -106,7 +106,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         end
     }
 
-    /// Its steps, or those of a subflow.
+    /// Walks the steps of the flow or of a subflow.
     pub(super) async fn steps(&mut self, flow: &Flow) -> FlowEnd {
         for (index, step) in flow.steps.iter().enumerate() {
             let own = step_name(index, step);
@@ -145,7 +145,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                 self.after_failure(step, name, problem).await;
             }
             let note = std::mem::take(&mut self.note);
-            // A subflow's own steps stand in the timeline already; the call itself comes behind them.
+            // The steps of a subflow are in the timeline already; the call follows them.
             self.trace.entries.push(Entry {
                 flow: self.run.name.to_owned(),
                 step: name.to_owned(),
@@ -179,7 +179,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// None if the step is not due.
+    /// Tries the step once. None if the step is not due.
     async fn try_step(&mut self, step: &Step, name: &str, limit: Duration) -> Done<Option<Next>> {
         let clock =
             |walk: &Self| Clock::start(limit, walk.browser.page_load_timeout(), walk.run.deadline);
@@ -223,7 +223,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     fn verdict(&self, step: &Step, problem: &Problem, tries_left: i32) -> StepResult {
-        // Behind the point of no return nothing is tried again.
+        // After the irreversible step nothing is tried again.
         if tries_left > 0 && problem.kind.is_of_step() && self.act == Act::NotReached {
             StepResult::Retried
         } else if step.optional == Some(true) && problem.kind.is_of_step() {
@@ -233,7 +233,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// Takes the picture of a failure, and a dialog nobody expected away: it blocks whatever comes next.
+    /// Takes the picture of a failure, and dismisses an unexpected dialog, which would block everything that follows.
     async fn after_failure(&mut self, step: &Step, name: &str, problem: &Problem) {
         if problem.kind == FailureKind::Crashed {
             return;
@@ -241,7 +241,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         if problem.kind == FailureKind::Dialog {
             _ = self.browser.answer_dialog(false).await;
         }
-        // A subflow's step has taken its own.
+        // The failed step of the subflow has its picture already.
         let is_call = matches!(step.type_, StepType::RunFlow | StepType::ForEach);
         if step.screenshot != Some(ScreenshotPolicy::Never) && !is_call {
             _ = self.picture(name, false).await;
@@ -279,7 +279,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         Problem::new(FailureKind::Deadline, "the time for the whole flow is over")
     }
 
-    /// Notes where the flow is.
+    /// Notes the current page.
     pub(super) fn seen(&mut self, url: String, title: String) {
         self.note.url = Some(safe_url(&url));
         self.run.scope.page = Page { url, title };

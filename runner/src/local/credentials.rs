@@ -1,4 +1,4 @@
-//! An account's secrets from a folder, or from the Secrets in a YAML file.
+//! Reads the secrets of an account from a folder, or from the Secrets in a YAML file.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use serde_json::Value;
 
 use crate::{batch::Credentials, run::secret_file};
 
-/// What was found.
+/// The secrets of an account.
 pub(super) struct Read {
     pub credentials: Credentials,
     /// The TOTP seed, if the account has one.
     pub seed: Option<SecretString>,
 }
 
-/// Reads what the account names.
+/// Reads the secrets that the account names.
 pub(super) fn read(path: &Path, account: &Account) -> anyhow::Result<Read> {
     let source =
         if path.is_dir() { Source::Folder(path) } else { Source::Secrets(path, secrets(path)?) };
@@ -42,12 +42,12 @@ enum Source<'a> {
     Secrets(&'a Path, Vec<Value>),
 }
 
-/// A parser's complaint would repeat what it stumbles over, so it is not passed on.
+/// Drops the parser's message, because it would repeat parts of the secrets.
 fn secrets(path: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
     let documents: Vec<Value> =
-        serde_yaml::from_multiple(&text).map_err(|_| anyhow!("{} is no YAML", path.display()))?;
+        serde_yaml::from_multiple(&text).map_err(|_| anyhow!("{} is not YAML", path.display()))?;
     Ok(documents.into_iter().filter(|document| document["kind"] == "Secret").collect())
 }
 
@@ -142,7 +142,7 @@ mod tests {
                 "kind: Secret\nmetadata: {name: login}\nstringData: {username: anna}\n",
                 "the Secret login has no key password",
             ),
-            ("kind: Secret\nstringData: {password: 5318008", "is no YAML"),
+            ("kind: Secret\nstringData: {password: 5318008", "is not YAML"),
         ] {
             std::fs::write(&file, content).expect("written");
             let error = format!("{:#}", read(&file, &account()).err().expect(content));

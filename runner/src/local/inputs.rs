@@ -1,4 +1,4 @@
-//! Files of a person: read, checked by the rules of the API server, refused with a sentence that names file, line and field.
+//! Reads a person's files and checks them by the rules of the API server. A refusal names file, line and field.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use super::{
     yaml::Node,
 };
 
-/// An object and where it stands in its file.
+/// An object with the lines of its file.
 #[derive(Debug)]
 pub(crate) struct Read<T> {
     pub object: T,
-    /// What is accepted here, but not by the API server.
+    /// Faults that only the API server refuses.
     pub warnings: Vec<Remark>,
     node: Node,
 }
@@ -32,7 +32,7 @@ impl<T> Read<T> {
 /// The provider in a file.
 ///
 /// # Errors
-/// It cannot be read, holds none or several, has fields that do not exist, or breaks a rule of the API.
+/// The file cannot be read or does not hold exactly one provider, or the provider has unknown fields or breaks a rule of the API.
 pub(crate) fn provider(path: &Path) -> anyhow::Result<Read<FnoProvider>> {
     let mut found: Vec<Read<FnoProvider>> = objects(path)?;
     ensure!(
@@ -54,10 +54,10 @@ pub(crate) fn provider(path: &Path) -> anyhow::Result<Read<FnoProvider>> {
     Ok(read)
 }
 
-/// The jobs for a provider in a file, in the order they stand there.
+/// The jobs for a provider in a file, in the order of the file.
 ///
 /// # Errors
-/// It cannot be read, holds none for this provider, or one breaks a rule of the API or has fields that do not exist.
+/// The file cannot be read or holds no job for this provider, or a job has unknown fields or breaks a rule of the API.
 pub(super) fn jobs(path: &Path, provider: &FnoProvider) -> anyhow::Result<Vec<FnoJob>> {
     let name = provider.metadata.name.as_deref().unwrap_or_default();
     let all: Vec<Read<FnoJob>> = objects(path)?;
@@ -87,7 +87,7 @@ fn objects<T: DeserializeOwned + CustomResourceExt>(path: &Path) -> anyhow::Resu
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
     let documents: Vec<Node> = serde_yaml::from_multiple(&text)
-        .with_context(|| format!("{} is no YAML", path.display()))?;
+        .with_context(|| format!("{} is not YAML", path.display()))?;
     documents
         .into_iter()
         .filter(|document| document.json()["kind"] == kind.spec.names.kind)
@@ -115,7 +115,7 @@ fn at(path: &Path, remark: &Remark) -> String {
     format!("{}:{}: {}: {}", path.display(), remark.line, remark.path, remark.message)
 }
 
-/// The account of that name, or the first.
+/// The account with this name, or the first one.
 pub(super) fn account<'a>(
     provider: &'a FnoProvider,
     name: Option<&str>,
@@ -136,7 +136,7 @@ pub(super) fn account<'a>(
     Ok(found)
 }
 
-/// What a runner in a cluster would be given.
+/// The work that the operator would give to a runner in a cluster.
 pub(super) fn work(
     provider: &FnoProvider,
     account: &Account,

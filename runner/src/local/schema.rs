@@ -1,4 +1,4 @@
-//! What the API server says about the fields of an object, and serde does not: it refuses or drops those that do not exist.
+//! Compares an object with the schema of its kind. serde ignores unknown fields; the API server refuses or drops them.
 
 use fno_core::nearest::nearest;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -7,25 +7,26 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use super::yaml::{Node, Tree};
 
-/// Names of fields in a message at most.
+/// Maximum number of field names in a message.
 const MOST_NAMES: usize = 15;
 
-/// Something about a place in a file.
+/// A remark about a field in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
-    /// From 1.
+    /// Line in the file, from 1.
     pub line: u64,
-    /// `spec.flows.login.steps[0].timeout`.
+    /// Field: `spec.flows.login.steps[0].timeout`.
     pub path: String,
+    /// Human-readable sentence.
     pub message: String,
 }
 
-/// What there is to say about a file.
+/// All remarks about an object.
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
-    /// The API server refuses these.
+    /// Unknown fields.
     pub errors: Vec<Remark>,
-    /// These are accepted here, but not by the API server.
+    /// Faults that only the API server refuses.
     pub warnings: Vec<Remark>,
 }
 

@@ -1,4 +1,4 @@
-//! One-time codes without an operator: the same chain of checks decides when, and no step is used twice by this process.
+//! One-time codes without an operator. The operator's checks decide when a code is minted, and this process uses no step twice.
 
 use async_trait::async_trait;
 use fno_core::{

@@ -1,4 +1,4 @@
-//! YAML whose values know the line they stand on, so that a complaint can name it.
+//! YAML whose values know their lines, for messages.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use serde_yaml::Spanned;
 /// A value of a document.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Where it begins, from 1.
+    /// First line, from 1.
     pub line: u64,
     pub tree: Tree,
 }
 
-/// What a value holds.
+/// The content of a value.
 #[derive(Debug)]
 pub(crate) enum Tree {
     Scalar(Value),
@@ -26,7 +26,7 @@ pub(crate) enum Tree {
 }
 
 impl Node {
-    /// The document without its lines.
+    /// The value without its lines.
     pub fn json(&self) -> Value {
         match &self.tree {
             Tree::Scalar(value) => value.clone(),

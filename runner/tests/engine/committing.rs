@@ -15,12 +15,12 @@ use crate::support::{Bench, Site, click};
 
 const ROW: &str = "<table><tr id=row><td>B53001</td><td id=status>Active</td></tr></table><form method=post action=/cancel><button id=cancel>Cancel</button></form>";
 
-/// Gives leave, writes down what it was told, and may do something to the site in between.
+/// Gives permission, records what it was told, and may change the site in between.
 #[derive(Clone, Default)]
 struct Gate {
     journal: Arc<Mutex<Vec<String>>>,
     held: Option<Held>,
-    /// Changes the page between leave and act.
+    /// Changes the page between permission and act.
     meddle: Arc<Mutex<Option<tokio::sync::oneshot::Sender<()>>>>,
 }
 
@@ -86,7 +86,7 @@ async fn bench(page: &str, gate: &Gate) -> (Bench, Arc<Mutex<usize>>) {
 }
 
 #[tokio::test]
-async fn without_leave_nothing_is_clicked() {
+async fn without_permission_nothing_is_clicked() {
     let (site, count) = portal(ROW).await;
     let mut bench = Bench::on(site).await.param("circuitNumber", "B53001");
     let walked = bench.walk(json!([cancel(json!({}))])).await;
@@ -99,7 +99,7 @@ async fn without_leave_nothing_is_clicked() {
 }
 
 #[tokio::test]
-async fn with_leave_it_is_done_once() {
+async fn with_permission_it_is_done_once() {
     let gate = Gate::default();
     let (mut bench, count) = bench(ROW, &gate).await;
     let walked = bench.walk(json!([cancel(json!({})), {"type": "navigate", "url": "/check"}, {"type": "outcome", "code": "CancellationPending", "when": "text('#p') == 'Pending Cancellation'"}])).await;
@@ -113,7 +113,7 @@ async fn with_leave_it_is_done_once() {
 }
 
 #[tokio::test]
-async fn whatever_does_not_fit_stops_it_before_leave_is_asked() {
+async fn whatever_does_not_fit_stops_it_before_permission_is_asked() {
     let two = ROW.replace("</table>", "</table><p id=row>B53001</p>");
     let prefix = ROW.replace("B53001", "B530011");
     let cancelled = ROW.replace("Active", "Cancelled");
@@ -156,7 +156,7 @@ async fn what_the_submitter_expects_must_be_what_the_portal_shows() {
 }
 
 #[tokio::test]
-async fn a_page_that_changes_after_leave_was_given_is_not_acted_on() {
+async fn a_page_that_changes_after_permission_was_given_is_not_acted_on() {
     let (send, wait) = tokio::sync::oneshot::channel::<()>();
     let gate = Gate { meddle: Arc::new(Mutex::new(Some(send))), ..Gate::default() };
     let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));

@@ -30,7 +30,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Waits for the step's dialog. One that says something else fails the step, and is dismissed with it.
+    /// Waits for the dialog of the step. A dialog with another text fails the step and is dismissed.
     pub(in super::super) async fn dialog_saying(
         &mut self,
         step: &Step,
@@ -49,7 +49,7 @@ impl Walk<'_, '_> {
         Ok(text)
     }
 
-    /// Answers the dialog that the step just done opens.
+    /// Answers the dialog that the previous act opens.
     pub(super) async fn answer_dialog(&mut self, action: DialogAction, clock: &mut Clock) -> Done {
         let text = self.dialog_text(clock).await?;
         self.browser.answer_dialog(action == DialogAction::Accept).await?;
@@ -60,7 +60,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Waits for a dialog: a script that runs in the page ends when one opens.
+    /// Waits for a dialog. A script that runs in the page ends when a dialog opens.
     pub(in super::super) async fn dialog_text(&mut self, clock: &mut Clock) -> Done<String> {
         loop {
             match self.browser.dialog_text().await {

@@ -17,7 +17,7 @@ use crate::browser::{Answer, DriverErrorKind, KeyAction, PageState, Press, Reque
 
 const BACKSPACE: char = '\u{e003}';
 
-/// What the field shows after it was typed into.
+/// What a field shows after typing.
 #[derive(Deserialize)]
 struct Typed {
     here: bool,
@@ -31,7 +31,7 @@ impl Walk<'_, '_> {
             Template::parse(step.value.as_deref().ok_or_else(|| Problem::lacks("value"))?)?;
         let sensitive = template.is_secret() || step.sensitive == Some(true);
         if sensitive {
-            // Before anything is typed: a failure on the way must not show it either.
+            // Before anything is typed, because the picture of a failure must not show it either.
             let alternatives = self.alternatives(&step.selectors)?;
             self.sensitive.extend(alternatives);
             self.sensitive_frame |= self.place.is_in_frame();
@@ -51,7 +51,7 @@ impl Walk<'_, '_> {
             let text = template.render_secret(&self.run.scope, &secrets)?;
             return self.put(step, target, &page, text, true, clock).await;
         }
-        // The field is on screen: only now a code is worth asking for.
+        // The field is on screen, so a code can be used now.
         let asked = Instant::now();
         let code = self.run.secrets.code().await;
         clock.pause(asked.elapsed());
@@ -81,9 +81,9 @@ impl Walk<'_, '_> {
         self.search(&request, &alternatives, |target: &Target| target.alternative, clock).await
     }
 
-    /// Secrets go only into pages of the provider's origins. The element belongs to the very document that was looked at.
+    /// Refuses secrets for pages outside the provider's origins. `page` is the document of the element.
     async fn guard_origin(&mut self, page: &PageState) -> Done {
-        // Not what the page says of itself.
+        // The driver's address, because the page could lie about its own.
         self.run.scope.page.url = self.browser.url().await?;
         if self.is_allowed(page).await? {
             return Ok(());
@@ -115,11 +115,14 @@ impl Walk<'_, '_> {
             Control::Text => self.type_into(step, target, page, text, sensitive, clock).await,
             Control::None => Err(Problem::new(
                 FailureKind::NotActionable,
-                format!("{} is no field that takes a value", target.tag),
+                format!("{} is not a field that takes a value", target.tag),
             )),
             _ if sensitive && target.control != Control::Value => Err(Problem::new(
                 FailureKind::Flow,
-                format!("{} is no text field: nothing sensitive can be typed into it", target.tag),
+                format!(
+                    "{} is not a text field: nothing sensitive can be typed into it",
+                    target.tag
+                ),
             )),
             Control::List => self.choose(step, "Either", text.expose_secret(), clock).await,
             Control::Check => self.tick(step, &target, text.expose_secret(), clock).await,
@@ -148,7 +151,7 @@ impl Walk<'_, '_> {
             };
             match typed {
                 Ok(()) => {}
-                // Nothing was typed: the field was replaced before.
+                // Nothing was typed, because the field was replaced before.
                 Err(error) if error.kind == DriverErrorKind::Stale && !clock.is_over() => {
                     tokio::time::sleep(AGAIN).await;
                     let again = self.field(step, sensitive, clock).await?;
@@ -172,8 +175,8 @@ impl Walk<'_, '_> {
                 }
                 return Ok(());
             }
-            // The field is gone. If the whole page went, or a field that holds something took its place, the typing did it; else the
-            // page was drawn anew in the middle of it. A code is never typed twice.
+            // The field is gone. If the page is another one, or a field with a value has replaced it, typing has caused that. Otherwise
+            // the page was redrawn during typing. A code is never typed twice.
             let Ok((new, now)) = self.field(step, sensitive, &mut clock.at_most(AGAIN)).await
             else {
                 return Ok(());
@@ -196,7 +199,7 @@ impl Walk<'_, '_> {
         if is_secret { self.guard_origin(page).await } else { Ok(()) }
     }
 
-    /// A checkbox or radio button is pressed if it is not as it should be.
+    /// Presses a checkbox or radio button unless it has the wanted state.
     async fn tick(&mut self, step: &Step, target: &Target, value: &str, clock: &mut Clock) -> Done {
         let wanted = match value.trim().to_ascii_lowercase().as_str() {
             "true" | "on" | "yes" | "1" | "checked" => true,
@@ -221,7 +224,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Fields no keyboard types into alike (date, time, colour, range) are set.
+    /// Sets the value of a field that browsers type into differently (date, time, colour, range).
     async fn assign(&mut self, target: &Target, value: &str, clock: &mut Clock) -> Done {
         #[derive(Deserialize)]
         struct Assigned {

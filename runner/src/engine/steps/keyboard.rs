@@ -21,8 +21,8 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Puts the focus where the key goes. Without selectors it goes to where the focus is; the page is looked at all the same, for
-    /// a page that is on its way out takes no keys.
+    /// Focuses the element of the step. Without selectors the key goes to the focused element; the page must have settled, because a
+    /// page that is unloading takes no keys.
     pub(in super::super) async fn aim_keys(&mut self, step: &Step, clock: &mut Clock) -> Done {
         if step.selectors.is_empty() {
             self.settle(clock).await?;

@@ -9,9 +9,9 @@ use super::super::{
     walk::{Next, Walk},
 };
 
-/// Subflows within subflows at most.
+/// Maximum nesting of subflows.
 const DEEPEST: usize = 3;
-/// Rows `forEach` goes through unless it says otherwise.
+/// Default of `maxItems`.
 const MOST_ITEMS: usize = 20;
 
 impl<'a> Walk<'_, 'a> {
@@ -26,9 +26,12 @@ impl<'a> Walk<'_, 'a> {
         let items = match self.run.scope.fields.get(field) {
             Some(Value::Array(items)) => items.clone(),
             Some(_) => {
-                return Err(Problem::new(FailureKind::Flow, format!("fields.{field} is no list")));
+                return Err(Problem::new(
+                    FailureKind::Flow,
+                    format!("fields.{field} is not a list"),
+                ));
             }
-            // An extract that was not required, and found nothing.
+            // The extract step was not required, and found nothing.
             None => Vec::new(),
         };
         let most = step.max_items.map_or(MOST_ITEMS, |most| usize::try_from(most).unwrap_or(0));
@@ -73,7 +76,7 @@ impl<'a> Walk<'_, 'a> {
         let calm = step.optional == Some(true) || step.retry.is_some();
         match end {
             FlowEnd::Finished => Ok(Next::Step),
-            // What `optional` and `retry` of the call may forgive.
+            // `optional` and `retry` of the call cover it.
             FlowEnd::Failed(failure) if calm && failure.kind.is_of_step() => {
                 Err(Problem::because(failure.reason, failure.kind, failure.message))
             }

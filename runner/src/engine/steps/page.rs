@@ -1,4 +1,4 @@
-//! `navigate`, `scroll`, `setViewport`, and what a recording expects of navigations.
+//! `navigate`, `scroll`, `setViewport`, and the navigations that a recording expects.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Walk<'_, '_> {
         let url = template.render(&self.run.scope)?;
         let url = address::resolve(&self.run.rules.base_url, &url)
             .map_err(|error| Problem::new(FailureKind::Flow, error.to_string()))?;
-        // A page has its own time; a step may say otherwise, the flow's time for steps in general does not.
+        // Page loads have their own limit. The step's timeout replaces it; the flow's default for steps does not.
         let limit = step.timeout.map_or_else(|| self.browser.page_load_timeout(), millis);
         let left = self.run.deadline.saturating_duration_since(Instant::now());
         if self.place.is_in_frame() {
@@ -44,7 +44,7 @@ impl Walk<'_, '_> {
         broken_page(&page).map_or(Ok(()), Err)
     }
 
-    /// A page that did not come at all is a portal that is down; one that came in part is slow.
+    /// No page at all means that the portal is down; a page that came in part is slow.
     async fn no_answer(&mut self, url: &str, limit: Duration) -> Problem {
         let came = self.browser.url().await.is_ok_and(|at| up_to_path(&at) == up_to_path(url));
         let seconds = limit.as_secs_f32();
@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// `assertedEvents`: the page that a recorded step led to.
+    /// `assertedEvents`: waits for the page that the recorded step led to.
     pub(super) async fn asserted_events(&mut self, step: &Step, clock: &mut Clock) -> Done {
         #[derive(Deserialize)]
         struct Arrived {
@@ -108,7 +108,7 @@ impl Walk<'_, '_> {
                 self.settle(clock).await?;
                 continue;
             };
-            // The page has its own time to come.
+            // Page loads have their own limit.
             clock.pause(self.browser.page_load_timeout());
             let (answer, page): (Arrived, _) = self
                 .ask(&Request::new("arrive").with("wanted", Value::from(up_to_path(url))), clock)

@@ -24,7 +24,7 @@ impl Walk<'_, '_> {
         self.point(step, 0, clock).await
     }
 
-    /// Finds and presses. An element that is replaced before or while it is pressed is looked for again: nothing was clicked then.
+    /// Finds and presses the element. If it is replaced before or during the press, nothing was clicked, and the search starts again.
     async fn point(&mut self, step: &Step, times: u8, clock: &mut Clock) -> Done {
         loop {
             let (target, page) = self.find_to_press(step, times, clock).await?;
@@ -47,7 +47,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether the press was no click. Only a plain yes counts: whatever else the page does, it does because it was clicked.
+    /// Whether the press did not become a click. Only a clear yes counts: anything else may be the effect of the click.
     async fn was_lost(&mut self, page: &PageState) -> bool {
         #[derive(Deserialize)]
         struct Told {
@@ -60,7 +60,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// How the step presses on what was found.
+/// The press of the step on the element.
 pub(in super::super) fn press(step: &Step, target: &Target, times: u8) -> Done<Press> {
     let button = match step.button.as_deref() {
         None | Some("primary") => 0,
@@ -72,7 +72,7 @@ pub(in super::super) fn press(step: &Step, target: &Target, times: u8) -> Done<P
             return Err(Problem::new(
                 FailureKind::Flow,
                 format!(
-                    "there is no button {other:?}: there are primary, auxiliary, secondary, back, forward"
+                    "unknown button {other:?}: use primary, auxiliary, secondary, back or forward"
                 ),
             ));
         }

@@ -1,4 +1,4 @@
-//! `extract`: reads something from the page into `fields`.
+//! `extract`: reads a value from the page into `fields`.
 
 use std::time::Duration;
 
@@ -23,25 +23,25 @@ use super::super::{
 };
 use crate::browser::{PageState, Request};
 
-/// A table or list without what is looked for must stay like that for so long: it may be about to be filled.
+/// Time for which a table or list without a match must not change: the page may be about to fill it.
 const STILL: Duration = Duration::from_millis(300);
 
-/// What the page says.
+/// The page's answer.
 #[derive(Deserialize)]
 struct Told {
     value: Value,
-    /// Comes back with the next question, which is then answered when it has changed.
+    /// State of what was read. The next request carries it, and is answered when it has changed.
     now: String,
     alternative: Option<usize>,
     census: Vec<Census>,
 }
 
-/// What became of a look.
+/// Result of one reading.
 enum Read {
     Value(Value),
-    /// Nothing, and that is an answer if it stays so.
+    /// No match. That is an answer if it stays like this.
     Nothing,
-    /// Not what it must be; perhaps not yet.
+    /// Not what the step wants, perhaps not yet.
     Not(Problem),
 }
 
@@ -64,7 +64,7 @@ impl Walk<'_, '_> {
                 self.run.scope.fields.insert(field, value);
             }
             None => {
-                // What an earlier row or try has read is not this one's.
+                // A value of an earlier item or try does not belong to this one.
                 self.run.scope.fields.remove(&field);
                 self.note.message = Some(format!("{field} is not there"));
             }
@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
             .with("attribute", step.attribute.clone());
         let optional = step.required == Some(false);
         let mut before: Option<String> = None;
-        // Time for the next change: none of it for the first look, unless something must be there.
+        // Time to wait for the next change. The first reading does not wait, unless a value must be there.
         let mut wait = if optional && from != ExtractFrom::Table {
             clock.at_most(Duration::ZERO)
         } else {
@@ -200,7 +200,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The problem with the selectors that were read.
+/// Adds the selectors that were read to a problem.
 fn unread(problem: Problem, told: &Told, alternatives: &[Chain]) -> Problem {
     let read = told.alternative.and_then(|at| alternatives.get(at..=at));
     let message = match problem.kind {

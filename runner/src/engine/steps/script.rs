@@ -1,4 +1,4 @@
-//! `script`: JavaScript of the flow's author.
+//! `script`: runs JavaScript of the flow's author.
 
 use fno_crds::Step;
 
@@ -18,18 +18,18 @@ impl Walk<'_, '_> {
         Err(Problem::new(FailureKind::Flow, "scripts need browser.allowScripts: true"))
     }
 
-    /// An expression, or statements.
+    /// Runs an expression, or statements.
     pub(super) async fn script(&mut self, step: &Step, clock: &mut Clock) -> Done {
         self.scripts_allowed()?;
         let code = step.expression.as_deref().ok_or_else(|| Problem::lacks("expression"))?;
         self.settle(clock).await?;
         let ran = match self.browser.script(&format!("return (\n{code}\n);")).await {
-            // It was not even begun.
+            // As an expression it did not start.
             Err(error) if error.message.contains("SyntaxError") => self.browser.script(code).await,
             other => other,
         };
         match ran {
-            // It led away from the page, or opened a dialog.
+            // The script left the page, or opened a dialog.
             Err(error)
                 if matches!(error.kind, DriverErrorKind::Stale | DriverErrorKind::DialogOpen) =>
             {

@@ -12,7 +12,7 @@ use super::super::{
 };
 
 impl Walk<'_, '_> {
-    /// Waits until it holds.
+    /// Waits until the condition holds.
     pub(super) async fn assert(&mut self, step: &Step, clock: &mut Clock) -> Done {
         let condition = step.assert.as_deref().ok_or_else(|| Problem::lacks("assert"))?;
         let Err(seen) = self.wait_until(condition, clock).await? else { return Ok(()) };
@@ -22,7 +22,7 @@ impl Walk<'_, '_> {
         Err(Problem::new(FailureKind::Value, format!("`{condition}` does not hold{seen}{words}")))
     }
 
-    /// What the condition compared, without what is sensitive.
+    /// The values that the condition compared, without sensitive ones.
     fn compared(&self, seen: &Seen) -> String {
         let is_shown = |name: &str| {
             let field = name.strip_prefix("fields.").unwrap_or_default();
@@ -42,7 +42,7 @@ impl Walk<'_, '_> {
         format!(" ({})", shorten(&parts.join(", "), 500))
     }
 
-    /// Its `when` holds already.
+    /// Ends the flow. The walk has checked `when` already.
     pub(super) fn outcome(&mut self, step: &Step) -> Done<Next> {
         let code = step.code.clone().ok_or_else(|| Problem::lacks("code"))?;
         let message = self.words(step)?;

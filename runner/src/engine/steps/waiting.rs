@@ -16,7 +16,7 @@ use super::super::{
 use crate::browser::Request;
 
 impl Walk<'_, '_> {
-    /// The alternatives are of equal rank: an author who waits for a table or for a message means either, so none of them is drift.
+    /// All alternatives have the same rank: an author who waits for a table or a message means either of them, so neither is drift.
     pub(super) async fn wait_for_element(&mut self, step: &Step, clock: &mut Clock) -> Done {
         #[derive(Deserialize)]
         struct Counted {
@@ -74,7 +74,8 @@ impl Walk<'_, '_> {
     }
 }
 
-/// What there was and what was waited for. The wish is left out where the step has none of its own and nothing matches at all.
+/// A sentence with the elements in the page and those waited for. The latter are omitted if the step has only defaults and nothing
+/// matches.
 fn missed(step: &Step, alternatives: &[Chain], missing: &Missing) -> String {
     let there = each(alternatives, &missing.census, Census::counted);
     let is_plain = step.operator.is_none()
@@ -95,7 +96,7 @@ fn missed(step: &Step, alternatives: &[Chain], missing: &Missing) -> String {
     format!("{there}; waited for {}{hint}", wish(step))
 }
 
-/// What the step waits for, in words.
+/// The elements that the step waits for, in words.
 fn wish(step: &Step) -> String {
     let how = match step.operator.unwrap_or_default() {
         CountOperator::AtLeast => "at least",

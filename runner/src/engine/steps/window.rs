@@ -1,4 +1,4 @@
-//! `switchTo`: another frame or window from here on.
+//! `switchTo`: works in another frame or window from here on.
 
 use fno_crds::{Step, flow::SwitchTarget};
 
@@ -20,7 +20,7 @@ impl Walk<'_, '_> {
                 self.place = Place::top_of(Some(window));
             }
             SwitchTarget::Frame => {
-                // Found first, for the message and the drift; entered by its selectors, now and whenever the page is drawn anew.
+                // Found first, for message and drift. Entered by its selectors, now and after each redraw of the page.
                 self.find(step, Need::Displayed, clock).await?;
                 let alternatives = self.alternatives(&step.selectors)?;
                 self.place.add_frame(alternatives);

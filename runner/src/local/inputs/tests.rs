@@ -62,7 +62,7 @@ fn a_provider_and_its_jobs_become_the_work_of_a_runner() {
 #[test]
 fn what_is_wrong_is_named_with_the_file() {
     for (text, said) in [
-        ("{", "is no YAML"),
+        ("{", "is not YAML"),
         ("kind: FnoJob\n", "holds 0 FnoProviders; exactly one is expected"),
         (&format!("{PROVIDER}---\n{PROVIDER}"), "holds 2 FnoProviders"),
         (
