@@ -1,6 +1,6 @@
 //! The pages show what the control port reports as the truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use axum::http::Method;
 use fno_demo_portals::journal::{EndCause, Event};
