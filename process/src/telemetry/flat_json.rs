@@ -72,7 +72,7 @@ struct Fields<'a>(&'a mut Map<String, Value>);
 impl Fields<'_> {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
         // Names such as `r#type` are Rust's, not the log's.
-        let name = field.name().strip_prefix("r#").unwrap_or(field.name());
+        let name = field.name().strip_prefix("r#").unwrap_or_else(|| field.name());
         self.0.insert(name.to_owned(), value.into());
     }
 }
