@@ -58,7 +58,7 @@ async fn the_sample_job_behaves_as_a_kubernetes_user_expects() -> Result<()> {
     .await?;
     ensure!(selected.trim() == "fnojob.fno.dev/sample", "{selected}");
     let explained = kubectl(&["explain", "fnojob.spec.circuitNumber"]).await?;
-    ensure!(explained.contains("The line as the portal calls it"), "{explained}");
+    ensure!(explained.contains("The circuit as the portal names it"), "{explained}");
     let described = kubectl(&["--namespace", ns, "describe", "fnojob", "sample"]).await?;
     ensure!(described.contains("Succeeded"), "{described}");
     close(arena, []).await
