@@ -3,8 +3,8 @@
 //!
 //! | where, below the store's URL | what | written by |
 //! |---|---|---|
-//! | `<namespace>/<provider>/<job uid>/<attempt>/` | one try of a job: pictures, `report.html`, `manifest.json` | runner |
-//! | `<namespace>/<provider>/batches/<batch>/` | the session of a batch, with its logins and its logout: the same files | runner |
+//! | `<namespace>/<provider>/<job uid>/<attempt>/<pod>/` | one try of a job: pictures, `report.html`, `manifest.json` | runner |
+//! | `<namespace>/<provider>/batches/<batch>/<pod>/` | the session of a batch, with its logins and its logout: the same files | runner |
 //! | `<namespace>/<provider>/batches/<batch>/runner.log` | log of the runner | operator |
 //! | `archive/<namespace>/<job uid>.json` | a finished FnoJob as it was when it was deleted | operator |
 //!
