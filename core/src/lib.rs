@@ -14,6 +14,7 @@
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
 //! * [`batch_wait`]: when jobs show what their batch waits for.
+//! * [`unreadable`]: what counts of an object that cannot be read.
 //! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
 //! * [`totp`]: the code of a seed and a step.
@@ -41,6 +42,7 @@ pub mod session_count;
 pub mod text;
 pub mod time;
 pub mod totp;
+pub mod unreadable;
 pub mod view;
 pub mod why;
 pub mod work;

@@ -4,6 +4,7 @@
 mod facts;
 mod logins;
 mod pod_state;
+mod switches;
 
 pub use facts::{BatchFacts, Deadlines, Hold, JobState, Switches};
 pub use logins::{LoginEnded, lost, open_grant};

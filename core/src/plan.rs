@@ -146,8 +146,10 @@ pub struct BatchView {
 pub struct World<'a> {
     /// The time.
     pub now: Timestamp,
-    /// Every provider.
+    /// Every provider that can be read.
     pub providers: &'a [ProviderView],
+    /// What the jobs of each provider that cannot be read wait for.
+    pub unreadable: &'a BTreeMap<Key, Why>,
     /// Every Pending job.
     pub jobs: &'a [JobView],
     /// Every batch. One that is finished and holds nothing counts only by its name: a name is not used twice.
@@ -247,7 +249,14 @@ fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report)
         .collect();
     for job in world.jobs {
         let provider = index.get(&(job.key.namespace.as_str(), job.provider.as_str())).copied();
-        let rules = provider.map(|i| &providers[i].0);
+        let rules = provider.map(|i| &providers[i].0).ok_or_else(|| {
+            let of = Key { namespace: job.key.namespace.clone(), name: job.provider.clone() };
+            world
+                .unreadable
+                .get(&of)
+                .cloned()
+                .unwrap_or_else(|| sentences::provider_not_found(&of.namespace, &of.name))
+        });
         match eligibility::stand(job, rules, live.inviter(job), world.now) {
             Stand::Ready => provider.into_iter().for_each(|i| providers[i].1.push(job)),
             Stand::Waits(blocked) => report.wait(job, blocked),

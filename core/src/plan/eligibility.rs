@@ -52,10 +52,10 @@ fn shut(provider: &ProviderView) -> Option<Why> {
     ))
 }
 
-/// What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
+/// `rules` are those of its provider, or else why it has none. What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
 pub(super) fn stand(
     job: &JobView,
-    rules: Option<&Rules<'_>>,
+    rules: Result<&Rules<'_>, Why>,
     inviter: Option<&BatchView>,
     now: Timestamp,
 ) -> Stand {
@@ -71,8 +71,9 @@ pub(super) fn stand(
     if job.suspend {
         return Stand::Waits(sentences::job_suspended());
     }
-    let Some(Rules { provider, cancellations, shut }) = rules else {
-        return Stand::Waits(sentences::provider_not_found(&job.key.namespace, &job.provider));
+    let Rules { provider, cancellations, shut } = match rules {
+        Ok(rules) => rules,
+        Err(why) => return Stand::Waits(why),
     };
     let cancellation = job.action == Action::Cancellation;
     if cancellation && provider.spec.flows.cancellation.is_none() {

@@ -39,7 +39,7 @@ pub struct AccountFacts {
 
 /// What a view is made from, beside the provider.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Known<'a> {
+pub struct ViewInputs<'a> {
     /// What was found out about it.
     pub facts: Option<&'a ProviderFacts>,
     /// Valkey answers.
@@ -52,10 +52,10 @@ pub struct Known<'a> {
 
 /// The view at a time.
 #[must_use]
-pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> ProviderView {
+pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> ProviderView {
     let status = provider.status.clone().unwrap_or_default();
     let generation = provider.metadata.generation.unwrap_or(0);
-    let facts = known.facts.filter(|facts| facts.generation == generation);
+    let facts = inputs.facts.filter(|facts| facts.generation == generation);
     let flush = provider.metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION_FLUSH));
     ProviderView {
         key: Key {
@@ -65,14 +65,14 @@ pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> Provide
         generation,
         spec: Arc::new(provider.spec.clone()),
         flows_digest: facts.map(|facts| facts.flows_digest.clone()).unwrap_or_default(),
-        blocked: blocked(facts, known.pause),
+        blocked: blocked(facts, inputs.pause),
         cancellations_blocked: None,
         flow_gate: breaker::flow::gate(&status.flow_breaker.clone().unwrap_or_default(), now),
         accounts: provider
             .spec
             .accounts
             .iter()
-            .map(|account| account_view(provider, account, facts, known.valkey, now))
+            .map(|account| account_view(provider, account, facts, inputs.valkey, now))
             .collect(),
         job_seconds: status
             .job_milliseconds
@@ -81,7 +81,7 @@ pub fn view(provider: &FnoProvider, known: Known<'_>, now: Timestamp) -> Provide
             .collect::<BTreeMap<_, _>>(),
         login_seconds: status.login_milliseconds.and_then(measure::seconds),
         flush: flush.is_some_and(|value| {
-            status.flushed.as_ref() != Some(value) && known.flushed != Some(value)
+            status.flushed.as_ref() != Some(value) && inputs.flushed != Some(value)
         }),
     }
 }
@@ -165,7 +165,8 @@ mod tests {
     fn nothing_leaves_for_a_provider_whose_present_generation_was_not_inspected() {
         let provider = provider(&Value::Null, &Value::Null);
         let blocked = |facts: Option<&ProviderFacts>| {
-            view(&provider, Known { facts, valkey: true, ..Known::default() }, at(0)).blocked
+            view(&provider, ViewInputs { facts, valkey: true, ..ViewInputs::default() }, at(0))
+                .blocked
         };
         let not_ready = Some(Reason::ProviderNotReady);
         assert_eq!(blocked(None).map(|why| why.reason), not_ready);
@@ -179,7 +180,7 @@ mod tests {
         let wrong = ProviderFacts { flow_error: Some("no".to_owned()), ..facts(3) };
         let blocked = |facts| {
             let known =
-                Known { facts: Some(facts), valkey: true, pause: Some(&pause), flushed: None };
+                ViewInputs { facts: Some(facts), valkey: true, pause: Some(&pause), flushed: None };
             view(&provider(&Value::Null, &Value::Null), known, at(0)).blocked.map(|why| why.reason)
         };
         assert_eq!(blocked(&wrong), Some(Reason::FlowInvalid));
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn without_valkey_only_accounts_without_codes_may_log_in() {
         let facts = facts(3);
-        let known = Known { facts: Some(&facts), ..Known::default() };
+        let known = ViewInputs { facts: Some(&facts), ..ViewInputs::default() };
         let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
         assert_eq!(reason(&view.accounts[0].gate), None);
         assert_eq!(reason(&view.accounts[1].gate), Some(Reason::ValkeyUnavailable));
@@ -202,7 +203,7 @@ mod tests {
         facts
             .accounts
             .insert("plain".to_owned(), AccountFacts { version: None, problem: Some(problem) });
-        let known = Known { facts: Some(&facts), valkey: true, ..Known::default() };
+        let known = ViewInputs { facts: Some(&facts), valkey: true, ..ViewInputs::default() };
         let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
         assert_eq!(reason(&view.accounts[0].gate), Some(Reason::SecretNotFound));
         assert_eq!(reason(&view.accounts[1].gate), None);
@@ -212,7 +213,7 @@ mod tests {
     fn a_flush_holds_until_it_was_planned_with_or_stored_as_done() {
         let flush = json!({ANNOTATION_FLUSH: "now"});
         let flushes = |stored: Value, flushed| {
-            let known = Known { valkey: true, flushed, ..Known::default() };
+            let known = ViewInputs { valkey: true, flushed, ..ViewInputs::default() };
             view(&provider(&flush, &stored), known, at(0)).flush
         };
         assert!(flushes(Value::Null, None));

@@ -118,6 +118,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
         |(providers, jobs, batches, max_runners)| Scene {
             now: at(0),
             providers: providers.into(),
+            unreadable: BTreeMap::new(),
             jobs,
             batches,
             max_runners,

@@ -107,6 +107,7 @@ pub fn batch(name: &str, account: &str, jobs: &[&str]) -> BatchView {
 pub struct Scene {
     pub now: Timestamp,
     pub providers: Vec<ProviderView>,
+    pub unreadable: BTreeMap<Key, Why>,
     pub jobs: Vec<JobView>,
     pub batches: Vec<BatchView>,
     pub max_runners: usize,
@@ -115,7 +116,14 @@ pub struct Scene {
 impl Scene {
     /// At the start, with runners in plenty.
     pub fn new(providers: Vec<ProviderView>, jobs: Vec<JobView>) -> Self {
-        Self { now: at(0), providers, jobs, batches: Vec::new(), max_runners: 100 }
+        Self {
+            now: at(0),
+            providers,
+            unreadable: BTreeMap::new(),
+            jobs,
+            batches: Vec::new(),
+            max_runners: 100,
+        }
     }
 
     /// `octotel` with jobs that have lingered long enough.
@@ -133,6 +141,7 @@ impl Scene {
         World {
             now: self.now,
             providers: &self.providers,
+            unreadable: &self.unreadable,
             jobs: &self.jobs,
             batches: &self.batches,
             max_runners: self.max_runners,

@@ -2,7 +2,7 @@
 
 use fno_crds::{Duration, Reason};
 
-use crate::world::{Scene, at, batch, job, jobs, provider, reasons, sizes, with};
+use crate::world::{Scene, at, batch, blocked, job, jobs, key, provider, reasons, sizes, with};
 
 fn four_providers(per_provider: usize) -> Scene {
     let providers: Vec<_> = ["evotel", "mfn", "octotel", "openserve"]
@@ -88,4 +88,24 @@ fn namespaces_do_not_mix() {
     assert_eq!(sizes(&plan), [1, 1]);
     assert!(plan.create.iter().all(|batch| batch.spec.jobs[0].uid
         == if batch.key.namespace == "elsewhere" { "uid-guest" } else { "uid-a" }));
+}
+
+#[test]
+fn jobs_of_a_provider_that_cannot_be_read_wait_with_what_is_wrong_with_it() {
+    let mut scene = Scene { now: at(60), ..Scene::new(Vec::new(), jobs(3)) };
+    let missing = reasons(&scene.plan());
+    assert_eq!(missing.keys().collect::<Vec<_>>(), [&Reason::ProviderNotFound]);
+    scene.unreadable.insert(key("octotel"), blocked(Reason::ProviderNotReady));
+    let plan = scene.plan();
+    assert_eq!(reasons(&plan).keys().collect::<Vec<_>>(), [&Reason::ProviderNotReady]);
+    assert!(plan.create.is_empty() && plan.fail.is_empty());
+    // What the submitter wants still goes first.
+    scene.jobs[0].suspend = true;
+    scene.jobs[1].cancel_requested = true;
+    let plan = scene.plan();
+    assert_eq!(plan.withdraw.len(), 1);
+    assert_eq!(
+        reasons(&plan).keys().collect::<Vec<_>>(),
+        [&Reason::Suspended, &Reason::ProviderNotReady]
+    );
 }

@@ -1,0 +1,196 @@
+//! Objects that this version cannot read, and what can still be told of them.
+//!
+//! A newer version may have written a value that this one does not know, before it was rolled back. What cannot be read counts as occupied: a
+//! batch holds its session, its runner and its jobs, and nothing touches it. So as much as possible is read leniently, field by field.
+
+use fno_crds::{FnoJobSpec, Reason, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    key::Key,
+    lifecycle::PodState,
+    plan::{BatchView, ProviderView},
+    text::at_most,
+    why::Why,
+};
+
+/// An error is told in at most this many bytes: serde lists every value it would have taken.
+const ERROR_BYTES: usize = 200;
+
+/// An object that cannot be read as its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unreadable {
+    /// Its metadata, which every version can read.
+    pub metadata: ObjectMeta,
+    /// The field and what is wrong with it.
+    pub error: String,
+    raw: Value,
+}
+
+/// Reads an object as its kind, or else keeps what it is.
+///
+/// # Errors
+/// When not even its metadata can be read.
+pub fn read<K: DeserializeOwned>(raw: Value) -> serde_json::Result<Result<K, Unreadable>> {
+    match serde_path_to_error::deserialize(&raw) {
+        Ok(object) => Ok(Ok(object)),
+        Err(error) => {
+            let metadata = serde_json::from_value(raw["metadata"].clone())?;
+            let error = format!("{}: {}", error.path(), short(&error.inner().to_string()));
+            Ok(Err(Unreadable { metadata, error, raw }))
+        }
+    }
+}
+
+/// An error of serde without the list of what it would have taken.
+fn short(error: &str) -> String {
+    let end = error.find(", expected one of").unwrap_or(error.len());
+    at_most(&error[..end], ERROR_BYTES)
+}
+
+impl Unreadable {
+    /// Which object.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key {
+            namespace: self.metadata.namespace.clone().unwrap_or_default(),
+            name: self.metadata.name.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The text of a field, if it is a text.
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.raw.pointer(pointer)?.as_str()
+    }
+
+    /// `status.phase` as it is written.
+    #[must_use]
+    pub fn phase(&self) -> Option<&str> {
+        self.text("/status/phase")
+    }
+
+    /// The UIDs of the jobs that a batch has invited.
+    #[must_use]
+    pub fn job_uids(&self) -> Vec<String> {
+        let jobs = self.raw.pointer("/spec/jobs").and_then(Value::as_array);
+        let uid = |job: &Value| Some(job["uid"].as_str()?.to_owned());
+        jobs.into_iter().flatten().filter_map(uid).collect()
+    }
+
+    /// The name of a batch's current Pod.
+    #[must_use]
+    pub fn pod(&self) -> String {
+        let attempt = || {
+            let attempt = self.raw.pointer("/status/attempt").and_then(Value::as_i64);
+            attempt.and_then(|attempt| i32::try_from(attempt).ok()).unwrap_or(1)
+        };
+        self.text("/status/worker").map_or_else(
+            || names::pod(self.metadata.name.as_deref().unwrap_or_default(), attempt()),
+            ToOwned::to_owned,
+        )
+    }
+
+    /// Whether a batch may be one of this provider: it names it, or what it names cannot be read.
+    #[must_use]
+    pub fn may_be_of(&self, provider: &Key) -> bool {
+        self.metadata.namespace.as_deref() == Some(&provider.namespace)
+            && self.text("/spec/provider").is_none_or(|name| name == provider.name)
+    }
+
+    /// Whether a batch may use this account of a provider.
+    #[must_use]
+    pub fn may_use(&self, provider: &Key, account: &str) -> bool {
+        self.may_be_of(provider) && self.text("/spec/account").is_none_or(|name| name == account)
+    }
+
+    /// Whether a batch may still be at work. Only one whose phase is known as an end, and whose Pod is over, is not.
+    #[must_use]
+    pub fn may_be_at_work(&self, pod: Option<&PodState>) -> bool {
+        let ended = matches!(self.phase(), Some("Completed" | "Failed"));
+        !ended || pod.is_some_and(|pod| !pod.is_over())
+    }
+
+    /// What a batch holds, or may hold: one view for each account that it may use, the first of them with the runner.
+    #[must_use]
+    pub fn batch_views(
+        &self,
+        pod: Option<&PodState>,
+        providers: &[ProviderView],
+    ) -> Vec<BatchView> {
+        let at_work = self.may_be_at_work(pod);
+        let view = |provider: &str, account: &str| BatchView {
+            key: self.key(),
+            provider: provider.to_owned(),
+            account: account.to_owned(),
+            jobs: self.job_uids(),
+            holds_session: at_work,
+            holds_runner: at_work,
+            finished: !at_work,
+        };
+        if let (Some(provider), Some(account)) =
+            (self.text("/spec/provider"), self.text("/spec/account"))
+        {
+            return vec![view(provider, account)];
+        }
+        let mut views: Vec<_> = providers
+            .iter()
+            .flat_map(|provider| provider.accounts.iter().map(move |account| (provider, account)))
+            .filter(|(provider, account)| self.may_use(&provider.key, &account.name))
+            .map(|(provider, account)| view(&provider.key.name, &account.name))
+            .collect();
+        views.iter_mut().skip(1).for_each(|view| view.holds_runner = false);
+        views
+    }
+
+    /// Why a job ends as `InvalidJob`: its spec cannot be read, and no batch has ever had it. A status that cannot be read fails no job.
+    #[must_use]
+    pub fn invalid_job(&self) -> Option<Why> {
+        if !matches!(self.raw.pointer("/status/phase"), None | Some(Value::Null))
+            && self.phase() != Some("Pending")
+        {
+            return None;
+        }
+        let spec = serde_path_to_error::deserialize::<_, FnoJobSpec>(self.raw.get("spec")?);
+        let error = spec.err()?;
+        let message = format!(
+            "The job cannot be read (spec.{}: {}).",
+            error.path(),
+            short(&error.inner().to_string())
+        );
+        Some(Why { reason: Reason::InvalidJob, message })
+    }
+
+    /// What a provider that cannot be read says of itself.
+    #[must_use]
+    pub fn provider_not_ready(&self) -> Why {
+        Why {
+            reason: Reason::ProviderNotReady,
+            message: format!(
+                "The provider cannot be read ({}). No job of it is started, and cancellations of its running batches are held, until it is corrected or a version of the operator that can read it runs.",
+                self.error
+            ),
+        }
+    }
+}
+
+/// What a provider says about those of its batches that cannot be read.
+#[must_use]
+pub fn batches_not_read<'a>(batches: impl IntoIterator<Item = &'a Unreadable>) -> Option<Why> {
+    let mut batches = batches.into_iter();
+    let first = batches.next()?;
+    let more = match batches.count() {
+        0 => String::new(),
+        n => format!(" So do {n} more."),
+    };
+    let message = format!(
+        "Batch {} cannot be read ({}). It counts as at work: its session, its runner and its jobs stay taken until a version of the operator that can read it runs.{more}",
+        first.metadata.name.as_deref().unwrap_or_default(),
+        first.error
+    );
+    Some(Why { reason: Reason::ProviderNotReady, message })
+}
+
+#[cfg(test)]
+mod tests;
