@@ -25,6 +25,7 @@ use fno_core::{
     key::Key,
     lifecycle::{NextAction, next},
     time::after,
+    unreadable::Unreadable,
     why::Why,
 };
 use fno_crds::{
@@ -38,9 +39,9 @@ use tracing::{debug, info, warn};
 
 use crate::{
     context::Context,
+    controllers::Reconciled,
     error::{Error, Result},
-    known::{caches::Guarded, key},
-    metrics::{Task, Word},
+    known::key,
     patch,
 };
 use acted::{Acted, Then};
@@ -48,59 +49,40 @@ use observe::Observed;
 
 /// Steps of one reconciliation. A batch needs four at most in a row; more is a mistake of ours that must not spin.
 const MOST_STEPS: usize = 12;
-/// A batch that wanted too many steps in a row is looked at again after this.
+/// A batch that wanted too many steps in a row is requeued after this.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
-/// Looked at again even if nothing happens: a missed event is no end.
+/// A batch is reconciled at least this often, even if nothing happens: an event may be missed.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
 
-/// Brings a batch as far as it goes now.
-///
-/// # Errors
-/// What is tried again.
-pub async fn reconcile(batch: Arc<Guarded<FnoBatch>>, context: Arc<Context>) -> Result<Action> {
-    let started = context.clock.uptime();
-    let batch = match &batch.0 {
-        Ok(batch) => Arc::new(batch.clone()),
-        Err(invalid) => {
-            context.metrics.malformed.inc();
-            warn!(
-                batch = batch.name_any(),
-                error = invalid.error,
-                "a batch cannot be read and is left out"
-            );
-            return Ok(Action::await_change());
-        }
-    };
-    let of = key(&*batch);
-    let until = run(&context, &of, context.known.batches.newest(&of, batch)).await;
-    context
-        .metrics
-        .reconcile
-        .get_or_create(&Task { task: Word("batch") })
-        .observe(context.clock.uptime().saturating_sub(started).as_secs_f64());
-    let until = until?;
-    context.known.batches.with(&of, |memory| memory.failures = 0);
-    let wait = until.map_or(AT_LEAST_EVERY, |at| {
-        Duration::try_from(at.duration_since(context.now())).unwrap_or_default().min(AT_LEAST_EVERY)
-    });
-    Ok(Action::requeue(wait))
-}
+impl Reconciled for FnoBatch {
+    const TASK: &'static str = "batch";
 
-/// What is done about a failed pass: a conflict is tried again at once with what is there now, the rest ever more slowly.
-pub fn failed(batch: Arc<Guarded<FnoBatch>>, error: &Error, context: Arc<Context>) -> Action {
-    let of = key(&*batch);
-    if error.is_conflict() {
-        debug!(batch = of.name, "somebody was quicker; looking again");
-        return Action::requeue(Duration::from_millis(100));
+    async fn reconcile(batch: Arc<Self>, context: &Context) -> Result<Action> {
+        let of = key(&*batch);
+        let until = run(context, &of, context.known.batches.newest(&of, batch)).await?;
+        context.known.batches.with(&of, |memory| memory.failures = 0);
+        let wait = until.map_or(AT_LEAST_EVERY, |at| {
+            Duration::try_from(at.duration_since(context.now()))
+                .unwrap_or_default()
+                .min(AT_LEAST_EVERY)
+        });
+        Ok(Action::requeue(wait))
     }
-    context.metrics.errors.get_or_create(&Task { task: Word("batch") }).inc();
-    let failures = context.known.batches.with(&of, |memory| {
-        memory.failures = memory.failures.saturating_add(1);
-        memory.failures
-    });
-    let pause = Duration::from_secs(1 << failures.min(5));
-    warn!(batch = of.name, namespace = of.namespace, %error, pause_seconds = pause.as_secs(), "a batch could not be brought on; trying again");
-    Action::requeue(pause)
+
+    /// Nothing: it counts as at work, and its provider says so.
+    async fn reconcile_unreadable(_: Arc<Unreadable>, _: &Context) -> Result<Action> {
+        Ok(Action::await_change())
+    }
+
+    fn failed(of: &Key, error: &Error, context: &Context) -> Duration {
+        let failures = context.known.batches.with(of, |memory| {
+            memory.failures = memory.failures.saturating_add(1);
+            memory.failures
+        });
+        let pause = Duration::from_secs(1 << failures.min(5));
+        warn!(batch = of.name, namespace = of.namespace, %error, pause_seconds = pause.as_secs(), "a batch could not be brought on and is requeued");
+        pause
+    }
 }
 
 async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Option<Timestamp>> {

@@ -11,6 +11,16 @@ pub enum Error {
     /// A value of ours does not serialise.
     #[error("a value does not serialise: {0}")]
     Json(#[from] serde_json::Error),
+    /// An object that decides cannot be read: nothing is done before it can.
+    #[error("{kind} {name} cannot be read ({error})")]
+    Unreadable {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The field and what is wrong with it.
+        error: String,
+    },
     /// The evidence store did not take something.
     #[error("the evidence store: {0:#}")]
     Evidence(anyhow::Error),

@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod caches;
 pub mod jobs;
+pub mod parsed;
 pub mod providers;
 pub mod sessions;
 

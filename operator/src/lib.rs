@@ -12,6 +12,7 @@ pub mod args;
 mod batch;
 mod clock;
 mod context;
+mod controllers;
 mod error;
 mod known;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! Runner Pods without a living batch. They should not be: a batch owns its Pod and takes it away at its end. This is the net below.
+//! Removes runner Pods without an active batch. A batch owns its Pod and removes it at its end, so this is the net below.
 //!
 //! Secrets and roles need no net: the finalizer keeps a batch until they are gone, and an owner that vanished all the same takes them with it.
 
@@ -19,13 +19,13 @@ use kube::{
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::{context::Context, error::Result};
+use crate::{context::Context, error::Result, known::parsed::Parsed};
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Younger Pods may be of a batch the watch has not shown yet.
 const OLD_ENOUGH: SignedDuration = SignedDuration::from_mins(2);
 
-/// Sweeps for ever.
+/// Removes them for ever.
 pub async fn run(context: Arc<Context>) {
     loop {
         sleep(EVERY).await;
@@ -36,7 +36,7 @@ pub async fn run(context: Arc<Context>) {
             warn!(
                 pod = pod.name_any(),
                 namespace = pod.namespace(),
-                "a runner Pod has no living batch and is removed"
+                "a runner Pod has no active batch and is removed"
             );
             if let Err(error) = remove(&context, &pod).await {
                 warn!(pod = pod.name_any(), namespace = pod.namespace(), %error, "an orphaned Pod could not be removed; trying again");
@@ -48,21 +48,25 @@ pub async fn run(context: Arc<Context>) {
 fn is_orphan(context: &Context, pod: &Pod) -> bool {
     let Some(batch) = pod.labels().get(LABEL_BATCH) else { return false };
     let of = Key { namespace: pod.namespace().unwrap_or_default(), name: batch.clone() };
-    orphaned(pod, context.known.caches.batch(&of).as_ref(), context.now())
+    orphaned(pod, context.known.caches.batch(&of).as_deref(), context.now())
 }
 
-fn orphaned(pod: &Pod, batch: Option<&FnoBatch>, now: Timestamp) -> bool {
+fn orphaned(pod: &Pod, batch: Option<&Parsed<FnoBatch>>, now: Timestamp) -> bool {
+    // It may be at work, whatever it says.
+    let Some(batch) = batch.map_or(Some(None), |batch| batch.readable().map(Some)) else {
+        return false;
+    };
     let age = pod
         .metadata
         .creation_timestamp
         .as_ref()
         .map_or(SignedDuration::ZERO, |created| now.duration_since(created.0));
-    let living = batch.filter(|batch| is_owned(&pod.metadata, batch));
-    let cleaned = |batch: &FnoBatch| {
+    let owner = batch.filter(|batch| is_owned(&pod.metadata, batch));
+    let cleaned = |batch: &Arc<FnoBatch>| {
         batch.phase().is_finished()
             && !batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
     };
-    pod.metadata.deletion_timestamp.is_none() && age >= OLD_ENOUGH && living.is_none_or(cleaned)
+    pod.metadata.deletion_timestamp.is_none() && age >= OLD_ENOUGH && owner.is_none_or(cleaned)
 }
 
 async fn remove(context: &Context, pod: &Pod) -> Result<()> {
@@ -88,14 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_old_pod_without_a_living_batch_of_its_own_is_an_orphan() {
+    fn only_an_old_pod_without_an_active_batch_of_its_own_is_an_orphan() {
         let now: Timestamp = "2030-01-01T00:10:00Z".parse().expect("a time");
         let pod = |created: &str| -> Pod {
             serde_json::from_value(json!({"metadata": {"name": "b-a1", "creationTimestamp": created,
                 "ownerReferences": [{"apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "name": "b", "uid": "u"}]}}))
             .expect("a Pod")
         };
-        let batch = |uid: &str, finalizers: Value, phase: &str| -> FnoBatch {
+        let batch = |uid: &str, finalizers: Value, phase: &str| -> Parsed<FnoBatch> {
             serde_json::from_value(
                 json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "uid": uid, "finalizers": finalizers},
                 "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "u"}]},
@@ -113,5 +117,11 @@ mod tests {
         );
         assert!(orphaned(&old, Some(&batch("u", json!([]), "Completed")), now));
         assert!(orphaned(&old, Some(&batch("another", json!([FINALIZER]), "InProgress")), now));
+        for uid in ["u", "another"] {
+            assert!(
+                !orphaned(&old, Some(&batch(uid, json!([]), "NewerPhase")), now),
+                "a batch that cannot be read may be at work"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! The planning task: one for the whole operator, woken by changes. It asks `fno_core::plan`, carries the plan out, and tells what waits for what.
+//! The planning task: one for the whole operator, woken by changes. It asks `fno_core::plan`, carries the plan out, and writes what waits for what.
 
 mod execute;
+mod numbers;
 mod wait_reasons;
 
 use std::{
@@ -13,30 +14,26 @@ use fno_core::{
     key::Key,
     plan::{Plan, ProviderView, World, pending, plan},
     provider_status::pause_of,
-    view::provider::{Known, view},
-    why::Why,
+    time::after,
+    view::provider::{ViewInputs, view},
 };
-use fno_crds::{Reason, names::ANNOTATION_FLUSH, provider_status::Pending};
+use fno_crds::{FnoProvider, names::ANNOTATION_FLUSH};
 use fno_process::liveness::Work;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use tokio::{select, time::sleep};
 use tracing::{debug, warn};
 
+use self::wait_reasons::ReasonWriter;
 use crate::{
     context::Context,
-    known::{
-        batches::{self, Newest},
-        caches::Guarded,
-        key, sessions,
-    },
-    metrics::{self, Task, Waiting, Word},
-    provider,
+    known::{batches::NewestBatches, key, sessions},
+    metrics::{Task, Word},
 };
 
 /// A burst of changes is one planning. Not a pause after the last change: that could be put off for ever.
 const GATHER: Duration = Duration::from_millis(30);
-/// Planned at least this often: the age of the queue is a metric, and a missed wake is no end.
+/// Planning runs at least this often: the age of the queue is a metric, and an event may be missed.
 const AT_LEAST_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// A planning that gets nothing done for this long is stuck. Each of its calls ends in a quarter of a minute.
@@ -44,7 +41,7 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Plans for ever.
 pub async fn run(context: Arc<Context>) {
-    let teller = wait_reasons::Teller::default();
+    let writer = ReasonWriter::default();
     let mut wake_at = context.now();
     loop {
         let pause = Duration::try_from(wake_at.duration_since(context.now())).unwrap_or_default();
@@ -54,7 +51,7 @@ pub async fn run(context: Arc<Context>) {
         }
         let started = context.clock.uptime();
         let work = context.liveness.working("plan", PROGRESS_WITHIN);
-        wake_at = once(&context, &teller, &work).await;
+        wake_at = once(&context, &writer, &work).await;
         drop(work);
         context
             .metrics
@@ -65,59 +62,57 @@ pub async fn run(context: Arc<Context>) {
 }
 
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
-async fn once(context: &Arc<Context>, teller: &wait_reasons::Teller, work: &Work) -> Timestamp {
+async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Timestamp {
     let now = context.now();
-    let batches = batches::all(&context.known);
-    let watched: BTreeSet<Key> =
-        context.known.caches.batches().iter().map(|batch| key(&**batch)).collect();
-    context.known.batches.retain(|of| watched.contains(of));
-    let existing: BTreeSet<Key> =
-        context.known.caches.providers().iter().map(|provider| key(&**provider)).collect();
-    context.known.providers.retain(|of| existing.contains(of));
+    let batches = context.known.newest_batches();
+    forget_what_is_gone(context);
     let (providers, wakes) = providers(context, &batches, now);
-    let unreadable = unreadable(context);
-    let views: Vec<_> =
-        batches.iter().map(|batch| sessions::view(&context.known, batch, now)).collect();
+    let unreadable: BTreeMap<_, _> = context
+        .known
+        .caches
+        .unreadable_providers()
+        .iter()
+        .map(|provider| (provider.key(), provider.provider_not_ready()))
+        .collect();
+    let batches = sessions::views(&context.known, &batches, &providers, now);
 
-    let (plan, pending, due) = context.known.jobs.with_pending(|jobs, beside| {
+    let (plan, pending, due) = context.known.jobs.with_pending(|jobs, notes| {
         let world = World {
             now,
             providers: &providers,
+            unreadable: &unreadable,
             jobs,
-            batches: &views,
+            batches: &batches,
             max_runners: context.settings.max_runners,
         };
-        let mut plan = plan(&world);
-        for job in jobs.iter() {
-            let of = Key { namespace: job.key.namespace.clone(), name: job.provider.clone() };
-            if let (Some(why), Some(wait)) = (unreadable.get(&of), plan.waits.get_mut(&job.key)) {
-                *wait = why.clone();
-            }
-        }
-        let pending = pending(
-            &World {
-                now,
-                providers: &providers,
-                jobs,
-                batches: &views,
-                max_runners: context.settings.max_runners,
-            },
-            &plan,
-        );
+        let plan = plan(&world);
+        let pending = pending(&world, &plan);
         for job in jobs.iter_mut().filter(|job| !plan.is_ready(&job.key)) {
             job.eligible_since = now;
         }
-        let due = wait_reasons::due(jobs, beside, &plan, now);
-        queue_ages(context, &providers, jobs, now);
+        let due = wait_reasons::due(jobs, notes, &plan, now);
+        numbers::queue_ages(context, &providers, jobs, now);
         (plan, pending, due)
     });
-    numbers(context, &pending, &existing);
+    numbers::publish(context, &pending);
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
-    teller.tell(context, due.now);
+    writer.write(context, due.now);
     execute::all(context, plan_parts(&plan), work).await;
-    let latest = now.saturating_add(AT_LEAST_EVERY).unwrap_or(Timestamp::MAX);
+    let latest = after(now, AT_LEAST_EVERY);
     wake_at.map_or(latest, |at| at.min(latest))
+}
+
+/// What is known of batches and providers that are no more is of no use.
+fn forget_what_is_gone(context: &Context) {
+    let caches = &context.known.caches;
+    let batches: BTreeSet<Key> = caches.batches().iter().map(|batch| key(&**batch)).collect();
+    context.known.batches.retain(|of| batches.contains(of));
+    let readable = caches.providers().iter().map(|provider| key(&**provider)).collect::<Vec<_>>();
+    let unreadable = caches.unreadable_providers();
+    let providers: BTreeSet<Key> =
+        readable.into_iter().chain(unreadable.iter().map(|provider| provider.key())).collect();
+    context.known.providers.retain(|of| providers.contains(of));
 }
 
 fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
@@ -133,125 +128,43 @@ fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
     execute::Parts { create: &plan.create, fail: &plan.fail, withdraw: &plan.withdraw }
 }
 
-/// Every provider as planning sees it, and when the first of their breakers or pauses ends.
+/// Every provider as planning takes it, and when the first of their breakers or pauses ends.
 fn providers(
     context: &Context,
-    batches: &[Newest],
+    batches: &NewestBatches,
     now: Timestamp,
 ) -> (Vec<ProviderView>, Option<Timestamp>) {
     let mut wakes = Vec::new();
-    let views = context
-        .known
-        .caches
-        .providers()
+    let readable = context.known.caches.providers();
+    let views = readable
         .iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
         .map(|provider| {
-            let of = key(&provider);
-            let pause = pause_of(&of, batches.iter().map(|batch| &**batch), now);
+            let of = key(&**provider);
+            let pause = pause_of(&of, batches.readable.iter().map(|batch| &**batch), now);
             wakes.extend(pause.as_ref().map(|(until, _)| *until));
-            let status = provider.status.iter();
-            let accounts = status
-                .clone()
-                .flat_map(|status| &status.accounts)
-                .filter_map(|account| account.breaker.as_ref()?.open_until.as_ref());
-            wakes.extend(
-                accounts
-                    .chain(
-                        status
-                            .filter_map(|status| status.flow_breaker.as_ref()?.open_until.as_ref()),
-                    )
-                    .map(|until| until.0),
-            );
+            wakes.extend(breaker_ends(provider));
             let memory = context.known.providers.get(&of);
-            let known = Known {
+            let inputs = ViewInputs {
                 facts: memory.facts.as_deref(),
                 valkey: context.used_steps_answer(),
                 pause: pause.as_ref().map(|(_, why)| why),
                 flushed: memory.flushed.as_deref(),
             };
-            view(&provider, known, now)
+            view(provider, inputs, now)
         })
         .collect();
     (views, wakes.into_iter().filter(|at| *at > now).min())
 }
 
-fn unreadable(context: &Context) -> BTreeMap<Key, Why> {
-    let error = |guarded: &Guarded<_>| {
-        guarded
-            .0
-            .as_ref()
-            .err()
-            .map(|invalid: &kube::core::error_boundary::InvalidObject| invalid.error.clone())
-    };
-    context
-        .known
-        .caches
-        .providers()
-        .iter()
-        .filter_map(|guarded| Some((key(&**guarded), provider::unreadable(&error(guarded)?))))
-        .collect()
-}
-
-/// Tells the metrics, and the providers whose numbers changed.
-fn numbers(context: &Context, pending: &BTreeMap<Key, Pending>, existing: &BTreeSet<Key>) {
-    context.metrics.jobs_pending.clear();
-    for (of, waiting) in pending {
-        for (reason, count) in &waiting.by_reason {
-            let reason = Reason::read(reason);
-            let labels = Waiting {
-                namespace: of.namespace.clone(),
-                provider: of.name.clone(),
-                reason: Word(reason.as_str()),
-            };
-            context.metrics.jobs_pending.get_or_create(&labels).set(i64::from(*count));
-        }
-        let (waiting, exists) = (Some(waiting.clone()), existing.contains(of));
-        if exists && context.known.providers.set(of, |memory| &mut memory.pending, waiting) {
-            context.known.caches.wake_provider(of);
-        }
-    }
-    context.metrics.jobs_active.clear();
-    for (of, count) in context.known.jobs.active() {
-        let labels = metrics::Provider { namespace: of.namespace, provider: of.name };
-        context
-            .metrics
-            .jobs_active
-            .get_or_create(&labels)
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    let at_work = context
-        .known
-        .caches
-        .pods()
-        .iter()
-        .filter(|pod| !fno_core::lifecycle::PodState::of(pod).is_over())
-        .count();
-    context.metrics.runners_active.set(i64::try_from(at_work).unwrap_or(i64::MAX));
-}
-
-fn queue_ages(
-    context: &Context,
-    providers: &[ProviderView],
-    jobs: &[fno_core::plan::JobView],
-    now: Timestamp,
-) {
-    let mut oldest: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
-    for job in jobs {
-        let entry = oldest.entry((&job.key.namespace, &job.provider)).or_insert(job.created_at);
-        *entry = job.created_at.min(*entry);
-    }
-    context.metrics.queue_age.clear();
-    for provider in providers {
-        let age = oldest
-            .get(&(provider.key.namespace.as_str(), provider.key.name.as_str()))
-            .map_or(0.0, |since| now.duration_since(*since).as_secs_f64());
-        let labels = metrics::Provider {
-            namespace: provider.key.namespace.clone(),
-            provider: provider.key.name.clone(),
-        };
-        context.metrics.queue_age.get_or_create(&labels).set(age.max(0.0));
-    }
+/// When the open breakers of a provider let one try through.
+fn breaker_ends(provider: &FnoProvider) -> impl Iterator<Item = Timestamp> {
+    let status = provider.status.iter();
+    let accounts = status
+        .clone()
+        .flat_map(|status| &status.accounts)
+        .filter_map(|account| account.breaker.as_ref()?.open_until.as_ref());
+    let flow = status.filter_map(|status| status.flow_breaker.as_ref()?.open_until.as_ref());
+    accounts.chain(flow).map(|until| until.0)
 }
 
 /// A flush holds for one planning; the provider's status keeps which one.

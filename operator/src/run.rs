@@ -10,10 +10,6 @@ use std::{
 use anyhow::Context as _;
 use fno_cluster::{client, events::Publisher, lease::Candidate};
 use fno_core::lifecycle::Deadlines;
-use fno_crds::{
-    FnoBatch, FnoProvider,
-    names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
-};
 use fno_process::{
     http::{self, Endpoints, Readiness},
     liveness::Liveness,
@@ -22,18 +18,10 @@ use fno_process::{
 };
 use fno_store::Store;
 use futures::{
-    FutureExt as _, StreamExt as _,
+    FutureExt as _,
     future::{BoxFuture, join_all},
 };
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Client, ResourceExt as _,
-    runtime::{
-        Controller, WatchStreamExt as _,
-        controller::{self, Action, Config},
-        watcher,
-    },
-};
+use kube::{Client, runtime::Controller};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, select, sync::oneshot, task::JoinSet, time::timeout};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -42,14 +30,12 @@ use tracing::{error, info, warn};
 
 use crate::{
     args::Args,
-    batch,
     clock::MachineClock,
     context::Context,
-    error::Error,
+    controllers,
     known::{
-        Known, batches,
-        caches::{self, Caches, Guarded, ScopeInputs},
-        key,
+        Known,
+        caches::{Caches, ScopeInputs},
     },
     metrics::Metrics,
     orphan_pods, planning, provider, retention,
@@ -62,10 +48,6 @@ use crate::{
 const LEASE: &str = "fno-operator";
 /// The reporting controller of events.
 const CONTROLLER: &str = "fno.dev/operator";
-/// One reconciliation may take this long. Each of its calls ends in a quarter of a minute, and there may be hundreds.
-const RECONCILED_WITHIN: Duration = Duration::from_secs(600);
-/// Objects of a kind worked on at once: each call is a connection of its own.
-const AT_ONCE: u16 = 16;
 /// What is under way may take this long to end before the program ends without it; within the Pod's grace period.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -199,162 +181,66 @@ async fn work(
     stop: CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
-    let mut watching = JoinSet::new();
-    let mut jobs_ready = Vec::new();
-    let (go, gone) = (CancellationToken::new(), stop.clone());
+    let (mut watching, mut jobs_ready) = (JoinSet::new(), Vec::new());
+    let go = CancellationToken::new();
     for input in inputs {
-        let ScopeInputs { namespace, providers, batches, pods, woken_batches, woken_providers } =
-            input;
         let (listed, in_step) = oneshot::channel();
         jobs_ready.push(in_step);
-        watching.spawn(watches::jobs::watch(Arc::clone(&context), namespace.clone(), listed));
-
-        let (providers_now, batches_now) = (providers.as_reader(), batches.as_reader());
-        let name = namespace.as_deref();
-        let provider_events = watcher(
-            caches::api::<Guarded<FnoProvider>>(&context.client, name),
-            caches::watch_config(),
-        )
-        .default_backoff();
-        let for_plan = Arc::clone(&context);
-        let provider_events = provider_events
-            .reflect(providers)
-            .touched_objects()
-            .inspect(move |event| switched(&for_plan, event));
-        let batch_events = watcher(
-            caches::api::<Guarded<FnoBatch>>(&context.client, name),
-            caches::watch_config(),
-        )
-        .default_backoff();
-        let for_plan = Arc::clone(&context);
-        let batch_events = batch_events
-            .reflect(batches)
-            .touched_objects()
-            .inspect(move |_| for_plan.known.caches.plan.notify_one());
-        let ours = caches::watch_config()
-            .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
-        let pod_events = watcher(caches::api::<Pod>(&context.client, name), ours)
-            .default_backoff()
-            .modify(prune);
-        let for_plan = Arc::clone(&context);
-        let pod_events = pod_events
-            .reflect(pods)
-            .touched_objects()
-            .inspect(move |_| for_plan.known.caches.plan.notify_one());
-
-        let batch_controller = Controller::for_stream(batch_events, batches_now)
-            .with_config(Config::default().concurrency(AT_ONCE))
-            .owns_stream(pod_events)
-            .reconcile_on(UnboundedReceiverStream::new(woken_batches))
-            .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(
-                once_in_step("batch", go.clone(), batch::reconcile),
-                batch::failed,
-                Arc::clone(&context),
-            );
-        tasks.spawn(
-            batch_controller
-                .for_each(|result| async { stream_error(result.err().as_ref(), "FnoBatch") }),
-        );
-        let provider_controller = Controller::for_stream(provider_events, providers_now)
-            .with_config(Config::default().concurrency(AT_ONCE))
-            .reconcile_on(UnboundedReceiverStream::new(woken_providers))
-            .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(
-                once_in_step("provider", go.clone(), provider::reconcile),
-                provider::failed,
-                Arc::clone(&context),
-            );
-        tasks.spawn(
-            provider_controller
-                .for_each(|result| async { stream_error(result.err().as_ref(), "FnoProvider") }),
-        );
+        let namespace = input.namespace.clone();
+        watching.spawn(watches::jobs::watch(Arc::clone(&context), namespace, listed));
+        look_after(&context, input, &go, &stop, tasks);
     }
     context.known.caches.ready().await;
     join_all(jobs_ready).await;
     valkey_watch::first(&context).await;
-    provider::look_first(&context).await;
+    provider::inspect_all(&context).await;
     info!(valkey = context.used_steps_answer(), "every watch is in step");
     go.cancel();
     ready.set(true);
-    let until_stop = |task: BoxFuture<'static, ()>| {
+    let mut spawn = |task: BoxFuture<'static, ()>| {
         let stop = stop.clone();
-        async move {
+        tasks.spawn(async move {
             select! {
                 () = task => error!("a task ended by itself"),
                 () = stop.cancelled() => {}
             }
-        }
+        });
     };
-    tasks.spawn(until_stop(planning::run(Arc::clone(&context)).boxed()));
-    tasks.spawn(until_stop(retention::run(Arc::clone(&context)).boxed()));
-    tasks.spawn(until_stop(orphan_pods::run(Arc::clone(&context)).boxed()));
-    tasks.spawn(until_stop(valkey_watch::run(Arc::clone(&context)).boxed()));
-    // A task that ends while nobody has said so has failed: the program ends, and the next one begins afresh.
+    spawn(planning::run(Arc::clone(&context)).boxed());
+    spawn(retention::run(Arc::clone(&context)).boxed());
+    spawn(orphan_pods::run(Arc::clone(&context)).boxed());
+    spawn(valkey_watch::run(Arc::clone(&context)).boxed());
+    // A task that ends before it is told to has failed: the program ends, and its successor starts afresh.
     select! {
         _ = watching.join_next() => {}
         _ = tasks.join_next() => {}
     }
-    if gone.is_cancelled() {
+    if stop.is_cancelled() {
         std::future::pending::<()>().await;
     }
 }
 
-/// The controllers run the watches; they reconcile only once all of these are in step.
-fn once_in_step<K, F>(
-    task: &'static str,
-    go: CancellationToken,
-    reconcile: fn(Arc<K>, Arc<Context>) -> F,
-) -> impl Fn(Arc<K>, Arc<Context>) -> BoxFuture<'static, Result<Action, Error>>
-where
-    K: Send + Sync + 'static,
-    F: Future<Output = Result<Action, Error>> + Send + 'static,
-{
-    move |object, context| {
-        let go = go.clone();
-        async move {
-            go.cancelled().await;
-            let _work = context.liveness.working(task, RECONCILED_WITHIN);
-            reconcile(object, context).await
-        }
-        .boxed()
-    }
-}
-
-/// What is kept of a Pod: who it is and how it is.
-fn prune(pod: &mut Pod) {
-    pod.metadata.managed_fields = None;
-    pod.metadata.annotations = None;
-    pod.spec = None;
-}
-
-/// A provider's switches reach its running batches at once.
-fn switched(context: &Context, event: &Result<Guarded<FnoProvider>, watcher::Error>) {
-    context.known.caches.plan.notify_one();
-    let Ok(Guarded { 0: Ok(provider) }) = event else { return };
-    let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
-    for batch in batches::all(&context.known) {
-        let status = batch.status.clone().unwrap_or_default();
-        let switched = provider.spec.suspend
-            || provider.spec.suspend_cancellations != status.cancellations_held;
-        if switched
-            && !batch.phase().is_finished()
-            && batch.spec.provider == name
-            && batch.namespace().as_deref() == Some(&namespace)
-        {
-            context.known.caches.wake_batch(&key(&*batch));
-        }
-    }
-}
-
-fn stream_error<E: std::error::Error>(
-    error: Option<&controller::Error<E, watcher::Error>>,
-    kind: &str,
+/// Starts the controllers of a scope, which run its watches.
+fn look_after(
+    context: &Arc<Context>,
+    input: ScopeInputs,
+    go: &CancellationToken,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
 ) {
-    match error {
-        // Both are told elsewhere, or are nothing: an object that is gone.
-        None
-        | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
-        Some(error) => warn!(%error, kind, "a watch failed; it is begun again"),
-    }
+    let ScopeInputs { namespace, providers, batches, pods, woken_batches, woken_providers } = input;
+    let (providers_now, batches_now) = (providers.as_reader(), batches.as_reader());
+    let name = namespace.as_deref();
+    let providers = watches::providers(context, name, providers);
+    let (batches, pods) =
+        (watches::batches(context, name, batches), watches::pods(context, name, pods));
+    let controller = Controller::for_stream(batches, batches_now)
+        .owns_stream(pods)
+        .reconcile_on(UnboundedReceiverStream::new(woken_batches))
+        .graceful_shutdown_on(stop.clone().cancelled_owned());
+    tasks.spawn(controllers::run(controller, Arc::clone(context), go.clone()));
+    let controller = Controller::for_stream(providers, providers_now)
+        .reconcile_on(UnboundedReceiverStream::new(woken_providers))
+        .graceful_shutdown_on(stop.clone().cancelled_owned());
+    tasks.spawn(controllers::run(controller, Arc::clone(context), go.clone()));
 }

@@ -10,11 +10,11 @@ use fno_crds::{
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
-/// Looks at an account's Secrets.
+/// Reads an account's Secrets and says what is wrong with them.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn look(
+pub async fn inspect(
     client: &Client,
     namespace: &str,
     account: &Account,

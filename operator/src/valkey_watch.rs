@@ -1,4 +1,4 @@
-//! Knows whether Valkey answers, so that no batch is begun that could not log in, and what waits for it goes on within seconds.
+//! Knows whether Valkey answers, so that no batch starts that could not log in, and what waits for Valkey goes on within seconds.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -9,10 +9,7 @@ use fno_crds::Reason;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::{
-    context::Context,
-    known::{batches, key},
-};
+use crate::{context::Context, known::key};
 
 const EVERY: Duration = Duration::from_secs(3);
 
@@ -32,18 +29,17 @@ pub async fn run(context: Arc<Context>) {
                     warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until it is back")
                 }
             }
-            changed(&context);
+            wake(&context);
         }
         sleep(EVERY).await;
     }
 }
 
-fn changed(context: &Context) {
+/// Wakes whatever waits for the record, or must wait for it now.
+fn wake(context: &Context) {
     context.known.caches.plan.notify_one();
-    for provider in context.known.caches.providers() {
-        context.known.caches.wake_provider(&key(&*provider));
-    }
-    for batch in batches::all(&context.known).iter().filter(|batch| !batch.phase().is_finished()) {
+    context.known.caches.wake_all_providers();
+    for batch in context.known.newest_batches().running() {
         let of = key(&**batch);
         context.known.batches.with(&of, |memory| {
             if memory.held.as_ref().is_some_and(|held| held.why.reason == Reason::ValkeyUnavailable)

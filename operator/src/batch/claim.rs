@@ -83,6 +83,14 @@ async fn claim_one(
     if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
         return Ok(Some(ours));
     }
+    if context.known.jobs.is_unreadable(&of, &invited.uid) {
+        info!(
+            job = invited.name,
+            batch = batch.name_any(),
+            "the batch goes without a job that cannot be read"
+        );
+        return Ok(None);
+    }
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     // The index's copy decides at first: its version guards the write, so a stale one costs a conflict and no more.
     let mut copy = context.known.jobs.waiting(&of, &invited.uid);

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use fno_cluster::conflict::is_not_found;
-use fno_core::objects::is_owned;
+use fno_core::{key::Key, objects::is_owned};
 use fno_crds::{
     FnoBatch,
     names::{self, FINALIZER},
@@ -52,11 +52,20 @@ pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
     release(context, batch).await
 }
 
-/// Deletes a finished batch whose time is over.
+/// Deletes a finished batch whose time is over. It stays while one of its jobs cannot be read: that one may still be in it, and its result is
+/// nowhere else.
 ///
 /// # Errors
 /// When the API server does not answer.
 pub async fn forget(context: &Context, batch: &FnoBatch) -> Result<()> {
+    let of = |name: &String| Key {
+        namespace: batch.namespace().unwrap_or_default(),
+        name: name.clone(),
+    };
+    if batch.spec.jobs.iter().any(|job| context.known.jobs.is_unreadable(&of(&job.name), &job.uid))
+    {
+        return Ok(());
+    }
     delete_own::<FnoBatch>(&context.client, batch, &batch.name_any()).await?;
     context.known.batches.forget(&key(batch));
     Ok(())

@@ -114,7 +114,7 @@ async fn provider_for(
             message: format!("The provider has no account {} any more.", batch.spec.account),
         }));
     };
-    let facts = crate::secrets::look(&context.client, &of.namespace, account).await?;
+    let facts = crate::secrets::inspect(&context.client, &of.namespace, account).await?;
     if facts.problem.is_some() {
         context.known.caches.wake_provider(&of);
     }

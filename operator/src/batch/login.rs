@@ -73,7 +73,7 @@ async fn ask(
     login: i32,
 ) -> Result<LoginPermission> {
     let facts =
-        secrets::look(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
+        secrets::inspect(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
     if let Some(why) = facts.problem {
         return Ok(LoginPermission::Refused { why });
     }

@@ -53,11 +53,7 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let of = key(batch);
     let pod = pod(context, batch, &of).await?;
     let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
-    let provider = context.known.provider_of(batch);
-    let switches = provider.map_or_else(Switches::default, |provider| Switches {
-        suspend: provider.spec.suspend,
-        suspend_cancellations: provider.spec.suspend_cancellations,
-    });
+    let switches = Switches::of(context.known.provider_of(batch).as_deref());
     Ok(Observed {
         now: context.now(),
         images_replaced: pod

@@ -2,17 +2,17 @@
 
 use std::{
     collections::HashMap,
-    ops::Deref,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use fno_cluster::version::Version;
-use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold};
+use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold, unreadable::Unreadable};
 use fno_crds::FnoBatch;
 use jiff::Timestamp;
+use kube::Resource as _;
 
-use super::{Known, caches::Guarded, key};
+use super::{Known, key, parsed::Parsed};
 
 /// What is known of one batch. Times without a date are those of the clock's [`uptime`](crate::clock::Clock::uptime).
 #[derive(Default)]
@@ -93,40 +93,89 @@ impl Batches {
     }
 }
 
-/// A batch in its newest known state, without a copy.
-pub enum Newest {
-    /// The answer to our own last write, which the watch has not shown yet.
-    Own(Arc<FnoBatch>),
-    /// As watched.
-    Watched(Arc<Guarded<FnoBatch>>),
+/// Every batch in its newest known state: as watched, or the answer to our own last write where the watch has not shown that yet.
+#[derive(Clone, Debug, Default)]
+pub struct NewestBatches {
+    /// Those that can be read.
+    pub readable: Vec<Arc<FnoBatch>>,
+    /// The others. Each counts as at work.
+    pub unreadable: Vec<Arc<Unreadable>>,
 }
 
-impl Deref for Newest {
-    type Target = FnoBatch;
+impl NewestBatches {
+    /// Those that can be read and are not finished.
+    pub fn running(&self) -> impl Iterator<Item = &Arc<FnoBatch>> {
+        self.readable.iter().filter(|batch| !batch.phase().is_finished())
+    }
+}
 
-    fn deref(&self) -> &FnoBatch {
-        match self {
-            Self::Own(batch) => batch,
-            Self::Watched(guarded) => guarded
-                .0
-                .as_ref()
-                .unwrap_or_else(|_| unreachable!("only readable batches are taken in")),
+impl Known {
+    /// Every batch in its newest known state.
+    pub fn newest_batches(&self) -> NewestBatches {
+        newest(self.batches.latest().into_iter().collect(), self.caches.batches())
+    }
+}
+
+fn newest(
+    mut own: HashMap<Key, Arc<FnoBatch>>,
+    watched: Vec<Arc<Parsed<FnoBatch>>>,
+) -> NewestBatches {
+    let mut batches = NewestBatches::default();
+    for watched in watched {
+        let newer = own.remove(&key(&*watched)).filter(|own| {
+            own.metadata.uid == watched.meta().uid
+                && Version::of(&**own).is_newer_than(Version::of(&*watched))
+        });
+        match (newer, &*watched) {
+            (Some(own), _) => batches.readable.push(own),
+            (None, Parsed::Readable(batch)) => batches.readable.push(Arc::clone(batch)),
+            (None, Parsed::Unreadable(batch)) => batches.unreadable.push(Arc::clone(batch)),
         }
     }
+    batches.readable.extend(own.into_values());
+    batches
 }
 
-/// Every batch that can be read, in its newest known state.
-pub fn all(known: &Known) -> Vec<Newest> {
-    let mut own: HashMap<Key, Arc<FnoBatch>> = known.batches.latest().into_iter().collect();
-    let mut batches = Vec::new();
-    for guarded in known.caches.batches() {
-        let Ok(watched) = &guarded.0 else { continue };
-        let newer = own.remove(&key(watched)).filter(|own| {
-            own.metadata.uid == watched.metadata.uid
-                && Version::of(&**own).is_newer_than(Version::of(watched))
-        });
-        batches.push(newer.map_or_else(|| Newest::Watched(Arc::clone(&guarded)), Newest::Own));
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(name: &str, version: u64, stop: &str) -> serde_json::Value {
+        json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch",
+            "metadata": {"name": name, "namespace": "n", "uid": name, "resourceVersion": version.to_string()},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "stop": stop, "jobs": [{"name": "j", "uid": "u"}]},
+        })
     }
-    batches.extend(own.into_values().map(Newest::Own));
-    batches
+
+    fn watched(name: &str, version: u64, stop: &str) -> Arc<Parsed<FnoBatch>> {
+        Arc::new(serde_json::from_value(raw(name, version, stop)).expect("a batch"))
+    }
+
+    fn own(name: &str, version: u64) -> (Key, Arc<FnoBatch>) {
+        let batch: FnoBatch = serde_json::from_value(raw(name, version, "None")).expect("a batch");
+        (key(&batch), Arc::new(batch))
+    }
+
+    fn versions(batches: &NewestBatches) -> Vec<&str> {
+        batches.readable.iter().filter_map(|b| b.metadata.resource_version.as_deref()).collect()
+    }
+
+    #[test]
+    fn our_own_writes_are_read_until_the_watch_has_caught_up() {
+        let batches = newest([own("b", 5)].into(), vec![watched("b", 4, "None")]);
+        assert_eq!(versions(&batches), ["5"]);
+        let batches = newest([own("b", 5)].into(), vec![watched("b", 6, "None")]);
+        assert_eq!(versions(&batches), ["6"]);
+        let batches = newest([own("new", 5)].into(), Vec::new());
+        assert_eq!(versions(&batches), ["5"], "the watch has not shown it yet");
+    }
+
+    #[test]
+    fn a_batch_that_became_unreadable_is_not_hidden_by_an_older_write_of_ours() {
+        let batches = newest([own("b", 5)].into(), vec![watched("b", 6, "Newer")]);
+        assert_eq!((batches.readable.len(), batches.unreadable.len()), (0, 1));
+    }
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use fno_core::key::Key;
+use fno_core::{key::Key, unreadable::Unreadable};
 use fno_crds::{FnoBatch, FnoProvider};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
-    core::DeserializeGuard,
     runtime::{
         reflector::{ObjectRef, Store, store::Writer},
         watcher::Config,
@@ -15,21 +14,20 @@ use kube::{
 };
 use tokio::sync::{Notify, mpsc};
 
-/// An object that may turn out to be unreadable; that one alone is left out then.
-pub type Guarded<K> = DeserializeGuard<K>;
+use super::parsed::Parsed;
 
-/// One scope, as everybody sees it.
+/// One scope, as every task sees it.
 pub struct Scope {
     /// The namespace; none is all of them.
     pub namespace: Option<String>,
     /// Its providers.
-    pub providers: Store<Guarded<FnoProvider>>,
+    pub providers: Store<Parsed<FnoProvider>>,
     /// Its batches.
-    pub batches: Store<Guarded<FnoBatch>>,
+    pub batches: Store<Parsed<FnoBatch>>,
     /// Its runner Pods.
     pub pods: Store<Pod>,
-    wake_batch: mpsc::UnboundedSender<ObjectRef<Guarded<FnoBatch>>>,
-    wake_provider: mpsc::UnboundedSender<ObjectRef<Guarded<FnoProvider>>>,
+    wake_batch: mpsc::UnboundedSender<ObjectRef<Parsed<FnoBatch>>>,
+    wake_provider: mpsc::UnboundedSender<ObjectRef<Parsed<FnoProvider>>>,
 }
 
 /// The other ends of a scope: taken once, by the tasks that feed it.
@@ -37,15 +35,15 @@ pub struct ScopeInputs {
     /// The namespace; none is all of them.
     pub namespace: Option<String>,
     /// Feeds [`Scope::providers`].
-    pub providers: Writer<Guarded<FnoProvider>>,
+    pub providers: Writer<Parsed<FnoProvider>>,
     /// Feeds [`Scope::batches`].
-    pub batches: Writer<Guarded<FnoBatch>>,
+    pub batches: Writer<Parsed<FnoBatch>>,
     /// Feeds [`Scope::pods`].
     pub pods: Writer<Pod>,
-    /// Batches somebody wants looked at.
-    pub woken_batches: mpsc::UnboundedReceiver<ObjectRef<Guarded<FnoBatch>>>,
-    /// Providers somebody wants looked at.
-    pub woken_providers: mpsc::UnboundedReceiver<ObjectRef<Guarded<FnoProvider>>>,
+    /// Batches to reconcile besides those that changed.
+    pub woken_batches: mpsc::UnboundedReceiver<ObjectRef<Parsed<FnoBatch>>>,
+    /// Providers to reconcile besides those that changed.
+    pub woken_providers: mpsc::UnboundedReceiver<ObjectRef<Parsed<FnoProvider>>>,
 }
 
 /// The caches of all scopes.
@@ -90,34 +88,36 @@ impl Caches {
 
     /// A provider, if it can be read.
     pub fn provider(&self, key: &Key) -> Option<Arc<FnoProvider>> {
-        let guarded = self
-            .of(&key.namespace)?
-            .providers
-            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
-        guarded.0.as_ref().ok().map(|provider| Arc::new(provider.clone()))
+        let scope = self.of(&key.namespace)?;
+        scope.providers.get(&reference(key))?.readable().cloned()
     }
 
-    /// A batch, if it can be read.
-    pub fn batch(&self, key: &Key) -> Option<FnoBatch> {
-        let guarded = self
-            .of(&key.namespace)?
-            .batches
-            .get(&ObjectRef::new(&key.name).within(&key.namespace))?;
-        guarded.0.as_ref().ok().cloned()
+    /// A batch, readable or not.
+    pub fn batch(&self, key: &Key) -> Option<Arc<Parsed<FnoBatch>>> {
+        self.of(&key.namespace)?.batches.get(&reference(key))
     }
 
     /// A Pod.
     pub fn pod(&self, key: &Key) -> Option<Arc<Pod>> {
-        self.of(&key.namespace)?.pods.get(&ObjectRef::new(&key.name).within(&key.namespace))
+        self.of(&key.namespace)?.pods.get(&reference(key))
     }
 
-    /// Every provider, readable or not.
-    pub fn providers(&self) -> Vec<Arc<Guarded<FnoProvider>>> {
-        self.scopes.iter().flat_map(|scope| scope.providers.state()).collect()
+    /// Every provider that can be read.
+    pub fn providers(&self) -> Vec<Arc<FnoProvider>> {
+        self.all_providers().filter_map(|provider| provider.readable().cloned()).collect()
+    }
+
+    /// Every provider that cannot be read.
+    pub fn unreadable_providers(&self) -> Vec<Arc<Unreadable>> {
+        self.all_providers().filter_map(|provider| provider.unreadable().cloned()).collect()
+    }
+
+    fn all_providers(&self) -> impl Iterator<Item = Arc<Parsed<FnoProvider>>> {
+        self.scopes.iter().flat_map(|scope| scope.providers.state())
     }
 
     /// Every batch, readable or not.
-    pub fn batches(&self) -> Vec<Arc<Guarded<FnoBatch>>> {
+    pub fn batches(&self) -> Vec<Arc<Parsed<FnoBatch>>> {
         self.scopes.iter().flat_map(|scope| scope.batches.state()).collect()
     }
 
@@ -126,20 +126,31 @@ impl Caches {
         self.scopes.iter().flat_map(|scope| scope.pods.state()).collect()
     }
 
-    /// Has a batch looked at.
+    /// Has a batch reconciled.
     pub fn wake_batch(&self, key: &Key) {
         if let Some(scope) = self.of(&key.namespace) {
-            // Nobody listens any more: the program is ending.
-            let _ended = scope.wake_batch.send(ObjectRef::new(&key.name).within(&key.namespace));
+            // The other end is gone only while the program ends.
+            let _ended = scope.wake_batch.send(reference(key));
         }
     }
 
-    /// Has a provider looked at.
-    pub fn wake_provider(&self, key: &Key) {
-        if let Some(scope) = self.of(&key.namespace) {
-            let _ended = scope.wake_provider.send(ObjectRef::new(&key.name).within(&key.namespace));
+    /// Has every provider reconciled, readable or not.
+    pub fn wake_all_providers(&self) {
+        for provider in self.all_providers() {
+            self.wake_provider(&super::key(&*provider));
         }
     }
+
+    /// Has a provider reconciled.
+    pub fn wake_provider(&self, key: &Key) {
+        if let Some(scope) = self.of(&key.namespace) {
+            let _ended = scope.wake_provider.send(reference(key));
+        }
+    }
+}
+
+fn reference<K: Resource<DynamicType = ()>>(key: &Key) -> ObjectRef<K> {
+    ObjectRef::new(&key.name).within(&key.namespace)
 }
 
 fn scope(namespace: Option<String>) -> (Scope, ScopeInputs) {

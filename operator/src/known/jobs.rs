@@ -12,6 +12,7 @@ use fno_cluster::version::Version;
 use fno_core::{
     key::Key,
     plan::JobView,
+    unreadable::Unreadable,
     view::job::{ClaimCopy, WaitNotes, view},
 };
 use fno_crds::{FnoJob, JobPhase, job::Action};
@@ -48,6 +49,8 @@ pub struct Inner {
     at_work: HashMap<Key, Arc<FnoJob>>,
     /// Jobs nothing more is done about.
     ended: HashMap<Key, Ended>,
+    /// Jobs that cannot be read, by UID and version: each is in whatever state it is, and nothing touches it.
+    unreadable: HashMap<Key, (String, Version)>,
     /// Per namespace scope: what a relist in progress has seen.
     relists: HashMap<Option<String>, HashSet<Key>>,
 }
@@ -74,6 +77,11 @@ impl JobIndex {
         self.lock().apply(job, now)
     }
 
+    /// Takes a job that cannot be read: it is known to exist, and neither waits, nor is at work, nor has ended for anyone here.
+    pub fn apply_unreadable(&self, job: &Unreadable) -> Changed {
+        self.lock().apply_unreadable(job)
+    }
+
     /// A job is gone.
     pub fn delete(&self, key: &Key, uid: &str) -> Changed {
         self.lock().delete(key, Some(uid))
@@ -91,15 +99,16 @@ impl JobIndex {
         let within =
             |key: &&Key| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
         let keys = inner.places.keys().chain(inner.at_work.keys()).chain(inner.ended.keys());
+        let keys = keys.chain(inner.unreadable.keys());
         let gone: Vec<_> =
             keys.filter(within).filter(|key| !seen.contains(*key)).cloned().collect();
         gone.iter().map(|key| inner.delete(key, None)).collect()
     }
 
-    /// Looks at the waiting jobs, all at once.
-    pub fn with_pending<T>(&self, look: impl FnOnce(&mut [JobView], &mut [WaitNotes]) -> T) -> T {
+    /// Reads or changes the waiting jobs, all at once.
+    pub fn with_pending<T>(&self, act: impl FnOnce(&mut [JobView], &mut [WaitNotes]) -> T) -> T {
         let inner = &mut *self.lock();
-        look(&mut inner.views, &mut inner.notes)
+        act(&mut inner.views, &mut inner.notes)
     }
 
     /// A job, if it waits.
@@ -121,6 +130,12 @@ impl JobIndex {
         pending
             || inner.at_work.get(key).is_some_and(|job| job.metadata.uid.as_deref() == Some(uid))
             || inner.ended.get(key).is_some_and(|e| e.uid == uid)
+            || inner.unreadable.get(key).is_some_and(|(known, _)| known == uid)
+    }
+
+    /// Whether a job of that UID cannot be read.
+    pub fn is_unreadable(&self, key: &Key, uid: &str) -> bool {
+        self.lock().unreadable.get(key).is_some_and(|(known, _)| known == uid)
     }
 
     /// What a job is about, wherever it is.
@@ -174,16 +189,11 @@ impl Inner {
             return Changed::default();
         };
         let key = Key { namespace, name };
-        for seen in self.relists.values_mut() {
-            seen.insert(key.clone());
-        }
         let uid = job.metadata.uid.clone().unwrap_or_default();
-        if self
-            .known(&key)
-            .is_some_and(|(known, newest)| known == uid && newest.is_at_least(Version::of(&job)))
-        {
+        if !self.is_news(&key, &uid, Version::of(&job)) {
             return Changed::default();
         }
+        self.unreadable.remove(&key);
         let (before, before_work) = (
             self.pending(&key).map(|(view, notes)| (view.clone(), notes.clone())),
             self.at_work.remove(&key),
@@ -233,12 +243,34 @@ impl Inner {
         changed
     }
 
+    /// Notes that a job exists. Tells whether this copy of it is newer than what is known.
+    fn is_news(&mut self, key: &Key, uid: &str, version: Version) -> bool {
+        for seen in self.relists.values_mut() {
+            seen.insert(key.clone());
+        }
+        self.known(key).is_none_or(|(known, newest)| known != uid || !newest.is_at_least(version))
+    }
+
+    fn apply_unreadable(&mut self, job: &Unreadable) -> Changed {
+        let key = job.key();
+        let uid = job.metadata.uid.clone().unwrap_or_default();
+        let version =
+            job.metadata.resource_version.as_deref().map_or_else(Version::default, Version::parse);
+        if !self.is_news(&key, &uid, version) {
+            return Changed::default();
+        }
+        let changed = self.delete(&key, None);
+        self.unreadable.insert(key, (uid, version));
+        changed
+    }
+
     fn delete(&mut self, key: &Key, uid: Option<&str>) -> Changed {
         if uid.is_some_and(|uid| self.known(key).is_some_and(|(known, _)| known != uid)) {
             return Changed::default();
         }
         let queue = self.remove_pending(key);
         self.ended.remove(key);
+        self.unreadable.remove(key);
         let batch = self
             .at_work
             .remove(key)
@@ -254,6 +286,9 @@ impl Inner {
         }
         if let Some(job) = self.at_work.get(key) {
             return Some((job.metadata.uid.clone().unwrap_or_default(), Version::of(&**job)));
+        }
+        if let Some(known) = self.unreadable.get(key) {
+            return Some(known.clone());
         }
         self.ended.get(key).map(|ended| (ended.uid.clone(), ended.version))
     }

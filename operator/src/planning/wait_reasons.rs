@@ -1,4 +1,5 @@
-//! Tells jobs what they wait for: only once it has held for ten seconds, and each job at most every thirty. In steady flow a job is never told.
+//! Writes into jobs what they wait for: only once it has held for ten seconds, and into each job at most every thirty. In steady flow no reason is
+//! ever written.
 
 use std::sync::{
     Arc,
@@ -27,10 +28,10 @@ use crate::{context::Context, error::Error, patch::write_status};
 
 const HELD: SignedDuration = SignedDuration::from_secs(10);
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
-/// Writes at once: few, because what is told is never urgent.
+/// Writes at once: few, because none of them is urgent.
 const AT_ONCE: usize = 4;
 
-/// What there is to tell.
+/// The reasons to write.
 #[derive(Debug, Default)]
 pub struct Due {
     /// Now: the job and the patch.
@@ -52,12 +53,12 @@ pub fn due(views: &[JobView], notes: &mut [WaitNotes], plan: &Plan, now: Timesta
             _ => now,
         };
         notes.planned = Some((why.reason, since));
-        if is_told(notes, why) {
+        if is_written(notes, why) {
             continue;
         }
         let held = since.saturating_add(HELD).unwrap_or(Timestamp::MAX);
-        let at = notes.written_at.map_or(held, |told| {
-            held.max(told.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX))
+        let at = notes.written_at.map_or(held, |written| {
+            held.max(written.saturating_add(AT_MOST_EVERY).unwrap_or(Timestamp::MAX))
         });
         if at > now {
             due.wake_at = Some(due.wake_at.map_or(at, |wake| wake.min(at)));
@@ -69,8 +70,8 @@ pub fn due(views: &[JobView], notes: &mut [WaitNotes], plan: &Plan, now: Timesta
     due
 }
 
-/// Whether the job says so already. That a try failed says more than that its pause is not over.
-fn is_told(notes: &WaitNotes, why: &Why) -> bool {
+/// Whether the job says so already. The failure of a try says more than that its pause is not over.
+fn is_written(notes: &WaitNotes, why: &Why) -> bool {
     let tried = notes.reason.is_some_and(|reason| {
         matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree)
     });
@@ -100,21 +101,23 @@ fn patch(view: &JobView, notes: &WaitNotes, why: &Why, now: Timestamp) -> Value 
     json!({"metadata": {"resourceVersion": view.resource_version}, "status": status})
 }
 
-/// Writes notes the planning: thousands of jobs to tell must not hold up a plan.
+/// Writes beside the planning: thousands of writes must not hold up a plan.
 #[derive(Default)]
-pub struct Teller(Arc<AtomicBool>);
+pub struct ReasonWriter {
+    busy: Arc<AtomicBool>,
+}
 
-impl Teller {
-    /// Tells jobs, unless the last telling is still going on: then the next planning finds them again.
-    pub fn tell(&self, context: &Arc<Context>, due: Vec<(Key, String, Value)>) {
+impl ReasonWriter {
+    /// Writes reasons into their jobs, unless the writes of an earlier planning still go on: then a later planning finds them due again.
+    pub fn write(&self, context: &Arc<Context>, due: Vec<(Key, String, Value)>) {
         if due.is_empty() {
             return;
         }
-        if self.0.swap(true, Ordering::AcqRel) {
-            untell(context, &due);
+        if self.busy.swap(true, Ordering::AcqRel) {
+            make_due_again(context, &due);
             return;
         }
-        let (busy, context) = (Arc::clone(&self.0), Arc::clone(context));
+        let (busy, context) = (Arc::clone(&self.busy), Arc::clone(context));
         tokio::spawn(async move {
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, |(of, uid, patch)| write(&context, of, uid, patch))
@@ -125,7 +128,7 @@ impl Teller {
     }
 }
 
-fn untell(context: &Context, due: &[(Key, String, Value)]) {
+fn make_due_again(context: &Context, due: &[(Key, String, Value)]) {
     let keys: std::collections::BTreeSet<_> = due.iter().map(|(of, _, _)| of).collect();
     context.known.jobs.with_pending(|views, notes| {
         for (_, notes) in views.iter().zip(notes).filter(|(view, _)| keys.contains(&view.key)) {
@@ -139,10 +142,10 @@ async fn write(context: &Context, of: Key, uid: String, patch: Value) {
     match write_status(&api, &of.name, &patch).await {
         Ok(job) => context.known.job_applied(job, context.now()),
         Err(error) if is_not_found(&error) => context.known.job_deleted(&of, &uid),
-        // It has moved on: what it waited for is of no interest any more, or is told next time.
+        // The job has changed: its reason is planned anew.
         Err(error) if is_conflict(&error) => {}
         Err(error) => {
-            super::failed(context, "a job was not told what it waits for", &of, &Error::from(error))
+            super::failed(context, "what a job waits for was not written", &of, &Error::from(error))
         }
     }
 }
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once_it_has_held_and_not_more_often_than_allowed() {
+    fn a_reason_is_written_once_it_has_held_and_not_more_often_than_allowed() {
         let (views, mut notes) = ([view()], [WaitNotes::default()]);
         let at = |seconds, plan: &Plan, notes: &mut [WaitNotes]| {
             let due = due(&views, notes, plan, now(seconds));
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_guarded_and_keeps_since_when_it_is_unknown() {
+    fn a_written_reason_is_guarded_and_keeps_since_when_the_outcome_is_unknown() {
         let notes =
             WaitNotes { unknown_since: Some(now(0)), generation: Some(1), ..WaitNotes::default() };
         let patch = patch(

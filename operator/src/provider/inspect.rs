@@ -1,4 +1,4 @@
-//! Finds out what a provider is worth: its flows linted, its Secrets read.
+//! Inspects a provider: lints its flows and reads its Secrets.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use kube::Client;
 
 use crate::{error::Result, secrets};
 
-/// Looks at a provider. `known` saves linting a generation twice.
+/// Inspects a provider. `known` saves linting a generation twice.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn find_out(
+pub async fn inspect(
     client: &Client,
     provider: &FnoProvider,
     known: Option<&ProviderFacts>,
@@ -28,7 +28,7 @@ pub async fn find_out(
     let namespace = provider.metadata.namespace.as_deref().unwrap_or_default();
     let mut accounts = BTreeMap::new();
     for account in &provider.spec.accounts {
-        accounts.insert(account.name.clone(), secrets::look(client, namespace, account).await?);
+        accounts.insert(account.name.clone(), secrets::inspect(client, namespace, account).await?);
     }
     Ok(ProviderFacts { generation, flows_digest, flow_error, accounts })
 }

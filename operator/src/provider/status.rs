@@ -1,11 +1,18 @@
 //! Writes of a provider's status: read afresh, change, compare-and-set, again on a conflict. Several tasks write here, each its own fields.
 
+use std::sync::Arc;
+
 use fno_cluster::{conflict::is_conflict, patch::status_patch};
 use fno_core::{key::Key, provider_status::ProviderNews};
 use fno_crds::{FnoProvider, FnoProviderStatus};
 use kube::{Api, Client};
 
-use crate::{context::Context, error::Result, patch::write_status};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    known::parsed::Parsed,
+    patch::write_status,
+};
 
 /// Conflicts before it is left to the next pass. The writers are few and quick.
 const MOST_TRIES: usize = 8;
@@ -13,9 +20,18 @@ const MOST_TRIES: usize = 8;
 /// The provider as it is now; none if it is gone.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not answer, or the provider cannot be read.
 pub async fn read(client: &Client, key: &Key) -> Result<Option<FnoProvider>> {
-    Ok(Api::<FnoProvider>::namespaced(client.clone(), &key.namespace).get_opt(&key.name).await?)
+    let api = Api::<Parsed<FnoProvider>>::namespaced(client.clone(), &key.namespace);
+    match api.get_opt(&key.name).await? {
+        None => Ok(None),
+        Some(Parsed::Readable(provider)) => Ok(Some(Arc::unwrap_or_clone(provider))),
+        Some(Parsed::Unreadable(provider)) => Err(Error::Unreadable {
+            kind: "FnoProvider",
+            name: key.name.clone(),
+            error: provider.error.clone(),
+        }),
+    }
 }
 
 /// Changes the status. `change` may be called several times, with a newer provider each time. None if the provider is gone.

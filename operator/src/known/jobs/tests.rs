@@ -129,3 +129,45 @@ fn a_withdrawal_reaches_the_batch_once() {
     withdrawn.metadata.resource_version = Some("3".to_owned());
     assert_eq!(index.apply(withdrawn, now()).batch, None);
 }
+
+fn unreadable(name: &str, version: u64) -> Unreadable {
+    let mut raw =
+        serde_json::to_value(job(name, version, json!({"phase": "Pending"}))).expect("a job");
+    raw["status"]["attempts"] = json!("many");
+    fno_core::unreadable::read::<FnoJob>(raw).expect("metadata").expect_err("cannot be read")
+}
+
+#[test]
+fn a_job_that_cannot_be_read_is_known_and_neither_planned_nor_at_work_nor_ended() {
+    let index = JobIndex::default();
+    index.apply(job("a", 1, Value::Null), now());
+    assert!(index.apply_unreadable(&unreadable("a", 2)).queue);
+    assert_eq!(names(&index), Vec::<String>::new());
+    assert!(index.knows(&key("a"), "a-uid") && index.is_unreadable(&key("a"), "a-uid"));
+    assert_eq!(index.waiting(&key("a"), "a-uid"), None);
+    assert_eq!(index.expired(Timestamp::MAX).0, []);
+    // Read again, as after an upgrade.
+    assert!(index.apply(job("a", 3, Value::Null), now()).queue);
+    assert_eq!(names(&index), ["a"]);
+    assert!(!index.is_unreadable(&key("a"), "a-uid"));
+}
+
+#[test]
+fn the_batch_of_a_job_that_became_unreadable_is_woken_and_does_not_take_it_for_deleted() {
+    let index = JobIndex::default();
+    index.apply(job("a", 1, json!({"phase": "Batched", "batch": "x"})), now());
+    assert_eq!(index.apply_unreadable(&unreadable("a", 2)).batch, Some(key("x")));
+    assert!(index.at_work(&key("a")).is_none() && index.knows(&key("a"), "a-uid"));
+}
+
+#[test]
+fn an_older_copy_that_cannot_be_read_changes_nothing() {
+    let index = JobIndex::default();
+    index.apply(job("a", 5, Value::Null), now());
+    assert_eq!(index.apply_unreadable(&unreadable("a", 4)), Changed::default());
+    assert_eq!(names(&index), ["a"]);
+    index.relist_begins(&None);
+    index.apply_unreadable(&unreadable("a", 6));
+    index.relist_ends(&None);
+    assert!(index.is_unreadable(&key("a"), "a-uid"), "the relist showed it");
+}

@@ -1,0 +1,113 @@
+//! The controllers: the same for every kind, but for what the kind does.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use fno_core::{key::Key, unreadable::Unreadable};
+use futures::StreamExt as _;
+use kube::{
+    Resource,
+    runtime::{
+        Controller,
+        controller::{self, Action, Config},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    known::{key, parsed::Parsed},
+    metrics::{Task, Word},
+};
+
+/// Objects of a kind worked on at once: each call is a connection of its own.
+const AT_ONCE: u16 = 16;
+/// One reconciliation may take this long. Each of its calls ends in a quarter of a minute, and there may be hundreds.
+const RECONCILED_WITHIN: Duration = Duration::from_secs(600);
+/// After a conflict the object is read and decided about again: by then the watch mostly shows what was written in between.
+const AFTER_CONFLICT: Duration = Duration::from_millis(100);
+
+/// A kind that a controller looks after.
+pub trait Reconciled:
+    Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static
+{
+    /// Its word in metrics and in the log.
+    const TASK: &'static str;
+
+    /// Brings an object as far as it goes now, and says when to come back to it.
+    fn reconcile(
+        object: Arc<Self>,
+        context: &Context,
+    ) -> impl Future<Output = Result<Action>> + Send;
+
+    /// What is done about an object that cannot be read. It counts as occupied, so this touches nothing but what says so.
+    fn reconcile_unreadable(
+        object: Arc<Unreadable>,
+        context: &Context,
+    ) -> impl Future<Output = Result<Action>> + Send;
+
+    /// Logs a failure that is no conflict, and says after which pause the object is reconciled again.
+    fn failed(of: &Key, error: &Error, context: &Context) -> Duration;
+}
+
+/// Runs a controller until it is shut down. It runs its watches from the start, but reconciles only once `go` is cancelled.
+pub async fn run<K: Reconciled>(
+    controller: Controller<Parsed<K>>,
+    context: Arc<Context>,
+    go: CancellationToken,
+) {
+    let reconcile = move |object: Arc<Parsed<K>>, context: Arc<Context>| {
+        let go = go.clone();
+        async move {
+            go.cancelled().await;
+            reconcile_one(&object, &context).await
+        }
+    };
+    controller
+        .with_config(Config::default().concurrency(AT_ONCE))
+        .run(reconcile, failed::<K>, context)
+        .for_each(|result| async { log_stream_error::<K>(result.err().as_ref()) })
+        .await;
+}
+
+async fn reconcile_one<K: Reconciled>(object: &Parsed<K>, context: &Context) -> Result<Action> {
+    let _work = context.liveness.working(K::TASK, RECONCILED_WITHIN);
+    let started = context.clock.uptime();
+    let done = match object {
+        Parsed::Readable(object) => K::reconcile(Arc::clone(object), context).await,
+        Parsed::Unreadable(object) => K::reconcile_unreadable(Arc::clone(object), context).await,
+    };
+    context
+        .metrics
+        .reconcile
+        .get_or_create(&Task { task: Word(K::TASK) })
+        .observe(context.clock.uptime().saturating_sub(started).as_secs_f64());
+    done
+}
+
+fn failed<K: Reconciled>(object: Arc<Parsed<K>>, error: &Error, context: Arc<Context>) -> Action {
+    let of = key(&*object);
+    if error.is_conflict() {
+        debug!(
+            kind = K::TASK,
+            name = of.name,
+            namespace = of.namespace,
+            "requeued after a conflict"
+        );
+        return Action::requeue(AFTER_CONFLICT);
+    }
+    context.metrics.errors.get_or_create(&Task { task: Word(K::TASK) }).inc();
+    Action::requeue(K::failed(&of, error, &context))
+}
+
+fn log_stream_error<K: Reconciled>(error: Option<&controller::Error<Error, watcher::Error>>) {
+    match error {
+        // A failed reconciliation is logged where its pause is chosen, and an object that is gone needs nothing.
+        None
+        | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+        Some(error) => warn!(%error, kind = K::TASK, "a watch failed and is started again"),
+    }
+}

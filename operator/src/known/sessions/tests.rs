@@ -1,0 +1,128 @@
+use fno_crds::FnoProvider;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::known::{
+    caches::{Caches, ScopeInputs},
+    parsed::Parsed,
+};
+
+fn now() -> Timestamp {
+    "2030-01-01T00:00:00Z".parse().expect("a time")
+}
+
+/// A cluster as the watches show it.
+struct Shown {
+    known: Known,
+    inputs: ScopeInputs,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let (caches, mut inputs) = Caches::new(&[]);
+        Self { known: Known::new(caches), inputs: inputs.remove(0) }
+    }
+
+    fn provider(&mut self, suspend_cancellations: Value) {
+        let flow = json!({"steps": [{"type": "navigate", "url": "/"}]});
+        let provider: Parsed<FnoProvider> = serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoProvider", "metadata": {"name": "p", "namespace": "n"},
+            "spec": {"baseUrl": "https://portal.example.net", "allowedOrigins": ["https://portal.example.net"], "suspendCancellations": suspend_cancellations,
+                "accounts": [{"name": "a", "credentialsSecretRef": {"name": "s"}}], "flows": {"login": flow, "validation": flow}},
+        }))
+        .expect("a provider");
+        self.inputs.providers.apply_watcher_event(&Event::Apply(provider));
+    }
+
+    fn batch(&mut self, name: &str, stop: &str, status: Value) -> Parsed<FnoBatch> {
+        let batch: Parsed<FnoBatch> = serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": name, "namespace": "n", "uid": name},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "stop": stop, "jobs": [{"name": "j", "uid": "u"}]},
+            "status": status,
+        }))
+        .expect("a batch");
+        self.inputs.batches.apply_watcher_event(&Event::Apply(batch.clone()));
+        batch
+    }
+
+    fn pod(&mut self, name: &str, phase: &str) {
+        let pod: Pod = serde_json::from_value(
+            json!({"metadata": {"name": name, "namespace": "n"}, "status": {"phase": phase}}),
+        )
+        .expect("a Pod");
+        self.inputs.pods.apply_watcher_event(&Event::Apply(pod));
+    }
+
+    fn woken(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.inputs.woken_batches.try_recv().ok())
+            .map(|batch| batch.name)
+            .collect()
+    }
+}
+
+fn of() -> Key {
+    Key { namespace: "n".to_owned(), name: "p".to_owned() }
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_takes_up_the_only_session_of_its_account() {
+    let mut shown = Shown::new();
+    let batch = shown.batch("b", "None", json!({"phase": "Assigned"}));
+    let batch = batch.readable().expect("readable");
+    assert_eq!(others_on_account(&shown.known, batch, now()), Others::default());
+    shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
+    let others = others_on_account(&shown.known, batch, now());
+    assert_eq!(others.undecided + others.sessions, 1);
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_holds_its_runner_and_its_session_in_planning() {
+    let mut shown = Shown::new();
+    shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
+    let views = views(&shown.known, &shown.known.newest_batches(), &[], now());
+    assert_eq!(views.len(), 1);
+    assert!(views[0].holds_runner && views[0].holds_session && !views[0].finished);
+    assert_eq!(views[0].jobs, ["u"]);
+}
+
+#[test]
+fn a_provider_says_that_a_batch_of_it_cannot_be_read_until_that_is_over() {
+    let mut shown = Shown::new();
+    assert_eq!(trouble(&shown.known, &of()), None);
+    shown.batch("newer", "Newer", json!({"phase": "Failed", "worker": "newer-a1"}));
+    assert_eq!(trouble(&shown.known, &of()), None, "it has ended, and there is no Pod");
+    shown.pod("newer-a1", "Running");
+    assert!(trouble(&shown.known, &of()).is_some());
+    shown.pod("newer-a1", "Succeeded");
+    assert_eq!(trouble(&shown.known, &of()), None);
+}
+
+#[test]
+fn the_kill_switch_wakes_the_running_batches_that_do_not_follow_it_yet() {
+    let mut shown = Shown::new();
+    shown.provider(json!(false));
+    shown.batch("running", "None", json!({"phase": "InProgress"}));
+    shown.batch("held", "None", json!({"phase": "InProgress", "cancellationsHeld": true}));
+    shown.batch("over", "None", json!({"phase": "Completed"}));
+    wake_switched(&shown.known, Some(&of()));
+    assert_eq!(shown.woken(), ["held"]);
+    shown.provider(json!(true));
+    wake_switched(&shown.known, None);
+    assert_eq!(shown.woken(), ["running"]);
+}
+
+#[test]
+fn a_provider_that_is_gone_or_cannot_be_read_wakes_its_batches_to_be_held() {
+    let mut shown = Shown::new();
+    shown.batch("running", "None", json!({"phase": "InProgress"}));
+    wake_switched(&shown.known, None);
+    assert_eq!(shown.woken(), ["running"], "there is no provider");
+    shown.provider(json!(false));
+    wake_switched(&shown.known, Some(&of()));
+    assert_eq!(shown.woken(), Vec::<String>::new());
+    shown.provider(json!("newer"));
+    wake_switched(&shown.known, Some(&of()));
+    assert_eq!(shown.woken(), ["running"], "it cannot be read");
+}
