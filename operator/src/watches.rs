@@ -2,6 +2,7 @@
 
 pub mod jobs;
 mod refusals;
+mod visible;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use kube::{
     runtime::{WatchStreamExt as _, reflector::store::Writer, watcher, watcher::Error},
 };
 
-use self::refusals::Refusals;
+use self::{refusals::Refusals, visible::visible};
 use crate::{
     context::Context,
     known::{caches, key, parsed::Parsed, sessions},
@@ -29,7 +30,7 @@ pub fn providers(
     writer: Writer<Parsed<FnoProvider>>,
 ) -> impl Stream<Item = Result<Parsed<FnoProvider>, Error>> + Send + use<> {
     let mut refusals = Refusals::of("FnoProvider");
-    let [noting, passing] = [context, context].map(Arc::clone);
+    let [noting, relisting, passing] = [context, context, context].map(Arc::clone);
     let events = watcher(caches::api(&context.client, namespace), caches::watch_config())
         .default_backoff()
         .inspect(move |event| {
@@ -38,7 +39,11 @@ pub fn providers(
             }
         })
         .reflect(writer);
-    events.touched_objects().inspect(move |provider| {
+    visible(events, move || {
+        relisting.known.caches.plan.notify_one();
+        sessions::wake_switched(&relisting.known, None);
+    })
+    .inspect(move |provider| {
         passing.known.caches.plan.notify_one();
         if let Ok(provider) = provider {
             sessions::wake_switched(&passing.known, Some(&key(provider)));
@@ -53,7 +58,7 @@ pub fn batches(
     writer: Writer<Parsed<FnoBatch>>,
 ) -> impl Stream<Item = Result<Parsed<FnoBatch>, Error>> + Send + use<> {
     let mut refusals = Refusals::of("FnoBatch");
-    let passing = Arc::clone(context);
+    let [relisting, passing] = [context, context].map(Arc::clone);
     let events = watcher(caches::api(&context.client, namespace), caches::watch_config())
         .default_backoff()
         .reflect(writer)
@@ -66,7 +71,8 @@ pub fn batches(
             }
         });
     let plan = Arc::clone(context);
-    events.touched_objects().inspect(move |_| plan.known.caches.plan.notify_one())
+    visible(events, move || relisting.known.caches.plan.notify_one())
+        .inspect(move |_| plan.known.caches.plan.notify_one())
 }
 
 /// The runner Pods of a scope.
@@ -77,12 +83,14 @@ pub fn pods(
 ) -> impl Stream<Item = Result<Pod, Error>> + Send + use<> {
     let ours = caches::watch_config()
         .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
-    let passing = Arc::clone(context);
+    let [relisting, passing] = [context, context].map(Arc::clone);
     let events = watcher(caches::api(&context.client, namespace), ours)
         .default_backoff()
         .modify(prune)
         .reflect(writer);
-    events.touched_objects().inspect(move |_| passing.known.caches.plan.notify_one())
+    // A Pod that vanished in a gap of the watch has no event of its own that would wake its batch.
+    visible(events, move || sessions::wake_running(&relisting.known))
+        .inspect(move |_| passing.known.caches.plan.notify_one())
 }
 
 /// What is kept of a Pod: who it is and how it is.
