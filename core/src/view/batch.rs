@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(held_jobs(&batch(&json!({}))), ["1", "2", "3"]);
         assert_eq!(held_jobs(&batch(&json!({"claimed": ["1", "3"]}))), ["1", "3"]);
         let tried = json!({"claimed": ["1", "3"], "run": {"results": [
-            {"job": "j1", "uid": "1", "phase": "Pending", "reason": "StepFailed", "startedAt": "2030-01-01T00:00:00.000000Z", "seconds": 1.0}]}});
+            {"job": "j1", "uid": "1", "phase": "Pending", "reason": "StepFailed", "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1000}]}});
         assert_eq!(held_jobs(&batch(&tried)), ["3"]);
     }
 
