@@ -429,9 +429,10 @@ pub(crate) fn default_status(crd: &mut CustomResourceDefinition) {
         let status = schema.properties.as_mut().and_then(|fields| fields.get_mut("status"));
         if let Some(status) = status {
             status.default = Some(JSON(serde_json::json!({
+                // By name: whether an object of serde_json keeps its order depends on features of other crates.
+                "message": SUBMITTED,
                 "phase": JobPhase::Pending,
                 "reason": crate::Reason::Submitted,
-                "message": SUBMITTED,
             })));
         }
     }
