@@ -127,9 +127,9 @@ async fn evidence_lies_below_the_prefix_with_media_types() {
     assert_eq!(
         found,
         [
-            ("fno/prod/isp/octotel/u-1/1/001-after.png", "image/png"),
-            ("fno/prod/isp/octotel/u-1/1/manifest.json", "application/json"),
-            ("fno/prod/isp/octotel/u-1/1/report.html", "text/html; charset=utf-8"),
+            ("fno/prod/isp/octotel/u-1/1/b-1-a1/001-after.png", "image/png"),
+            ("fno/prod/isp/octotel/u-1/1/b-1-a1/manifest.json", "application/json"),
+            ("fno/prod/isp/octotel/u-1/1/b-1-a1/report.html", "text/html; charset=utf-8"),
         ]
     );
 }

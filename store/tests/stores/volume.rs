@@ -92,7 +92,7 @@ fn a_file_stays_in_its_folder_and_does_not_pose_as_ours() {
         let refused =
             Folder::write(&spool.path().join("u-1"), manifest(), vec![picture(name, b"x")])
                 .expect_err(name);
-        assert!(refused.to_string().contains("no name"), "{refused}");
+        assert!(refused.to_string().contains("is not allowed as the name"), "{refused}");
     }
 }
 
@@ -148,8 +148,8 @@ async fn a_volume_that_does_not_take_it_says_which_file() {
 #[test]
 fn wrong_settings_are_named_with_what_is_allowed() {
     for (url, said) in [
-        ("", "no URL"),
-        ("/var/lib/fno", "no URL"),
+        ("", "not a URL"),
+        ("/var/lib/fno", "not a URL"),
         ("file://host/path", "three slashes"),
         ("https://bucket/prefix", "https: is not supported"),
         ("s3://", "bucket is missing"),
