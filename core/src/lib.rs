@@ -9,6 +9,7 @@
 //! * [`plan`]: which jobs leave now, in which batches, and for every other job the reason it waits. [`view`]: what it is given.
 //! * [`session_count`]: into how many sessions waiting work is split; [`measure`]: how long a job and a login take.
 //! * [`claim`]: whether a batch gets a job it has invited.
+//! * [`finalizer`]: which finalizers a job should have; [`ownership`]: whether a job's batch still takes care of it.
 //! * [`lifecycle`]: what a batch needs next.
 //! * [`mint`]: whether a one-time code may be minted now.
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
@@ -26,6 +27,7 @@ pub mod batch_status;
 pub mod batch_wait;
 pub mod breaker;
 pub mod claim;
+pub mod finalizer;
 pub mod flow;
 pub mod gate;
 pub mod job_status;
@@ -36,6 +38,7 @@ pub mod mint;
 pub mod nearest;
 pub mod objects;
 pub mod outage;
+pub mod ownership;
 pub mod plan;
 pub mod provider_status;
 pub mod session_count;

@@ -1,0 +1,126 @@
+//! Which finalizers a job should have. The decision depends on the job alone, so it can be repeated at any time, whatever was lost
+//! in between.
+//!
+//! A Batched job has [`FINALIZER`]: deleting it asks for its withdrawal, and the object stays until its result is stored. Every
+//! other job is without it, so that nothing of ours keeps a job, or its namespace, in Terminating.
+
+use fno_crds::{FnoJob, JobPhase, names::FINALIZER};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::time::after;
+
+/// A deleted job's record is archived before the job goes. If the store does not take it within this time, the job goes without.
+const ARCHIVE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The list to write into `metadata.finalizers`; none if it is right already. Finalizers of others stay, in their order.
+#[must_use]
+pub fn wanted(phase: JobPhase, present: &[String], deleted: bool) -> Option<Vec<String>> {
+    let ours = present.iter().any(|finalizer| finalizer == FINALIZER);
+    match phase {
+        // The API server refuses new finalizers on an object that is being deleted.
+        JobPhase::Batched if ours || deleted => None,
+        JobPhase::Batched => {
+            Some(present.iter().map(String::as_str).chain([FINALIZER]).map(str::to_owned).collect())
+        }
+        JobPhase::Pending
+        | JobPhase::Succeeded
+        | JobPhase::Failed
+        | JobPhase::OutcomeUnknown
+        | JobPhase::Resolved
+        | JobPhase::Cancelled => ours
+            .then(|| present.iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect()),
+    }
+}
+
+/// The same for a whole job.
+#[must_use]
+pub fn wanted_for(job: &FnoJob) -> Option<Vec<String>> {
+    let present = job.metadata.finalizers.as_deref().unwrap_or_default();
+    wanted(job.phase(), present, job.metadata.deletion_timestamp.is_some())
+}
+
+/// Until when the archive is tried before the finalizer is removed. None: the job is not going away with it, so retention archives it.
+#[must_use]
+pub fn archive_until(job: &FnoJob) -> Option<Timestamp> {
+    let deleted = job.metadata.deletion_timestamp.as_ref()?;
+    job.phase().is_finished().then(|| after(deleted.0, ARCHIVE_PATIENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const OTHER: &str = "example.net/audit";
+    const PHASES: [JobPhase; 7] = [
+        JobPhase::Pending,
+        JobPhase::Batched,
+        JobPhase::Succeeded,
+        JobPhase::Failed,
+        JobPhase::OutcomeUnknown,
+        JobPhase::Resolved,
+        JobPhase::Cancelled,
+    ];
+
+    fn list(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_batched_job_gets_the_finalizer_and_every_other_job_loses_it() {
+        assert_eq!(wanted(JobPhase::Batched, &[], false), Some(list(&[FINALIZER])));
+        assert_eq!(
+            wanted(JobPhase::Batched, &list(&[OTHER]), false),
+            Some(list(&[OTHER, FINALIZER]))
+        );
+        for phase in PHASES.into_iter().filter(|phase| *phase != JobPhase::Batched) {
+            for deleted in [false, true] {
+                assert_eq!(
+                    wanted(phase, &list(&[FINALIZER, OTHER]), deleted),
+                    Some(list(&[OTHER])),
+                    "{phase}"
+                );
+                assert_eq!(wanted(phase, &list(&[OTHER]), deleted), None, "{phase}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_not_written_again() {
+        for phase in PHASES {
+            for present in
+                [list(&[]), list(&[OTHER]), list(&[FINALIZER]), list(&[FINALIZER, OTHER])]
+            {
+                if let Some(written) = wanted(phase, &present, false) {
+                    assert_eq!(wanted(phase, &written, false), None, "{phase} {present:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_being_deleted_gets_no_new_finalizer() {
+        assert_eq!(wanted(JobPhase::Batched, &list(&[OTHER]), true), None);
+    }
+
+    #[test]
+    fn only_an_ended_job_that_is_being_deleted_is_archived_first_and_not_for_long() {
+        let job = |phase: &str, deleted: serde_json::Value| -> FnoJob {
+            serde_json::from_value(json!({
+                "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob",
+                "metadata": {"name": "j", "deletionTimestamp": deleted},
+                "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1"},
+                "status": {"phase": phase},
+            }))
+            .expect("a job")
+        };
+        let deleted = json!("2030-01-01T00:00:00Z");
+        assert_eq!(archive_until(&job("Succeeded", json!(null))), None);
+        assert_eq!(archive_until(&job("Pending", deleted.clone())), None);
+        assert_eq!(
+            archive_until(&job("Succeeded", deleted)).map(|at| at.to_string()),
+            Some("2030-01-01T00:00:30Z".to_owned())
+        );
+    }
+}
