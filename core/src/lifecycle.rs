@@ -6,13 +6,13 @@ mod logins;
 mod pod_state;
 mod switches;
 
-pub use facts::{BatchFacts, Deadlines, Hold, JobState, Switches};
+pub use facts::{BatchFacts, Deadlines, Hold, JobState, Progress, Switches};
 pub use logins::{LoginEnded, lost, open_grant};
-pub use pod_state::PodState;
+pub use pod_state::{PodState, browser_end};
 
 use fno_crds::{
     JobPhase, Reason,
-    batch::{BatchPhase, RunEnd, Stop},
+    batch::{BatchPhase, LoginState, RunEnd, Stop},
     names::FINALIZER,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -35,9 +35,9 @@ pub enum NextAction {
         /// Number of the Pod, from 1.
         attempt: i32,
     },
-    /// Tell the runner to stop after the job at hand.
+    /// Tell the runner to stop after the current job.
     Drain,
-    /// Give or refuse leave for this login.
+    /// Give or refuse the permission for this login.
     Grant {
         /// Which login, from 1.
         login: i32,
@@ -66,7 +66,7 @@ pub enum NextAction {
     Forget,
     /// Nothing, until something changes or the time has come.
     Wait {
-        /// When to look again even if nothing changes.
+        /// When to decide again even if nothing changes.
         until: Option<Timestamp>,
         /// What is waited for, when it is worth saying.
         shown: Option<Why>,
@@ -106,16 +106,11 @@ pub fn next(seen: &BatchFacts<'_>) -> NextAction {
 
 fn created(seen: &BatchFacts<'_>) -> NextAction {
     if draining(seen) {
-        return failed(Reason::Drained, "The batch was drained before it began.");
+        return failed(Reason::Drained, "The batch was drained before it started.");
     }
-    let deadline = after(seen.created(), seen.deadlines.pod_running);
+    let deadline = pod_deadline(seen);
     if seen.now >= deadline {
-        return End {
-            phase: BatchPhase::Failed,
-            why: not_started(seen, seen.held.map(|held| &held.why)),
-            fence: true,
-        }
-        .into();
+        return fenced(not_started(seen, seen.held.map(|held| &held.why))).into();
     }
     if let Some(held) = seen.held.filter(|held| seen.now < held.until) {
         return NextAction::Wait {
@@ -128,7 +123,10 @@ fn created(seen: &BatchFacts<'_>) -> NextAction {
 }
 
 fn assigned(seen: &BatchFacts<'_>) -> NextAction {
-    let status = seen.batch.status.clone().unwrap_or_default();
+    // Before anything that has to be written elsewhere: a write that fails for ever must not keep the batch from its end.
+    if let Some(end) = overdue(seen) {
+        return end.into();
+    }
     let needs = logins::needs(seen);
     if let Some(LoginNeeds::Closing(login, ended)) = needs {
         return NextAction::CloseLogin { login, ended };
@@ -137,7 +135,7 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
     let reported = |job: &JobState| {
         run.is_some_and(|run| run.results.iter().any(|result| result.uid == job.uid))
     };
-    if seen.jobs.iter().any(|job| job.at_work && reported(job)) {
+    if seen.jobs.iter().any(|job| job.is_due() && reported(job)) {
         return NextAction::Mirror;
     }
     if let Some(end) = run.and_then(|run| run.end.as_ref()) {
@@ -152,11 +150,8 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
             }
         };
     }
-    let deadline = after(seen.created(), seen.deadlines.pod_running);
     match seen.pod {
-        PodState::Missing | PodState::Ended { .. } => {
-            pod_over(seen, status.attempt.unwrap_or(1), deadline)
-        }
+        PodState::Missing | PodState::Ended { .. } => pod_over(seen),
         PodState::Starting(_) if draining(seen) => {
             failed(Reason::Drained, "The batch was drained before its Pod ran.")
         }
@@ -166,23 +161,59 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
         {
             failed(problem.reason, &format!("Other images are set by now. {}", problem.message))
         }
-        PodState::Starting(problem) if seen.now >= deadline => {
-            End { phase: BatchPhase::Failed, why: not_started(seen, problem.as_ref()), fence: true }
-                .into()
-        }
         PodState::Starting(problem) => {
-            NextAction::Wait { until: Some(deadline), shown: problem.clone() }
+            let until =
+                seen.deadline_of_a_job().into_iter().fold(pod_deadline(seen), Timestamp::min);
+            NextAction::Wait { until: Some(until), shown: problem.clone() }
         }
         PodState::Running { since } => running(seen, *since, needs),
     }
 }
 
-fn pod_over(seen: &BatchFacts<'_>, attempt: i32, deadline: Timestamp) -> NextAction {
-    let (ran, how) = match seen.pod {
-        PodState::Ended { ran, how } => (*ran, how.as_str()),
-        _ => (false, "the Pod is gone"),
-    };
-    // A Pod that vanished may have run; without a report of it nothing can have been done on the portal: no leave was given.
+/// The deadline that has passed, if one has.
+fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
+    let silent = seen.silent_for >= seen.deadlines.heartbeat;
+    if let Some(end) = seen.run().and_then(|run| run.end.as_ref()) {
+        return silent.then(|| End { fence: true, ..ended(seen, end) });
+    }
+    match seen.pod {
+        PodState::Starting(problem) => {
+            (seen.now >= pod_deadline(seen)).then(|| fenced(not_started(seen, problem.as_ref())))
+        }
+        PodState::Running { .. } if silent => {
+            let limit = fno_crds::Duration::from(seen.deadlines.heartbeat.unsigned_abs());
+            let message = format!("The runner gave no sign of life for {limit}.");
+            Some(fenced(Why { reason: Reason::RunnerLost, message }))
+        }
+        PodState::Running { since } => {
+            late(seen, *since).filter(|(limit, _)| seen.now >= *limit).map(|(_, why)| fenced(why))
+        }
+        PodState::Missing | PodState::Ended { .. } => {
+            (silent && seen.run().is_some()).then(|| fenced(runner_lost(seen)))
+        }
+    }
+}
+
+/// When a running Pod is given up although its runner gives signs of life: it does not log in, or makes no progress.
+fn late(seen: &BatchFacts<'_>, since: Timestamp) -> Option<(Timestamp, Why)> {
+    if seen.login().is_none_or(|login| login.state != LoginState::LoggedIn) {
+        return logins::deadline(seen, since);
+    }
+    let limit = seen.deadlines.progress();
+    let job = seen.run().and_then(|run| run.job.as_deref());
+    let message = format!(
+        "The runner lives but has made no progress for {}{}.",
+        fno_crds::Duration::from(limit.unsigned_abs()),
+        job.map(|job| format!(" (job {job} was at work)")).unwrap_or_default()
+    );
+    Some((after(seen.now, limit - seen.idle_for), Why { reason: Reason::RunnerLost, message }))
+}
+
+fn pod_over(seen: &BatchFacts<'_>) -> NextAction {
+    let attempt = seen.batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
+    let deadline = pod_deadline(seen);
+    let ran = matches!(seen.pod, PodState::Ended { ran: true, .. });
+    // A Pod that vanished may have run; without a report of it nothing can have been done on the portal: it had no permission to log in.
     let untouched = !ran && seen.run().is_none();
     if untouched && attempt < MOST_ATTEMPTS && seen.now < deadline && !draining(seen) {
         return match seen.held.filter(|held| seen.now < held.until) {
@@ -193,23 +224,33 @@ fn pod_over(seen: &BatchFacts<'_>, attempt: i32, deadline: Timestamp) -> NextAct
             None => NextAction::Launch { attempt: attempt + 1 },
         };
     }
-    failed(Reason::RunnerLost, &format!("The runner was lost: {how}."))
+    fenced(runner_lost(seen)).into()
+}
+
+fn runner_lost(seen: &BatchFacts<'_>) -> Why {
+    let how = match seen.pod {
+        PodState::Ended { how, .. } => how.as_str(),
+        _ => "the Pod is gone",
+    };
+    let message = with_browser(seen, format!("The runner was lost: {how}."));
+    Why { reason: Reason::RunnerLost, message }
+}
+
+/// What the driver says about a browser that died tells neither that it was killed nor why.
+fn with_browser(seen: &BatchFacts<'_>, message: String) -> String {
+    match seen.browser {
+        Some(browser) => format!("{message} {browser}").trim_start().to_owned(),
+        None => message,
+    }
+}
+
+fn pod_deadline(seen: &BatchFacts<'_>) -> Timestamp {
+    after(seen.created(), seen.deadlines.pod_running)
 }
 
 fn running(seen: &BatchFacts<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> NextAction {
-    if seen.silent_for >= seen.deadlines.heartbeat {
-        let limit = fno_crds::Duration::from(seen.deadlines.heartbeat.unsigned_abs());
-        return failed(
-            Reason::RunnerLost,
-            &format!("The runner gave no sign of life for {limit}."),
-        );
-    }
     if seen.switches.suspend && seen.batch.spec.stop == Stop::None {
         return NextAction::Drain;
-    }
-    let late = logins::deadline(seen, since);
-    if let Some((_, why)) = late.as_ref().filter(|(limit, _)| seen.now >= *limit) {
-        return End { phase: BatchPhase::Failed, why: why.clone(), fence: true }.into();
     }
     let held = seen.held.filter(|held| seen.now < held.until);
     if held.is_none() {
@@ -220,7 +261,8 @@ fn running(seen: &BatchFacts<'_>, since: Timestamp, needs: Option<LoginNeeds>) -
         }
     }
     let silence = after(seen.now, seen.deadlines.heartbeat - seen.silent_for);
-    let until = [Some(silence), late.map(|(limit, _)| limit), held.map(|held| held.until)]
+    let late = late(seen, since).map(|(limit, _)| limit);
+    let until = [Some(silence), late, held.map(|held| held.until), seen.deadline_of_a_job()]
         .into_iter()
         .flatten()
         .min();
@@ -236,7 +278,7 @@ fn after_the_end(seen: &BatchFacts<'_>) -> NextAction {
     else {
         return NextAction::Settle;
     };
-    if seen.jobs.iter().any(|job| job.at_work) {
+    if seen.jobs.iter().any(JobState::is_due) {
         return NextAction::Settle;
     }
     if batch.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER) {
@@ -249,6 +291,10 @@ fn after_the_end(seen: &BatchFacts<'_>) -> NextAction {
         finished.0,
         SignedDuration::from_secs(i64::from(batch.spec.ttl_seconds_after_finished)),
     );
+    // A result that could not be written into its job yet is kept here only.
+    if seen.jobs.iter().any(|job| job.at_work) {
+        return NextAction::Wait { until: None, shown: None };
+    }
     if seen.now >= over {
         NextAction::Forget
     } else {
@@ -279,11 +325,12 @@ fn ended(seen: &BatchFacts<'_>, end: &RunEnd) -> End {
         (_, Reason::Completed) => Reason::Drained,
         (_, reason) => reason,
     };
-    End {
-        phase,
-        why: Why { reason, message: end.message.clone().unwrap_or_default() },
-        fence: false,
-    }
+    let message = end.message.clone().unwrap_or_default();
+    let message = match reason {
+        Reason::BrowserCrashed => with_browser(seen, message),
+        _ => message,
+    };
+    End { phase, why: Why { reason, message }, fence: false }
 }
 
 fn not_started(seen: &BatchFacts<'_>, problem: Option<&Why>) -> Why {
@@ -305,8 +352,11 @@ fn draining(seen: &BatchFacts<'_>) -> bool {
 }
 
 fn failed(reason: Reason, message: &str) -> NextAction {
-    End { phase: BatchPhase::Failed, why: Why { reason, message: message.to_owned() }, fence: true }
-        .into()
+    fenced(Why { reason, message: message.to_owned() }).into()
+}
+
+const fn fenced(why: Why) -> End {
+    End { phase: BatchPhase::Failed, why, fence: true }
 }
 
 impl From<End> for NextAction {

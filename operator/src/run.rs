@@ -121,6 +121,7 @@ fn prepare(
         pod_running: settings.deadlines.pod_running.signed(),
         logged_in: settings.deadlines.logged_in.signed(),
         heartbeat: settings.deadlines.heartbeat.signed(),
+        job: settings.deadlines.job.signed(),
     };
     let context = Context {
         client: client.clone(),

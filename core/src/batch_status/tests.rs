@@ -8,6 +8,7 @@ const DEADLINES: Deadlines = Deadlines {
     pod_running: SignedDuration::from_mins(5),
     logged_in: SignedDuration::from_mins(5),
     heartbeat: SignedDuration::from_mins(2),
+    job: SignedDuration::from_mins(3),
 };
 
 fn now() -> Timestamp {
@@ -35,6 +36,8 @@ fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobState]) -> Bat
         images_replaced: false,
         switches: Switches::default(),
         silent_for: SignedDuration::ZERO,
+        idle_for: SignedDuration::ZERO,
+        browser: None,
         jobs,
         held: None,
         deadlines: &DEADLINES,
@@ -97,8 +100,11 @@ fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
 fn withdrawn_jobs_and_the_kill_switch_reach_the_runner_through_the_status() {
     let batch = batch(json!({"phase": "InProgress", "claimed": ["u", "v"], "withdrawn": ["v"]}));
     let pod = running();
-    let jobs =
-        ["u", "v"].map(|uid| JobState { uid: uid.to_owned(), at_work: true, withdrawn: true });
+    let jobs = ["u", "v"].map(|uid| JobState {
+        at_work: true,
+        withdrawn: true,
+        ..JobState::settled(uid.to_owned(), true)
+    });
     let mut seen = seen(&batch, &pod, &jobs);
     seen.switches.suspend_cancellations = true;
     let status = derive(&seen, batch.status.clone().expect("status"), None);

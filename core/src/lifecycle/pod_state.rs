@@ -1,8 +1,11 @@
 //! What a Pod's status means for its batch.
 
-use fno_crds::{Reason, names::CONTAINER_RUNNER};
+use fno_crds::{
+    Reason,
+    names::{CONTAINER_BROWSER, CONTAINER_RUNNER},
+};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 
 use crate::why::Why;
 
@@ -78,6 +81,36 @@ impl PodState {
     pub const fn is_over(&self) -> bool {
         matches!(self, Self::Missing | Self::Ended { .. })
     }
+}
+
+/// How the browser's container ended, for people: that it ran out of memory, and how often it was restarted. None while it has not
+/// ended yet. A browser that dies takes the driver's connection with it, so nobody in the Pod can tell why.
+#[must_use]
+pub fn browser_end(pod: &Pod) -> Option<String> {
+    let statuses = pod.status.as_ref()?.init_container_statuses.as_ref()?;
+    let browser = statuses.iter().find(|container| container.name == CONTAINER_BROWSER)?;
+    let ended = |state: &Option<ContainerState>| state.as_ref()?.terminated.clone();
+    let last = ended(&browser.state).or_else(|| ended(&browser.last_state))?;
+    let restarts = match browser.restart_count {
+        1 => "restarted once".to_owned(),
+        n => format!("restarted {n} times"),
+    };
+    if last.reason.as_deref() != Some("OOMKilled") {
+        let reason = last.reason.as_deref().unwrap_or("ended");
+        return Some(format!(
+            "The browser's container ended with exit code {} ({reason}; {restarts}).",
+            last.exit_code
+        ));
+    }
+    let limit = browser
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.limits.as_ref()?.get("memory"))
+        .map(|memory| format!(" of {}", memory.0))
+        .unwrap_or_default();
+    Some(format!(
+        "The browser's container was killed because it used more than its memory limit{limit} (OOMKilled; {restarts})."
+    ))
 }
 
 /// What keeps the Pod from running, as far as it has been said.
@@ -199,6 +232,30 @@ mod tests {
             matches!(&evicted, PodState::Ended { ran: false, how } if how.contains("Evicted")),
             "{evicted:?}"
         );
+    }
+
+    fn with_browser(state: Value, last_state: Value, restarts: i32) -> Pod {
+        serde_json::from_value(json!({"status": {"phase": "Running", "initContainerStatuses": [
+            {"name": "browser", "image": "b", "imageID": "", "ready": true, "restartCount": restarts, "state": state, "lastState": last_state,
+             "resources": {"limits": {"memory": "1Gi"}}}]}}))
+        .expect("a Pod")
+    }
+
+    #[test]
+    fn a_browser_that_ran_out_of_memory_is_named_with_its_limit_and_its_restarts() {
+        let running = json!({"running": {"startedAt": "2030-01-01T00:00:00Z"}});
+        let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        let said = browser_end(&with_browser(running.clone(), killed.clone(), 2)).expect("an end");
+        for part in ["memory limit of 1Gi", "OOMKilled", "restarted 2 times"] {
+            assert!(said.contains(part), "{said}");
+        }
+        let not_restarted_yet = browser_end(&with_browser(killed, json!({}), 0)).expect("an end");
+        assert!(not_restarted_yet.contains("OOMKilled"), "{not_restarted_yet}");
+        let crashed = json!({"terminated": {"exitCode": 139, "reason": "Error"}});
+        let said = browser_end(&with_browser(running.clone(), crashed, 1)).expect("an end");
+        assert!(said.contains("exit code 139") && said.contains("restarted once"), "{said}");
+        assert_eq!(browser_end(&with_browser(running, json!({}), 0)), None);
+        assert_eq!(browser_end(&Pod::default()), None);
     }
 
     #[test]

@@ -3,11 +3,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod bounded;
+
 const NOW: &str = "2030-01-01T00:01:00Z";
 const DEADLINES: Deadlines = Deadlines {
     pod_running: SignedDuration::from_mins(5),
     logged_in: SignedDuration::from_mins(5),
     heartbeat: SignedDuration::from_mins(2),
+    job: SignedDuration::from_mins(3),
 };
 
 /// A batch created a minute ago, with one job.
@@ -18,6 +21,8 @@ struct Case {
     images_replaced: bool,
     switches: Switches,
     silent: i64,
+    idle: i64,
+    browser: Option<&'static str>,
     jobs: Vec<JobState>,
     held: Option<Hold>,
     now: Timestamp,
@@ -38,7 +43,9 @@ fn case(status: Value) -> Case {
         images_replaced: false,
         switches: Switches::default(),
         silent: 0,
-        jobs: vec![JobState { uid: "u".to_owned(), at_work: true, withdrawn: false }],
+        idle: 0,
+        browser: None,
+        jobs: vec![JobState { at_work: true, ..JobState::settled("u".to_owned(), true) }],
         held: None,
         now: time(NOW),
     }
@@ -75,6 +82,8 @@ impl Case {
             images_replaced: self.images_replaced,
             switches: self.switches,
             silent_for: SignedDuration::from_secs(self.silent),
+            idle_for: SignedDuration::from_secs(self.idle),
+            browser: self.browser,
             jobs: &self.jobs,
             held: self.held.as_ref(),
             deadlines: &DEADLINES,

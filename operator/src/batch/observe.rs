@@ -3,7 +3,7 @@
 
 use fno_core::{
     key::Key,
-    lifecycle::{BatchFacts, Hold, JobState, PodState, Switches},
+    lifecycle::{BatchFacts, Hold, JobState, PodState, Progress, Switches, browser_end},
     objects::{self, current_pod, is_owned},
 };
 use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase};
@@ -23,6 +23,8 @@ pub struct Observed {
     images_replaced: bool,
     switches: Switches,
     silent_for: SignedDuration,
+    idle_for: SignedDuration,
+    browser: Option<String>,
     jobs: Vec<JobState>,
     held: Option<Hold>,
 }
@@ -38,6 +40,8 @@ impl Observed {
             images_replaced: self.images_replaced,
             switches: self.switches,
             silent_for: self.silent_for,
+            idle_for: self.idle_for,
+            browser: self.browser.as_deref(),
             jobs: &self.jobs,
             held: self.held.as_ref(),
             deadlines: &context.deadlines,
@@ -54,15 +58,18 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let pod = pod(context, batch, &of).await?;
     let state = pod.as_ref().map_or(PodState::Missing, PodState::of);
     let switches = Switches::of(context.known.provider_of(batch).as_deref());
+    let now = context.now();
     Ok(Observed {
-        now: context.now(),
+        now,
         images_replaced: pod
             .as_ref()
             .is_some_and(|pod| objects::images_replaced(&pod.metadata, &context.settings.runner)),
+        browser: pod.as_ref().and_then(browser_end),
         pod_uid: pod.and_then(|pod| pod.metadata.uid),
         switches,
         silent_for: silent_for(context, batch, &of, &state),
-        jobs: jobs(context, batch),
+        idle_for: idle_for(context, batch, &of),
+        jobs: jobs(context, batch, now),
         held: context.known.batches.with(&of, |memory| memory.held.clone()),
         pod: state,
     })
@@ -111,19 +118,36 @@ fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> 
         .unwrap_or(SignedDuration::MAX)
 }
 
-fn jobs(context: &Context, batch: &FnoBatch) -> Vec<JobState> {
+/// A runner that has not reported anything yet counts from when its batch was seen first; its login has a deadline of its own.
+fn idle_for(context: &Context, batch: &FnoBatch, of: &Key) -> SignedDuration {
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    let progress = run.map(Progress::of).unwrap_or_default();
+    let since = context.known.batches.with(of, |memory| match &memory.progress {
+        Some((same, since)) if *same == progress => *since,
+        _ => {
+            let now = context.clock.uptime();
+            memory.progress = Some((progress, now));
+            now
+        }
+    });
+    SignedDuration::try_from(context.clock.uptime().saturating_sub(since))
+        .unwrap_or(SignedDuration::MAX)
+}
+
+fn jobs(context: &Context, batch: &FnoBatch, now: Timestamp) -> Vec<JobState> {
     let claimed = batch.status.as_ref().map(|status| status.claimed.as_slice()).unwrap_or_default();
+    let of = key(batch);
+    let refused = |uid: &String| {
+        context.known.batches.with(&of, |memory| {
+            memory.refused.get(uid).is_some_and(|until| context.clock.uptime() < *until)
+        })
+    };
     let look = |name: &String, uid: &String| {
         let of = Key { namespace: batch.namespace().unwrap_or_default(), name: name.clone() };
         if let Some(job) = at_work(context, batch, &of, uid) {
-            let withdrawn = job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some();
-            return Some(JobState { uid: uid.clone(), at_work: true, withdrawn });
+            return Some(JobState::at_work(&job, refused(uid), now));
         }
-        claimed.contains(uid).then(|| JobState {
-            uid: uid.clone(),
-            at_work: false,
-            withdrawn: !context.known.jobs.knows(&of, uid),
-        })
+        claimed.contains(uid).then(|| JobState::settled(uid.clone(), context.known.jobs.knows(&of, uid)))
     };
     batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
 }

@@ -7,7 +7,12 @@ use std::{
 };
 
 use fno_cluster::version::Version;
-use fno_core::{batch_wait::BatchWait, key::Key, lifecycle::Hold, unreadable::Unreadable};
+use fno_core::{
+    batch_wait::BatchWait,
+    key::Key,
+    lifecycle::{Hold, Progress},
+    unreadable::Unreadable,
+};
 use fno_crds::FnoBatch;
 use jiff::Timestamp;
 use kube::Resource as _;
@@ -21,6 +26,10 @@ pub struct Memory {
     pub latest: Option<Arc<FnoBatch>>,
     /// The last sign of life of the runner, and when we saw it.
     pub life: Option<(String, Duration)>,
+    /// How far the runner is, and since when.
+    pub progress: Option<(Progress, Duration)>,
+    /// UIDs of jobs whose status the API server refused, and when the write is repeated.
+    pub refused: HashMap<String, Duration>,
     /// What holds the step at hand.
     pub held: Option<Hold>,
     /// When the status was last written.
