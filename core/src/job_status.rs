@@ -2,7 +2,7 @@
 
 use fno_crds::{
     FnoJob, FnoJobStatus, JobPhase, Reason,
-    batch::JobResult,
+    batch::{JobResult, Run},
     condition::{self, Status, types},
     job::Intent,
     reason::ReasonClass,
@@ -10,7 +10,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::why::Why;
+use crate::{plan::sentences, text::at_most, why::Why};
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
@@ -21,6 +21,10 @@ pub fn pause(attempts: i32) -> SignedDuration {
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
+
+/// Losses that use up no try: the runner, the browser or the session of a batch may be lost for many reasons. A job that loses
+/// them time and again is the likely reason itself.
+const FREE_LOSSES: i32 = 2;
 
 /// A try ended with a result. `intent` is the irreversible step the runner armed for this job, if it did.
 #[must_use]
@@ -34,51 +38,40 @@ pub fn settled(
         outcome: result.outcome.clone(),
         result: result.fields.clone(),
         evidence: result.evidence.clone(),
-        intent: intent.cloned(),
         ..job.status.clone().unwrap_or_default()
     };
+    status.intent = intent.cloned().or(status.intent);
+    let armed = status.intent.is_some();
     let why = Why { reason: result.reason, message: result.message.clone().unwrap_or_default() };
-    let tries = status.attempts.unwrap_or(0) + 1;
     match (result.phase, class_of(result)) {
         (JobPhase::Succeeded, _) => {
-            status.attempts = Some(tries);
+            status.attempts = Some(tries(&status) + 1);
             end(job, status, JobPhase::Succeeded, &why, now)
         }
         // What was armed is never tried again, whatever the runner says of it.
         (JobPhase::OutcomeUnknown, _) => unproven(job, status, &why, now),
-        (JobPhase::Failed, _) if intent.is_some() => {
-            status.attempts = Some(tries);
+        (JobPhase::Failed, _) if armed => {
+            status.attempts = Some(tries(&status) + 1);
             end(job, status, JobPhase::Failed, &why, now)
         }
-        (_, _) if intent.is_some() => unproven(job, status, &why, now),
-        (JobPhase::Cancelled, _) => withdrawn(job, now),
-        (_, _) if job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some() => {
-            withdrawn(job, now)
-        }
-        (JobPhase::Failed | JobPhase::Pending, ReasonClass::RetryCounted) => {
-            status.attempts = Some(tries);
-            if tries > job.spec.backoff_limit {
-                let message = match tries {
-                    1 => format!("The only try failed ({}): {}", why.reason, why.message),
-                    n => format!(
-                        "All {n} tries failed, the last one by {}: {}",
-                        why.reason, why.message
-                    ),
-                };
-                return end(
-                    job,
-                    status,
-                    JobPhase::Failed,
-                    &Why { reason: Reason::TriesExhausted, message },
-                    now,
-                );
-            }
-            status.retry_at = now.checked_add(pause(tries)).ok().map(Time);
-            pending(job, status, &why, now)
+        (_, _) if armed => unproven(job, status, &why, now),
+        // The job was not started.
+        (JobPhase::Cancelled, _) => handed_back(job, &why, now),
+        (_, _) if is_withdrawn(job) => withdrawn(job, now),
+        (JobPhase::Failed, _) if result.reason == Reason::DeadlineExceeded => {
+            end(job, status, JobPhase::Failed, &why, now)
         }
         (JobPhase::Failed, ReasonClass::Final | ReasonClass::Normal) => {
-            status.attempts = Some(tries);
+            status.attempts = Some(tries(&status) + 1);
             end(job, status, JobPhase::Failed, &why, now)
+        }
+        (JobPhase::Failed | JobPhase::Pending, ReasonClass::RetryCounted) => {
+            failed_try(job, status, &why, now)
+        }
+        (JobPhase::Pending | JobPhase::Failed, ReasonClass::RetryFree)
+            if is_loss(result.reason) =>
+        {
+            lost(job, status, &why, now)
         }
         (JobPhase::Pending | JobPhase::Batched | JobPhase::Failed | JobPhase::Resolved, _) => {
             pending(job, status, &why, now)
@@ -96,13 +89,90 @@ pub const fn class_of(result: &JobResult) -> ReasonClass {
     }
 }
 
-/// The batch ended and there is no result: nothing irreversible was begun, so the job goes back without losing a try.
+/// The batch ended and the runner reported no result for the job: it is unknown if its irreversible step was armed, has lost a run
+/// if it was at work, and goes back free of charge if it was not started.
+#[must_use]
+pub fn without_result(job: &FnoJob, run: Option<&Run>, why: &Why, now: Timestamp) -> FnoJobStatus {
+    let name = job.metadata.name.as_deref();
+    let intent =
+        run.and_then(|run| run.intents.iter().find(|intent| Some(intent.job.as_str()) == name));
+    if let Some(intent) = intent {
+        return outcome_unknown(job, intent, why, now);
+    }
+    let at_work = name.is_some() && run.and_then(|run| run.job.as_deref()) == name;
+    let status = job.status.clone().unwrap_or_default();
+    if at_work && is_loss(why.reason) && status.intent.is_none() && !is_withdrawn(job) {
+        return lost(job, status, why, now);
+    }
+    handed_back(job, why, now)
+}
+
+/// Nothing irreversible was started, so the job goes back without losing a try; unless it is to end or to wait for a reason of its
+/// own.
 #[must_use]
 pub fn handed_back(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
-    if job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some() {
+    let status = job.status.clone().unwrap_or_default();
+    // An armed job never goes back, whoever armed it.
+    if status.intent.is_some() {
+        return unproven(job, status, why, now);
+    }
+    if is_withdrawn(job) {
         return withdrawn(job, now);
     }
-    pending(job, job.status.clone().unwrap_or_default(), why, now)
+    if let Some(deadline) = job.spec.deadline.as_ref().filter(|deadline| deadline.0 <= now) {
+        return end(job, status, JobPhase::Failed, &sentences::deadline_exceeded(deadline.0), now);
+    }
+    if job.spec.suspend {
+        return pending(job, status, &sentences::job_suspended(), now);
+    }
+    if matches!(why.reason.class(), ReasonClass::Normal | ReasonClass::Final) {
+        let message = "The batch ended before the job was started.".to_owned();
+        return pending(job, status, &Why { reason: Reason::Drained, message }, now);
+    }
+    pending(job, status, why, now)
+}
+
+fn is_withdrawn(job: &FnoJob) -> bool {
+    job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some()
+}
+
+/// Reasons for which the job that was at work may be to blame.
+const fn is_loss(reason: Reason) -> bool {
+    matches!(reason, Reason::RunnerLost | Reason::SessionLost | Reason::BrowserCrashed)
+}
+
+fn tries(status: &FnoJobStatus) -> i32 {
+    status.attempts.unwrap_or(0)
+}
+
+/// Runner, browser or session were lost while the job was at work. A pause follows each time, so that the job does not go first again
+/// at once and take the others down with it.
+fn lost(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
+    let losses = status.lost_runs.unwrap_or(0).saturating_add(1);
+    status.lost_runs = Some(losses);
+    if losses > FREE_LOSSES {
+        let message = format!("{} This was loss {losses} while the job was at work.", why.message);
+        return failed_try(job, status, &Why { reason: why.reason, message }, now);
+    }
+    status.retry_at = now.checked_add(pause(losses)).ok().map(Time);
+    pending(job, status, why, now)
+}
+
+/// A try is used up: another one follows after a pause, if there is one left.
+fn failed_try(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
+    let tries = tries(&status) + 1;
+    status.attempts = Some(tries);
+    if tries > job.spec.backoff_limit {
+        let message = match tries {
+            1 => format!("The only try failed ({}): {}", why.reason, why.message),
+            n => format!("All {n} tries failed, the last one by {}: {}", why.reason, why.message),
+        };
+        let why = Why { reason: Reason::TriesExhausted, message };
+        return end(job, status, JobPhase::Failed, &why, now);
+    }
+    let pauses = tries.max(status.lost_runs.unwrap_or(0));
+    status.retry_at = now.checked_add(pause(pauses)).ok().map(Time);
+    pending(job, status, why, now)
 }
 
 /// The batch ended after the irreversible step was armed, and there is no result.
@@ -111,6 +181,21 @@ pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Why, now: Timestamp)
     let mut status = job.status.clone().unwrap_or_default();
     status.intent = Some(intent.clone());
     unproven(job, status, why, now)
+}
+
+/// The API server refuses a status as it is: the same one with as little as can be said.
+#[must_use]
+pub fn bare(mut status: FnoJobStatus, refusal: &str) -> FnoJobStatus {
+    let message = format!(
+        "{} The API server refused the whole status, so the fields are in the evidence only: {}",
+        at_most(status.message.as_deref().unwrap_or_default(), 200),
+        at_most(refusal, 300)
+    );
+    status.result.clear();
+    for condition in &mut status.conditions {
+        condition.message = at_most(&condition.message, 200);
+    }
+    FnoJobStatus { message: Some(message.trim_start().to_owned()), ..status }
 }
 
 /// Withdrawn before anything irreversible.
@@ -152,7 +237,7 @@ fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -
     let why = Why {
         reason: Reason::Unproven,
         message: format!(
-            "The irreversible step was armed and nobody can prove what followed ({}): {}",
+            "The irreversible step was armed and what followed cannot be proven ({}): {}",
             why.reason, why.message
         ),
     };
@@ -207,7 +292,7 @@ fn end(
 }
 
 fn tell(job: &FnoJob, status: &mut FnoJobStatus, why: &Why, succeeded: Status, now: Timestamp) {
-    let message = crate::text::at_most(&why.message, 2000);
+    let message = at_most(&why.message, 2000);
     status.reason = Some(why.reason);
     status.message = Some(message.clone()).filter(|m| !m.is_empty());
     status.observed_generation = job.metadata.generation;

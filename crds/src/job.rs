@@ -291,6 +291,10 @@ pub struct FnoJobStatus {
     /// Number of tries used up, of `spec.backoffLimit` + 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<i32>,
+    /// How many times a runner, browser or session was lost while this job was at work. The first two losses use up no try, each
+    /// later one uses up one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_runs: Option<i32>,
     /// Earliest time of the next try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,

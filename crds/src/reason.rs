@@ -80,6 +80,11 @@ pub enum Reason {
     PodUnschedulable,
     /// The API server refused the runner Pod or its Secrets (quota, admission policy).
     PodRejected,
+    /// The API server refused the Secret with the jobs' inputs. The jobs are tried again in smaller batches; a job that is refused
+    /// alone fails.
+    WorkRejected,
+    /// The API server refused what the operator has to write into the job's status.
+    StatusRejected,
     /// Another job holds an armed claim on the same circuit.
     CircuitClaimed,
     /// The last try failed; the next one comes after a pause.
@@ -208,6 +213,8 @@ impl Reason {
             | Self::ImageUnavailable
             | Self::PodUnschedulable
             | Self::PodRejected
+            | Self::WorkRejected
+            | Self::StatusRejected
             | Self::CircuitClaimed
             | Self::RetryBackoff
             // Never final, because that would end a job for a word that was not understood.
@@ -309,6 +316,12 @@ impl Reason {
             }
             Self::PodRejected => {
                 "See the message: a quota or an admission policy refuses the runner Pod."
+            }
+            Self::WorkRejected => {
+                "Nothing: the batch is split until the job that is refused stands alone; see the message for what refuses it."
+            }
+            Self::StatusRejected => {
+                "Correct the admission policy or right that the message names: the write is repeated every minute."
             }
             Self::CircuitClaimed => "Wait until the other job on this circuit is settled.",
             Self::RetryBackoff => "Nothing: it is tried again at status.retryAt.",

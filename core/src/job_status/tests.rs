@@ -130,7 +130,8 @@ fn what_a_result_makes_of_a_job() {
         assert_eq!(status.finished_at.is_some(), phase.is_finished(), "{case}");
         assert_eq!(status.batch.is_none(), phase == Pending, "{case}");
         assert_eq!(status.intent.is_some(), armed, "{case}");
-        assert_eq!(status.retry_at.is_some(), phase == Pending && tries == 1, "{case}");
+        let lost = because == Reason::SessionLost;
+        assert_eq!(status.retry_at.is_some(), phase == Pending && (tries == 1 || lost), "{case}");
     }
 }
 
@@ -189,6 +190,117 @@ fn an_untouched_job_goes_back_without_losing_a_try() {
     );
     let status = handed_back(&at_work(json!({"cancelRequested": true})), &why, now());
     assert_eq!(status.phase, Some(JobPhase::Cancelled));
+}
+
+fn run(more: serde_json::Value) -> Run {
+    serde_json::from_value(more).expect("a run")
+}
+
+fn lost() -> Why {
+    Why { reason: Reason::RunnerLost, message: "The runner was lost.".to_owned() }
+}
+
+#[test]
+fn the_job_at_work_pauses_after_each_loss_and_pays_for_the_third_and_every_later_one() {
+    let run = run(json!({"job": "j"}));
+    let mut job = at_work(json!({"backoffLimit": 2}));
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let status = without_result(&job, Some(&run), &lost(), now());
+        let pause = status.retry_at.as_ref().map(|at| at.0.duration_since(now()).as_secs());
+        seen.push((status.lost_runs, status.attempts.unwrap_or(0), pause));
+        job.status = Some(FnoJobStatus {
+            phase: Some(JobPhase::Batched),
+            batch: Some("b".to_owned()),
+            ..status
+        });
+    }
+    let expected = [
+        (Some(1), 0, Some(30)),
+        (Some(2), 0, Some(60)),
+        (Some(3), 1, Some(120)),
+        (Some(4), 2, Some(240)),
+        (Some(5), 3, None),
+    ];
+    assert_eq!(seen, expected);
+    let status = job.status.expect("a status");
+    assert_eq!(status.reason, Some(Reason::TriesExhausted), "free retries are not endless");
+    assert!(status.message.expect("a message").contains("loss 5"));
+}
+
+#[test]
+fn jobs_that_were_not_at_work_lose_nothing_by_a_loss() {
+    for run in [None, Some(run(json!({"job": "another"}))), Some(run(json!({})))] {
+        let status = without_result(&at_work(json!({})), run.as_ref(), &lost(), now());
+        assert_eq!((status.phase, status.lost_runs), (Some(JobPhase::Pending), None));
+        assert!(status.retry_at.is_none());
+    }
+    let drained = Why { reason: Reason::Drained, message: String::new() };
+    let status =
+        without_result(&at_work(json!({})), Some(&run(json!({"job": "j"}))), &drained, now());
+    assert_eq!((status.lost_runs, status.retry_at), (None, None), "a drain is nobody's fault");
+}
+
+#[test]
+fn a_session_that_a_job_lost_counts_as_a_loss_when_the_runner_reports_it_too() {
+    let mut job = at_work(json!({"backoffLimit": 0}));
+    for expected in [JobPhase::Pending, JobPhase::Pending, JobPhase::Failed] {
+        let status = settled(&job, &result(JobPhase::Pending, Reason::SessionLost), None, now());
+        assert_eq!(status.phase, Some(expected));
+        job.status = Some(FnoJobStatus { phase: Some(JobPhase::Batched), ..status });
+    }
+}
+
+#[test]
+fn a_job_that_was_not_started_ends_by_its_deadline_and_waits_while_it_is_suspended() {
+    let withdrawn = result(JobPhase::Cancelled, Reason::Withdrawn);
+    for (spec, phase, reason) in [
+        (json!({"cancelRequested": true}), JobPhase::Cancelled, Reason::Withdrawn),
+        (json!({"deadline": "2030-01-01T00:00:00Z"}), JobPhase::Failed, Reason::DeadlineExceeded),
+        (json!({"deadline": "2029-12-31T00:00:00Z"}), JobPhase::Failed, Reason::DeadlineExceeded),
+        (json!({"suspend": true}), JobPhase::Pending, Reason::Suspended),
+        // Suspended and resumed before the runner came to it.
+        (json!({}), JobPhase::Pending, Reason::Drained),
+    ] {
+        let job = at_work(spec.clone());
+        let back = handed_back(&job, &lost(), now());
+        let reported = settled(&job, &withdrawn, None, now());
+        assert_eq!((reported.phase, reported.reason), (Some(phase), Some(reason)), "{spec}");
+        assert_eq!(reported.attempts, Some(0), "{spec}: no try is used up");
+        assert_eq!(back.phase, Some(phase), "{spec}");
+    }
+    let late = result(JobPhase::Failed, Reason::DeadlineExceeded);
+    let status = settled(&at_work(json!({})), &late, None, now());
+    assert_eq!((status.phase, status.attempts), (Some(JobPhase::Failed), Some(0)));
+}
+
+#[test]
+fn a_good_end_of_the_batch_is_no_reason_to_go_back_with() {
+    let completed = Why { reason: Reason::Completed, message: String::new() };
+    assert_eq!(handed_back(&at_work(json!({})), &completed, now()).reason, Some(Reason::Drained));
+}
+
+#[test]
+fn a_job_that_carries_an_intent_never_goes_back_whoever_lost_its_batch() {
+    let mut job = at_work(json!({"action": "Cancellation", "cancelRequested": true}));
+    job.status.as_mut().expect("a status").intent = Some(intent());
+    for status in [
+        handed_back(&job, &lost(), now()),
+        without_result(&job, Some(&run(json!({"job": "j"}))), &lost(), now()),
+        settled(&job, &result(JobPhase::Pending, Reason::SessionLost), None, now()),
+    ] {
+        assert_eq!(status.phase, Some(JobPhase::OutcomeUnknown));
+    }
+}
+
+#[test]
+fn a_status_that_is_refused_is_written_without_what_can_be_left_out() {
+    let status =
+        settled(&at_work(json!({})), &result(JobPhase::Succeeded, Reason::Answered), None, now());
+    let bare = bare(status, "too large");
+    assert_eq!((bare.phase, bare.outcome.as_deref()), (Some(JobPhase::Succeeded), Some("Active")));
+    assert!(bare.result.is_empty() && bare.evidence.is_some());
+    assert!(bare.message.expect("a message").contains("too large"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use fno_crds::{
 use jiff::{Timestamp, Unit};
 
 use super::{ProviderView, Why, slots::Limit};
+use crate::work::size::{JOB_BYTES, PROVIDER_BYTES};
 
 const fn blocked(reason: Reason, message: String) -> Why {
     Why { reason, message }
@@ -18,18 +19,50 @@ fn at(time: Timestamp) -> Timestamp {
     time.round(Unit::Second).unwrap_or(time)
 }
 
-pub(super) fn deadline_exceeded(deadline: Timestamp) -> Why {
+pub(crate) fn deadline_exceeded(deadline: Timestamp) -> Why {
     blocked(
         Reason::DeadlineExceeded,
         format!("spec.deadline ({}) passed before the job was started.", at(deadline)),
     )
 }
 
+pub(super) fn too_large(bytes: usize) -> Why {
+    blocked(
+        Reason::InvalidJob,
+        format!(
+            "spec.parameters and spec.expect take {} KiB as JSON; a batch holds at most {} KiB for one job.",
+            bytes.div_ceil(1024),
+            JOB_BYTES / 1024
+        ),
+    )
+}
+
+pub(super) fn refused_alone(message: &str) -> Why {
+    blocked(
+        Reason::InvalidJob,
+        format!("The API server refuses what the runner would be given for this job: {message}"),
+    )
+}
+
+/// Why no batch of the provider can be created.
+pub(crate) fn provider_too_large(bytes: usize) -> Option<Why> {
+    (bytes > PROVIDER_BYTES).then(|| {
+        blocked(
+            Reason::FlowInvalid,
+            format!(
+                "The flows and settings of the provider take {} KiB as JSON; a batch holds at most {} KiB for them.",
+                bytes.div_ceil(1024),
+                PROVIDER_BYTES / 1024
+            ),
+        )
+    })
+}
+
 pub(super) fn invited(batch: &str) -> Why {
     blocked(Reason::Batched, format!("Invited by batch {batch}, which is about to claim it."))
 }
 
-pub(super) fn job_suspended() -> Why {
+pub(crate) fn job_suspended() -> Why {
     blocked(Reason::Suspended, "The job is suspended (spec.suspend).".to_owned())
 }
 

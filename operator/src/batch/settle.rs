@@ -1,7 +1,7 @@
 //! Act: write what became of the jobs into the jobs. Each write is guarded by the job's version, and nothing is written about a job that is not in
 //! this batch any more: doing it again does no harm.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fno_cluster::{
     conflict::{is_conflict, is_not_found},
@@ -12,12 +12,11 @@ use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase, Reason,
     batch::{JobResult, Run},
     names::FINALIZER,
-    reason::ReasonClass,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::observe::at_work;
 use crate::{
@@ -30,6 +29,10 @@ use crate::{
 
 /// Jobs written at once.
 const AT_ONCE: usize = 16;
+/// A job whose status the API server refuses is tried again after this.
+const ASIDE: Duration = Duration::from_secs(60);
+/// Passes of a batch that failed in a row before a write that keeps failing is set aside. By then some two minutes have passed.
+const HOPELESS: u32 = 8;
 
 /// Writes the results that are new.
 ///
@@ -44,11 +47,11 @@ pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
         .filter_map(|job| Some((result_of(run, &job)?.clone(), job)))
         .collect();
     let write_one = |(result, job): (JobResult, Arc<FnoJob>)| async move {
-        write(context, batch, job, |job| {
-            job_status::settled(job, &result, intent_of(run, job), context.now())
-        })
-        .await?;
-        measure(context, batch, &result);
+        let status =
+            |job: &FnoJob| job_status::settled(job, &result, intent_of(run, job), context.now());
+        if write(context, batch, job, status).await? {
+            measure(context, batch, &result);
+        }
         Ok(())
     };
     all(with_result.into_iter().map(write_one).collect()).await
@@ -60,22 +63,13 @@ pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
 /// When the API server does not answer; what is left is settled by the next pass.
 pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     mirror(context, batch).await?;
-    let no_run = Run::default();
-    let run = batch.status.as_ref().and_then(|status| status.run.as_ref()).unwrap_or(&no_run);
-    // A good end is no reason to go back with.
-    let why = match why.reason.class() {
-        ReasonClass::Normal | ReasonClass::Final => Why {
-            reason: Reason::Drained,
-            message: "The batch ended before the job was begun.".to_owned(),
-        },
-        ReasonClass::Waiting | ReasonClass::RetryCounted | ReasonClass::RetryFree => why.clone(),
-    };
-    let status = |job: &FnoJob| match intent_of(run, job) {
-        Some(intent) => job_status::outcome_unknown(job, intent, &why, context.now()),
-        None => job_status::handed_back(job, &why, context.now()),
-    };
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    let reported = |job: &FnoJob| run.is_some_and(|run| result_of(run, job).is_some());
+    let status = |job: &FnoJob| job_status::without_result(job, run, why, context.now());
     all(jobs_at_work(context, batch)
         .into_iter()
+        // What is left of these was refused.
+        .filter(|job| !reported(job))
         .map(|job| write(context, batch, job, status))
         .collect())
     .await
@@ -94,8 +88,10 @@ pub async fn mark_waiting(context: &Context, batch: &FnoBatch, why: &Why) -> Res
     .await
 }
 
-async fn all(writes: Vec<impl Future<Output = Result<()>>>) -> Result<()> {
-    stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await
+/// Every write is tried, whatever comes of the others. The first error is passed on.
+async fn all<T>(writes: Vec<impl Future<Output = Result<T>>>) -> Result<()> {
+    let done: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    done.into_iter().try_for_each(|result| result.map(|_| ()))
 }
 
 /// Jobs that are in the batch right now.
@@ -119,42 +115,96 @@ fn intent_of<'a>(run: &'a Run, job: &FnoJob) -> Option<&'a fno_crds::job::Intent
     run.intents.iter().find(|intent| Some(&intent.job) == job.metadata.name.as_ref())
 }
 
+/// Writes what became of a job; whether it was written.
 async fn write(
     context: &Context,
     batch: &FnoBatch,
     job: Arc<FnoJob>,
     status: impl Fn(&FnoJob) -> FnoJobStatus,
-) -> Result<()> {
+) -> Result<bool> {
     let (of, uid) = (key(&*job), job.uid().unwrap_or_default());
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
-    let mut job = job;
+    if is_set_aside(context, batch, &uid) {
+        return Ok(false);
+    }
+    let (mut job, mut refusal) = (job, None::<String>);
     loop {
-        let Some(patch) = status_patch(
-            job.metadata.resource_version.as_deref(),
-            job.status.as_ref(),
-            &status(&job),
-        )?
+        let status = status(&job);
+        let status = match &refusal {
+            Some(refusal) => job_status::bare(status, refusal),
+            None => status,
+        };
+        let Some(patch) =
+            status_patch(job.metadata.resource_version.as_deref(), job.status.as_ref(), &status)?
         else {
-            return Ok(());
+            return Ok(false);
         };
         match write_status(&api, &of.name, &patch).await {
-            Ok(written) => return stored(context, &api, written).await,
+            Ok(written) => {
+                context.known.batches.with(&key(batch), |memory| memory.refused.remove(&uid));
+                return stored(context, &api, written).await.map(|()| true);
+            }
             Err(error) if is_not_found(&error) => {
                 context.known.job_deleted(&of, &uid);
-                return Ok(());
+                return Ok(false);
             }
             Err(error) if is_conflict(&error) => {}
+            Err(error) if is_refusal(&error) && refusal.is_none() => {
+                refusal = Some(error.to_string());
+                continue;
+            }
+            Err(error) if is_refusal(&error) || is_hopeless(context, batch) => {
+                set_aside(context, batch, &job, &error).await;
+                return Ok(false);
+            }
             Err(error) => return Err(error.into()),
         }
-        // Somebody changed it: read it, and leave it if it is not in this batch any more.
+        // It changed meanwhile: read it, and stop if it is not in this batch any more.
         let Some(fresh) = api.get_opt(&of.name).await? else {
             context.known.job_deleted(&of, &uid);
-            return Ok(());
+            return Ok(false);
         };
         context.known.job_applied(fresh, context.now());
-        let Some(still) = at_work(context, batch, &of, &uid) else { return Ok(()) };
+        let Some(still) = at_work(context, batch, &of, &uid) else { return Ok(false) };
         job = still;
     }
+}
+
+/// Whether the API server refuses this very write, as opposed to one that may succeed the next time.
+fn is_refusal(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    // etcd's own limit comes as an internal error.
+    (400..500).contains(&status.code) && !matches!(status.code, 401 | 408 | 429)
+        || status.message.contains("too large")
+}
+
+/// A write that fails in every pass for another reason is set aside too: it must not hold up the others for ever.
+fn is_hopeless(context: &Context, batch: &FnoBatch) -> bool {
+    context.known.batches.with(&key(batch), |memory| memory.failures >= HOPELESS)
+}
+
+/// The batch goes on without this job. Nothing can be written into the job, so an event says why.
+async fn set_aside(context: &Context, batch: &FnoBatch, job: &FnoJob, error: &kube::Error) {
+    let message = format!(
+        "The API server refuses the job's status, its batch {} goes on without it: {error}",
+        batch.name_any()
+    );
+    warn!(job = job.name_any(), namespace = job.namespace(), "{message}");
+    let uid = job.uid().unwrap_or_default();
+    let before = context
+        .known
+        .batches
+        .with(&key(batch), |memory| memory.refused.insert(uid, context.clock.uptime() + ASIDE));
+    if before.is_none() {
+        let why = Why { reason: Reason::StatusRejected, message };
+        context.publisher.warning(job, "Settle", &why).await;
+    }
+}
+
+fn is_set_aside(context: &Context, batch: &FnoBatch, uid: &str) -> bool {
+    context.known.batches.with(&key(batch), |memory| {
+        memory.refused.get(uid).is_some_and(|until| context.clock.uptime() < *until)
+    })
 }
 
 async fn stored(context: &Context, api: &Api<FnoJob>, mut job: FnoJob) -> Result<()> {

@@ -219,7 +219,9 @@ impl Inner {
             }
             JobPhase::Batched => {
                 let withdrawn = |job: &FnoJob| {
-                    job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some()
+                    job.spec.cancel_requested
+                        || job.spec.suspend
+                        || job.metadata.deletion_timestamp.is_some()
                 };
                 let news =
                     before_work.as_deref().is_none_or(|old| withdrawn(old) != withdrawn(&job));
