@@ -94,8 +94,10 @@ pub fn conditions(
         condition::set(&mut status.conditions, now, generation, type_, value, reason, message)
     };
     set(types::READY, good, ready.reason, &crate::text::at_most(&ready.message, 4000));
-    set(types::RECONCILING, false, Reason::Available, "");
     let stalled = needs_a_person(ready.reason);
+    // kstatus: not there yet, and getting there by itself.
+    let reconciling = !good && !stalled && ready.reason != Reason::Suspended;
+    set(types::RECONCILING, reconciling, ready.reason, "");
     set(types::STALLED, stalled, ready.reason, if stalled { ready.reason.remedy() } else { "" });
     status.observed_generation = generation;
 }

@@ -101,12 +101,13 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
 }
 
 #[test]
-fn conditions_say_whether_a_person_is_needed() {
+fn conditions_say_whether_a_person_is_needed_or_it_goes_on_by_itself() {
     let mut status = FnoProviderStatus::default();
-    for (reason, ready, stalled) in [
-        (Reason::Available, "True", "False"),
-        (Reason::SecretNotFound, "False", "True"),
-        (Reason::ValkeyUnavailable, "False", "False"),
+    for (reason, ready, stalled, reconciling) in [
+        (Reason::Available, "True", "False", "False"),
+        (Reason::SecretNotFound, "False", "True", "False"),
+        (Reason::ValkeyUnavailable, "False", "False", "True"),
+        (Reason::Suspended, "False", "False", "False"),
     ] {
         conditions(&mut status, Some(3), &because(reason), now());
         let value = |type_| condition::get(&status.conditions, type_).expect(type_).status.clone();
@@ -116,7 +117,7 @@ fn conditions_say_whether_a_person_is_needed() {
                 value(types::STALLED).as_str(),
                 value(types::RECONCILING).as_str()
             ),
-            (ready, stalled, "False"),
+            (ready, stalled, reconciling),
             "{reason}"
         );
     }
