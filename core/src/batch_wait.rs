@@ -62,7 +62,13 @@ pub fn on_jobs(
 /// Whether a reason keeps the runner Pods of a provider from running: the provider says so too.
 #[must_use]
 pub const fn keeps_pods_away(reason: Reason) -> bool {
-    matches!(reason, Reason::ImageUnavailable | Reason::PodUnschedulable | Reason::PodRejected)
+    matches!(
+        reason,
+        Reason::ImageUnavailable
+            | Reason::PodUnschedulable
+            | Reason::PodRejected
+            | Reason::WorkRejected
+    )
 }
 
 #[cfg(test)]

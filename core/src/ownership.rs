@@ -104,7 +104,7 @@ mod tests {
     fn what_the_batch_has_reported_is_written_by_the_batch() {
         let ours = job("Batched", json!("b"));
         for run in [
-            json!({"results": [{"job": "j", "uid": "u", "phase": "Succeeded", "reason": "Answered", "startedAt": "2030-01-01T00:00:00.000000Z", "seconds": 1.0}]}),
+            json!({"results": [{"job": "j", "uid": "u", "phase": "Succeeded", "reason": "Answered", "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1000}]}),
             json!({"intents": [{"job": "j", "step": "s", "attempt": 1, "podUid": "p", "at": "2030-01-01T00:00:00Z", "evidenceSha256": "ab"}]}),
         ] {
             let over = batch(

@@ -80,6 +80,8 @@ pub struct JobView {
     pub approved: bool,
     /// Why the circuit cannot be worked on now (an armed claim of another job).
     pub circuit: Option<Why>,
+    /// What it takes in a batch's work Secret at most ([`crate::work::size::of_job`]).
+    pub bytes: usize,
 }
 
 /// An account of a provider.
@@ -120,6 +122,8 @@ pub struct ProviderView {
     pub login_seconds: Option<f64>,
     /// A person asked for lingering batches to leave now.
     pub flush: bool,
+    /// What the provider itself takes in a batch's work Secret at most ([`crate::work::size::of_provider`]).
+    pub work_bytes: usize,
 }
 
 /// A batch that may hold a session or a runner.
@@ -131,7 +135,8 @@ pub struct BatchView {
     pub provider: String,
     /// `spec.account`.
     pub account: String,
-    /// UIDs of the invited jobs. While the batch is not finished they are not invited again: leave out those it has lost or settled for this try.
+    /// UIDs of the jobs that no other batch may invite: those it has invited, without those it has lost or settled for this try. Empty
+    /// once everything about its jobs is written: those that it gives back leave together, not the first one alone.
     pub jobs: Vec<String>,
     /// Its account session is, or may still be, alive: not finished, or finished but its Pod is not gone.
     pub holds_session: bool,
@@ -139,6 +144,17 @@ pub struct BatchView {
     pub holds_runner: bool,
     /// `Completed` or `Failed`.
     pub finished: bool,
+    /// The API server refused its work Secret for what is in it.
+    pub rejected: Option<Rejected>,
+}
+
+/// A batch whose content the API server refused. One of its jobs is to blame, so they are tried in halves until it stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// UIDs of the jobs that were in it.
+    pub jobs: Vec<String>,
+    /// What the API server said.
+    pub message: String,
 }
 
 /// Everything planning looks at.
@@ -183,21 +199,30 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the job was ready to go and only lingers, or lacks a session or a runner.
+    /// Whether the job was ready to go: it leaves, is about to be claimed, lingers, or lacks a session or a runner.
     ///
-    /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and leaves it alone otherwise.
+    /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and does not touch it
+    /// otherwise: a batch that could not be created, or claimed nothing, does not make its jobs linger again.
     #[must_use]
     pub fn is_ready(&self, job: &Key) -> bool {
-        self.waits.get(job).is_some_and(|b| {
+        self.waits.get(job).is_none_or(|why| {
             matches!(
-                b.reason,
-                Reason::WaitingForLinger | Reason::WaitingForSession | Reason::WaitingForRunner
+                why.reason,
+                Reason::Batched
+                    | Reason::WaitingForLinger
+                    | Reason::WaitingForSession
+                    | Reason::WaitingForRunner
             )
         })
     }
 }
 
 impl ProviderView {
+    /// Why nothing can be done on it at all, what planning itself finds included.
+    pub(crate) fn why_blocked(&self) -> Option<Why> {
+        self.blocked.clone().or_else(|| sentences::provider_too_large(self.work_bytes))
+    }
+
     /// Seconds per job, measured or assumed.
     fn job_seconds(&self, action: Action) -> f64 {
         self.job_seconds.get(&action).copied().unwrap_or_else(|| measure::unmeasured_job(action))
@@ -257,7 +282,7 @@ fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report)
                 .cloned()
                 .unwrap_or_else(|| sentences::provider_not_found(&of.namespace, &of.name))
         });
-        match eligibility::stand(job, rules, live.inviter(job), world.now) {
+        match eligibility::stand(job, rules, live, world.now) {
             Stand::Ready => provider.into_iter().for_each(|i| providers[i].1.push(job)),
             Stand::Waits(blocked) => report.wait(job, blocked),
             Stand::Fails(blocked) => report.fail(job, blocked),
@@ -267,6 +292,6 @@ fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report)
     providers
         .into_iter()
         .filter(|(_, ready)| !ready.is_empty())
-        .map(|(rules, ready)| Queue::new(rules.provider, ready))
+        .map(|(rules, ready)| Queue::new(rules.provider, ready, live))
         .collect()
 }

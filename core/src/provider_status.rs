@@ -54,7 +54,8 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Why {
     };
     let everyone =
         shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
-    if let Some(blocked) = view.blocked.as_ref().or(flow).or(everyone).or(trouble) {
+    let blocked = view.why_blocked();
+    if let Some(blocked) = blocked.as_ref().or(flow).or(everyone).or(trouble) {
         return blocked.clone();
     }
     if view.spec.suspend {
@@ -233,11 +234,17 @@ pub fn pause_of<'a>(
     pause_after(finished.into_iter().map(|(_, batch)| batch), now)
 }
 
-/// Ended because somebody wanted it: no fault to wait for.
+/// Ended because a person wanted it, or for what its own jobs carry: the next batch does not have to wait.
 fn on_purpose(batch: &FnoBatch) -> bool {
     matches!(
         batch.status.as_ref().and_then(|status| status.reason),
-        Some(Reason::Drained | Reason::Aborted | Reason::Suspended | Reason::ProviderNotReady)
+        Some(
+            Reason::Drained
+                | Reason::Aborted
+                | Reason::Suspended
+                | Reason::ProviderNotReady
+                | Reason::WorkRejected
+        )
     )
 }
 

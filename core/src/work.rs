@@ -1,5 +1,7 @@
 //! What a runner is given: the content of the immutable Secret `<batch>-work`. The operator writes it, the runner reads it.
 
+pub mod size;
+
 use std::collections::BTreeMap;
 
 use fno_crds::{

@@ -24,7 +24,10 @@ pub enum Error {
     /// The evidence store did not take something.
     #[error("the evidence store: {0:#}")]
     Evidence(anyhow::Error),
-    /// Somebody else holds a name that is ours by right.
+    /// The API server refuses an object for what is in it.
+    #[error("{0}")]
+    Content(String),
+    /// Another object has a name that is ours by right.
     #[error("{0}")]
     Taken(String),
 }

@@ -1,6 +1,6 @@
-//! Jobs are dealt to sessions like cards: the next job goes to the session that would begin it first.
+//! Jobs are dealt to sessions like cards: the next job goes to the session that would start it first.
 //!
-//! So jobs that come first in the order are begun first, sessions that log in later get fewer jobs, and all end together.
+//! So jobs that come first in the order are started first, sessions that log in later get fewer jobs, and all end together.
 
 use super::JobView;
 
@@ -10,6 +10,18 @@ pub(super) struct Bounds {
     pub jobs: usize,
     /// Seconds of jobs at most. One job is taken however long it is.
     pub seconds: f64,
+    /// Bytes of jobs at most. One job is taken however large it is: those that fit nowhere have failed before.
+    pub bytes: usize,
+}
+
+/// What counts about a job here.
+pub(super) struct Card {
+    /// Seconds it takes.
+    pub seconds: f64,
+    /// Bytes it takes in the work Secret.
+    pub bytes: usize,
+    /// Jobs a session may have that it is in, itself included.
+    pub company: usize,
 }
 
 /// Gives every session (`starts`: when each could log in) its jobs, and what is left over, both in the order of `jobs`.
@@ -20,20 +32,14 @@ pub(super) fn deal<'a>(
     jobs: &[&'a JobView],
     starts: &[f64],
     bounds: &Bounds,
-    seconds: impl Fn(&JobView) -> f64,
+    card: impl Fn(&JobView) -> Card,
 ) -> (Vec<Vec<&'a JobView>>, Vec<&'a JobView>) {
-    let mut hands: Vec<Hand<'a>> =
-        starts.iter().map(|&start| Hand { end: start, start, jobs: Vec::new() }).collect();
+    let mut hands: Vec<Hand<'a>> = starts.iter().map(|&start| Hand::new(start, bounds)).collect();
     if hands.is_empty() {
         return (Vec::new(), jobs.to_vec());
     }
-    let all: f64 = jobs.iter().map(|job| seconds(job)).sum();
-    let by_time = if bounds.seconds > 0.0 {
-        (all / bounds.seconds - 1e-9).ceil() as usize
-    } else {
-        jobs.len()
-    };
-    let batches = jobs.len().div_ceil(bounds.jobs).max(by_time).min(jobs.len());
+    let cards: Vec<Card> = jobs.iter().map(|job| card(job)).collect();
+    let batches = batches(&cards, bounds);
     let mut share = jobs.len();
     if batches > hands.len() {
         share = (jobs.len() * hands.len()).div_ceil(batches);
@@ -41,31 +47,60 @@ pub(super) fn deal<'a>(
     }
 
     let mut left = Vec::new();
-    for (index, job) in jobs.iter().enumerate() {
-        let takes = seconds(job);
-        let fits = |hand: &Hand<'_>| {
-            hand.jobs.is_empty()
-                || (hand.jobs.len() < bounds.jobs
-                    && hand.end + takes - hand.start <= bounds.seconds)
-        };
+    for (index, (job, card)) in jobs.iter().zip(&cards).enumerate() {
         let next = if index < share {
-            hands.iter_mut().filter(|hand| fits(hand)).min_by(|a, b| a.end.total_cmp(&b.end))
+            hands
+                .iter_mut()
+                .filter(|hand| hand.takes(card, bounds))
+                .min_by(|a, b| a.end.total_cmp(&b.end))
         } else {
             None
         };
         match next {
-            Some(hand) => {
-                hand.end += takes;
-                hand.jobs.push(job);
-            }
+            Some(hand) => hand.add(job, card),
             None => left.push(*job),
         }
     }
     (hands.into_iter().map(|hand| hand.jobs).collect(), left)
 }
 
+/// How many sessions all the jobs need, one after the other or at once.
+fn batches(cards: &[Card], bounds: &Bounds) -> usize {
+    let seconds: f64 = cards.iter().map(|card| card.seconds).sum();
+    let by_time = if bounds.seconds > 0.0 {
+        (seconds / bounds.seconds - 1e-9).ceil() as usize
+    } else {
+        cards.len()
+    };
+    let bytes: usize = cards.iter().map(|card| card.bytes).sum();
+    let by_bytes = bytes.div_ceil(bounds.bytes.max(1));
+    cards.len().div_ceil(bounds.jobs).max(by_time).max(by_bytes).min(cards.len())
+}
+
 struct Hand<'a> {
     start: f64,
     end: f64,
+    bytes: usize,
+    most: usize,
     jobs: Vec<&'a JobView>,
+}
+
+impl<'a> Hand<'a> {
+    const fn new(start: f64, bounds: &Bounds) -> Self {
+        Self { start, end: start, bytes: 0, most: bounds.jobs, jobs: Vec::new() }
+    }
+
+    fn takes(&self, card: &Card, bounds: &Bounds) -> bool {
+        self.jobs.is_empty()
+            || (self.jobs.len() < self.most.min(card.company)
+                && self.end + card.seconds - self.start <= bounds.seconds
+                && self.bytes + card.bytes <= bounds.bytes)
+    }
+
+    fn add(&mut self, job: &'a JobView, card: &Card) {
+        self.end += card.seconds;
+        self.bytes += card.bytes;
+        self.most = self.most.min(card.company);
+        self.jobs.push(job);
+    }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     Gate, JobView, NewBatch, ProviderView,
-    deal::{self, Bounds},
+    deal::{self, Bounds, Card},
     live::{Live, Taken},
     name::Names,
     queue::{self, Queue},
@@ -94,7 +94,8 @@ impl<'a> Departure<'a> {
     }
 
     fn deal(&self, slots: &[Slot<'_>]) -> (Vec<Vec<&'a JobView>>, Vec<&'a JobView>) {
-        let Queue { provider, jobs, session_seconds, session_jobs, .. } = &self.queue;
+        let Queue { provider, jobs, session_seconds, session_bytes, session_jobs, limits, .. } =
+            &self.queue;
         if provider.flow_gate == Gate::Trial && !slots.is_empty() {
             let (canary, rest) = self.queue.canary();
             return (vec![vec![canary]], rest);
@@ -103,8 +104,12 @@ impl<'a> Departure<'a> {
         deal::deal(
             jobs,
             &starts,
-            &Bounds { jobs: *session_jobs, seconds: *session_seconds },
-            |job| provider.job_seconds(job.action),
+            &Bounds { jobs: *session_jobs, seconds: *session_seconds, bytes: *session_bytes },
+            |job| Card {
+                seconds: provider.job_seconds(job.action),
+                bytes: job.bytes,
+                company: limits.get(job.uid.as_str()).copied().unwrap_or(usize::MAX),
+            },
         )
     }
 }

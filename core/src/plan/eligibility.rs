@@ -3,7 +3,8 @@
 use fno_crds::{job::Action, provider::Approval};
 use jiff::Timestamp;
 
-use super::{BatchView, Gate, JobView, ProviderView, Why, sentences};
+use super::{Gate, JobView, ProviderView, Why, live::Live, sentences};
+use crate::work::size::JOB_BYTES;
 
 /// Where a job stands.
 pub(super) enum Stand {
@@ -16,6 +17,7 @@ pub(super) enum Stand {
 /// What holds back jobs of a provider: worked out once, asked for every job.
 pub(super) struct Rules<'a> {
     pub provider: &'a ProviderView,
+    blocked: Option<Why>,
     cancellations: Option<Why>,
     shut: Option<Why>,
 }
@@ -28,6 +30,7 @@ impl<'a> Rules<'a> {
             .then(|| sentences::cancellations_suspended(provider));
         Self {
             provider,
+            blocked: provider.why_blocked(),
             cancellations: held_by_spec.or_else(|| provider.cancellations_blocked.clone()),
             shut: shut(provider),
         }
@@ -56,7 +59,7 @@ fn shut(provider: &ProviderView) -> Option<Why> {
 pub(super) fn stand(
     job: &JobView,
     rules: Result<&Rules<'_>, Why>,
-    inviter: Option<&BatchView>,
+    live: &Live<'_>,
     now: Timestamp,
 ) -> Stand {
     if job.cancel_requested {
@@ -65,13 +68,19 @@ pub(super) fn stand(
     if let Some(deadline) = job.deadline.filter(|deadline| *deadline <= now) {
         return Stand::Fails(sentences::deadline_exceeded(deadline));
     }
-    if let Some(batch) = inviter {
+    if let Some(batch) = live.inviter(job) {
         return Stand::Waits(sentences::invited(&batch.key.name));
+    }
+    if job.bytes > JOB_BYTES {
+        return Stand::Fails(sentences::too_large(job.bytes));
+    }
+    if let Some(limit) = live.limit(job).filter(|limit| limit.jobs == 0) {
+        return Stand::Fails(sentences::refused_alone(limit.message));
     }
     if job.suspend {
         return Stand::Waits(sentences::job_suspended());
     }
-    let Rules { provider, cancellations, shut } = match rules {
+    let Rules { provider, blocked, cancellations, shut } = match rules {
         Ok(rules) => rules,
         Err(why) => return Stand::Waits(why),
     };
@@ -90,7 +99,7 @@ pub(super) fn stand(
                 (cancellation && provider.spec.approval == Approval::Cancellations && !job.approved)
                     .then(sentences::awaiting_approval)
             })
-            .or_else(|| provider.blocked.clone())
+            .or_else(|| blocked.clone())
             .or_else(|| cancellations.clone().filter(|_| cancellation))
             .or_else(|| job.circuit.clone())
             .or_else(|| shut.clone())

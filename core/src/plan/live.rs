@@ -9,10 +9,21 @@ use super::{BatchView, JobView, Key};
 pub(super) struct Live<'a> {
     /// Runner Pods in the whole cluster.
     pub runners: usize,
-    /// The unfinished batch that has invited a job, by the job's UID.
+    /// The batch that has a job, or has invited it, by the job's UID.
     invited: HashMap<&'a str, &'a BatchView>,
+    /// How large a batch may be that a job is in, by the job's UID, where the API server refused the content of an earlier one.
+    limits: HashMap<&'a str, Limit<'a>>,
     /// By namespace and provider.
     providers: HashMap<(&'a str, &'a str), Taken<'a>>,
+}
+
+/// What a refusal means for a job.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Limit<'a> {
+    /// Jobs of a batch that it may be in, itself included. 0: it was refused alone.
+    pub jobs: usize,
+    /// What the API server said.
+    pub message: &'a str,
 }
 
 /// What the batches of one provider take up.
@@ -32,6 +43,8 @@ impl<'a> Live<'a> {
     pub fn of(batches: &'a [BatchView]) -> Self {
         let mut live = Self::default();
         for batch in batches {
+            live.hold(batch);
+            live.split(batch);
             if batch.finished && !batch.holds_session && !batch.holds_runner {
                 continue;
             }
@@ -44,15 +57,31 @@ impl<'a> Live<'a> {
                 taken.sessions += 1;
                 *taken.accounts.entry(&batch.account).or_default() += 1;
             }
-            if !batch.finished {
-                // Two planners may have invited the same job: one of them is named, always the same one.
-                for uid in &batch.jobs {
-                    let inviter = live.invited.entry(uid).or_insert(batch);
-                    *inviter = if batch.key < inviter.key { batch } else { inviter };
-                }
-            }
         }
         live
+    }
+
+    /// Two planners may have invited the same job: one of them is named, always the same one.
+    fn hold(&mut self, batch: &'a BatchView) {
+        for uid in &batch.jobs {
+            let inviter = self.invited.entry(uid).or_insert(batch);
+            *inviter = if batch.key < inviter.key { batch } else { inviter };
+        }
+    }
+
+    /// A batch that was refused is tried in halves; the smallest refused one counts.
+    fn split(&mut self, batch: &'a BatchView) {
+        let Some(rejected) = &batch.rejected else { return };
+        let limit = Limit { jobs: rejected.jobs.len() / 2, message: &rejected.message };
+        for uid in &rejected.jobs {
+            let known = self.limits.entry(uid).or_insert(limit);
+            *known = limit.min(*known);
+        }
+    }
+
+    /// What an earlier refusal means for the job.
+    pub fn limit(&self, job: &JobView) -> Option<Limit<'a>> {
+        self.limits.get(job.uid.as_str()).copied()
     }
 
     pub fn inviter(&self, job: &JobView) -> Option<&'a BatchView> {

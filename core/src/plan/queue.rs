@@ -1,11 +1,11 @@
 //! The ready jobs of one provider, in the order they leave, and when they leave.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{JobView, ProviderView};
-use crate::time::after;
+use super::{JobView, ProviderView, live::Live};
+use crate::{time::after, work::size::WORK_BYTES};
 
 /// Jobs a batch has at most, whatever `batching.maxJobs` says (maxItems of `FnoBatch.spec.jobs`).
 const MOST_JOBS: usize = 200;
@@ -21,8 +21,12 @@ pub(super) struct Queue<'a> {
     pub seconds: f64,
     /// Seconds of jobs one session takes at most: what `maxLifetime` leaves after the login.
     pub session_seconds: f64,
-    /// Jobs one session takes at most: `maxJobs`, and what fits into `session_seconds`.
+    /// Bytes of jobs one work Secret takes beside what the provider takes.
+    pub session_bytes: usize,
+    /// Jobs one session takes at most: `maxJobs`, and what fits into `session_seconds` and `session_bytes`.
     pub session_jobs: usize,
+    /// How many jobs a batch may have that a job is in, by UID, where an earlier batch was refused.
+    pub limits: HashMap<&'a str, usize>,
 }
 
 /// Whether a queue leaves.
@@ -37,7 +41,7 @@ pub(super) enum Closing {
 }
 
 impl<'a> Queue<'a> {
-    pub fn new(provider: &'a ProviderView, mut jobs: Vec<&'a JobView>) -> Self {
+    pub fn new(provider: &'a ProviderView, mut jobs: Vec<&'a JobView>, live: &Live<'_>) -> Self {
         jobs.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
         let seconds: f64 = jobs.iter().map(|job| provider.job_seconds(job.action)).sum();
         let lifetime = provider.spec.session.max_lifetime.std().as_secs_f64();
@@ -45,8 +49,16 @@ impl<'a> Queue<'a> {
         let max_jobs =
             usize::try_from(provider.spec.batching.max_jobs).unwrap_or(1).clamp(1, MOST_JOBS);
         let mean = seconds / jobs.len() as f64;
-        let session_jobs = max_jobs.min((session_seconds / mean + 1e-9) as usize).max(1);
-        Self { provider, jobs, seconds, session_seconds, session_jobs }
+        let session_bytes = WORK_BYTES.saturating_sub(provider.work_bytes);
+        let mean_bytes =
+            jobs.iter().map(|job| job.bytes).sum::<usize>().div_ceil(jobs.len()).max(1);
+        let session_jobs = max_jobs
+            .min((session_seconds / mean + 1e-9) as usize)
+            .min(session_bytes / mean_bytes)
+            .max(1);
+        let limits =
+            jobs.iter().filter_map(|job| Some((job.uid.as_str(), live.limit(job)?.jobs))).collect();
+        Self { provider, jobs, seconds, session_seconds, session_bytes, session_jobs, limits }
     }
 
     pub fn mean_job_seconds(&self) -> f64 {

@@ -54,6 +54,7 @@ fn view(blocked: Option<Why>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
         job_seconds: BTreeMap::new(),
         login_seconds: None,
         flush: false,
+        work_bytes: 0,
     }
 }
 

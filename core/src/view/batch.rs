@@ -1,9 +1,14 @@
 //! A batch as planning takes it: which jobs, which session and which runner it holds, or may still.
 
-use fno_crds::{FnoBatch, provider::Session};
+use fno_crds::{FnoBatch, Reason, provider::Session};
 use jiff::Timestamp;
 
-use crate::{key::Key, lifecycle::PodState, plan::BatchView, time::after};
+use crate::{
+    key::Key,
+    lifecycle::PodState,
+    plan::{BatchView, Rejected},
+    time::after,
+};
 
 /// The view of a batch at a time. `pod` is its current Pod as watched, and `session` the session settings of its provider as they are now.
 #[must_use]
@@ -21,17 +26,31 @@ pub fn view(
         },
         provider: batch.spec.provider.clone(),
         account: batch.spec.account.clone(),
-        jobs: if finished { Vec::new() } else { held_jobs(batch) },
+        jobs: held_jobs(batch),
         holds_session: !finished || outlives(batch, pod, session, now),
         holds_runner: !finished || pod.is_some_and(|pod| !pod.is_over()),
         finished,
+        rejected: rejected(batch),
     }
 }
 
-/// The UIDs of the jobs that no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended. A job
-/// whose try failed may be tried again in another batch while this one still runs.
+/// A batch whose content the API server refused, with the jobs that were in it.
+fn rejected(batch: &FnoBatch) -> Option<Rejected> {
+    let status = batch.status.as_ref()?;
+    let refused = batch.phase().is_finished() && status.reason == Some(Reason::WorkRejected);
+    refused.then(|| Rejected {
+        jobs: batch.spec.jobs.iter().map(|job| job.uid.clone()).collect(),
+        message: status.message.clone().unwrap_or_default(),
+    })
+}
+
+/// The UIDs of the jobs that no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended, and
+/// none once the batch's end is written into all of them. A job whose try failed may be tried again in another batch while this one still runs.
 #[must_use]
 pub fn held_jobs(batch: &FnoBatch) -> Vec<String> {
+    if batch.status.as_ref().is_some_and(|status| status.finished_at.is_some()) {
+        return Vec::new();
+    }
     let Some(status) = batch.status.as_ref().filter(|status| !status.claimed.is_empty()) else {
         return batch.spec.jobs.iter().map(|job| job.uid.clone()).collect();
     };
@@ -89,6 +108,26 @@ mod tests {
         let tried = json!({"claimed": ["1", "3"], "run": {"results": [
             {"job": "j1", "uid": "1", "phase": "Pending", "reason": "StepFailed", "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1000}]}});
         assert_eq!(held_jobs(&batch(&tried)), ["3"]);
+        // The end is stored, the jobs are given back one after the other, and then it is said that all of them were.
+        let ending = json!({"phase": "Failed", "claimed": ["1", "3"]});
+        assert_eq!(held_jobs(&batch(&ending)), ["1", "3"]);
+        let ended =
+            json!({"phase": "Failed", "claimed": ["1"], "finishedAt": "2030-01-01T00:00:00Z"});
+        assert_eq!(held_jobs(&batch(&ended)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_batch_whose_content_was_refused_names_its_jobs() {
+        let view = |status| view(&batch(&status), None, &Session::default(), at(0));
+        let refused = json!({"phase": "Failed", "reason": "WorkRejected", "message": "too long"});
+        let rejected = view(refused).rejected.expect("a refusal");
+        assert_eq!((rejected.jobs.len(), rejected.message.as_str()), (3, "too long"));
+        for other in [
+            json!({"phase": "Failed", "reason": "PodRejected"}),
+            json!({"phase": "Created", "reason": "WorkRejected"}),
+        ] {
+            assert_eq!(view(other).rejected, None);
+        }
     }
 
     #[test]
@@ -114,7 +153,6 @@ mod tests {
         ] {
             let view = view(&batch(status), pod.as_ref(), &Session::default(), at(seconds));
             assert_eq!(view.holds_session, alive, "{status} {pod:?} after {seconds} s");
-            assert_eq!(view.jobs, Vec::<String>::new());
         }
     }
 }

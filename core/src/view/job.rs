@@ -7,7 +7,7 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
-use crate::{claim::JobFacts, key::Key, plan::JobView};
+use crate::{claim::JobFacts, key::Key, plan::JobView, work::size};
 
 /// The view of a waiting job that is seen at `now` for the first time. It lingers from its creation on, so that a restart of the operator does not
 /// make it linger again; planning moves that time while the job is not ready to go.
@@ -31,6 +31,7 @@ pub fn view(key: Key, job: &FnoJob, now: Timestamp) -> JobView {
         cancel_requested: spec.cancel_requested || job.metadata.deletion_timestamp.is_some(),
         approved: status.is_some_and(|s| s.approval.is_some()),
         circuit: None,
+        bytes: size::of_job(spec),
     }
 }
 

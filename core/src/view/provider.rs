@@ -22,6 +22,8 @@ pub struct ProviderFacts {
     pub generation: i64,
     /// SHA-256 of its flows.
     pub flows_digest: String,
+    /// Bytes of a work Secret that come from it.
+    pub work_bytes: usize,
     /// What the linter refuses.
     pub flow_error: Option<String>,
     /// By the account's name.
@@ -83,6 +85,7 @@ pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> P
         flush: flush.is_some_and(|value| {
             status.flushed.as_ref() != Some(value) && inputs.flushed != Some(value)
         }),
+        work_bytes: facts.map_or(0, |facts| facts.work_bytes),
     }
 }
 
@@ -148,6 +151,7 @@ mod tests {
     fn facts(generation: i64) -> ProviderFacts {
         ProviderFacts {
             generation,
+            work_bytes: 0,
             flows_digest: "d".to_owned(),
             flow_error: None,
             accounts: BTreeMap::new(),

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use fno_core::{
     gate::Gate,
     key::Key,
-    plan::{AccountView, BatchView, JobView, NewBatch, Plan, ProviderView},
+    plan::{AccountView, BatchView, JobView, NewBatch, Plan, ProviderView, Rejected},
+    work::size::{JOB_BYTES, PROVIDER_BYTES, WORK_BYTES},
 };
 use fno_crds::{
     Action, Duration, Reason,
@@ -49,6 +50,7 @@ prop_compose! {
         (job_seconds, cancellation_seconds, login_seconds) in (option::of(0.2..40.0), option::of(0.2..40.0), option::of(0.5..60.0)),
         flow_gate in any_gate(),
         stuck in prop::bool::weighted(0.05),
+        work_bytes in prop_oneof![20 => 5_000..50_000_usize, 1 => 50_000..PROVIDER_BYTES, 1 => PROVIDER_BYTES..2_000_000],
     ) -> ProviderView {
         for (i, account) in accounts.iter_mut().enumerate() {
             account.name = format!("account-{i}");
@@ -67,6 +69,7 @@ prop_compose! {
         provider.login_seconds = login_seconds;
         provider.flow_gate = flow_gate;
         provider.flush = flush;
+        provider.work_bytes = work_bytes;
         provider.blocked = stuck.then(|| blocked(Reason::FlowInvalid));
         provider
     }
@@ -81,12 +84,13 @@ prop_compose! {
         not_before in option::weighted(0.1, time(-50..50)),
         deadline in option::weighted(0.2, time(-20..500)),
         retry_at in option::weighted(0.1, time(-50..50)),
+        bytes in prop_oneof![20 => 600..5_000_usize, 2 => 100_000..JOB_BYTES, 1 => JOB_BYTES..2_000_000],
         (suspend, cancel_requested, approved, claimed) in (prop::bool::weighted(0.05), prop::bool::weighted(0.05), any::<bool>(), prop::bool::weighted(0.05)),
     ) -> JobView {
         JobView {
             provider: provider.to_owned(),
             action: if cancellation { Action::Cancellation } else { Action::Validation },
-            priority, created_at, not_before, deadline, retry_at, suspend, cancel_requested, approved,
+            priority, created_at, not_before, deadline, retry_at, suspend, cancel_requested, approved, bytes,
             eligible_since: at(-waited),
             circuit: claimed.then(|| blocked(Reason::CircuitClaimed)),
             ..job(&format!("job-{index:05}"))
@@ -100,13 +104,19 @@ prop_compose! {
         account in 0..4_usize,
         jobs in vec(0..150_usize, 0..20),
         (finished, holds_session, holds_runner) in any::<(bool, bool, bool)>(),
+        rejected in option::weighted(0.2, vec(0..150_usize, 1..20)),
     ) -> BatchView {
+        let rejected = rejected.filter(|_| finished).map(|jobs| Rejected {
+            jobs: jobs.into_iter().map(|job| format!("uid-job-{job:05}")).collect(),
+            message: format!("refused {index}"),
+        });
         BatchView {
             key: crate::world::key(&format!("{provider}-{index:08x}")),
             provider: provider.to_owned(),
             account: format!("account-{account}"),
             jobs: jobs.into_iter().map(|job| format!("uid-job-{job:05}")).collect(),
             holds_session, holds_runner, finished,
+            rejected,
         }
     }
 }
@@ -216,19 +226,29 @@ fn batch_is_sound(
         "{size} jobs"
     );
     let mut seconds = 0.0;
+    let bytes: usize = batch.spec.jobs.iter().map(|job| jobs[job.uid.as_str()].bytes).sum();
+    prop_assert!(bytes + provider.work_bytes <= WORK_BYTES, "{size} jobs of {bytes} bytes");
     for reference in &batch.spec.jobs {
         let job = jobs[reference.uid.as_str()];
         prop_assert_eq!(
             (&job.key.name, &job.key.namespace, &job.provider),
             (&reference.name, &batch.key.namespace, &batch.spec.provider)
         );
+        for refused in scene.batches.iter().filter_map(|other| other.rejected.as_ref()) {
+            prop_assert!(
+                !refused.jobs.contains(&job.uid) || size <= refused.jobs.len() / 2,
+                "{size} jobs with {}, of which {} were refused",
+                job.key.name,
+                refused.jobs.len()
+            );
+        }
         prop_assert!(!job.suspend && !job.cancel_requested && job.circuit.is_none());
         prop_assert!(job.deadline.is_none_or(|time| time > scene.now));
         prop_assert!(
             [job.not_before, job.retry_at].into_iter().flatten().all(|time| time <= scene.now)
         );
         prop_assert!(
-            scene.batches.iter().all(|other| other.finished || !other.jobs.contains(&job.uid)),
+            scene.batches.iter().all(|other| !other.jobs.contains(&job.uid)),
             "{} is invited already",
             job.key.name
         );
@@ -298,7 +318,7 @@ fn limits_hold(scene: &Scene, provider: &ProviderView, plan: &Plan) -> Result<()
     leaving_jobs_come_first(provider, scene, plan)
 }
 
-/// Whoever stays behind comes after whoever leaves. (Where jobs differ in length, a short one may fill up a session.)
+/// Whoever stays behind comes after whoever leaves. (Where jobs differ in length or size, a small one may fill up a session.)
 fn leaving_jobs_come_first(
     provider: &ProviderView,
     scene: &Scene,
@@ -320,6 +340,10 @@ fn leaving_jobs_come_first(
         )
     };
     let mine = || scene.jobs.iter().filter(|job| job.provider == provider.key.name);
+    let split = scene.batches.iter().any(|batch| batch.rejected.is_some());
+    if split || mine().any(|job| job.bytes > 5_000) {
+        return Ok(());
+    }
     let stays = mine()
         .filter(|job| {
             plan.waits.get(&job.key).is_some_and(|blocked| READY.contains(&blocked.reason))

@@ -9,3 +9,4 @@ mod names;
 mod order;
 mod providers;
 mod sessions;
+mod sizes;

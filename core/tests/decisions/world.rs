@@ -51,6 +51,7 @@ pub fn provider(name: &str) -> ProviderView {
         job_seconds: BTreeMap::from([(Action::Validation, 5.0), (Action::Cancellation, 5.0)]),
         login_seconds: Some(10.0),
         flush: false,
+        work_bytes: 20_000,
     }
 }
 
@@ -82,6 +83,7 @@ pub fn job(name: &str) -> JobView {
         cancel_requested: false,
         approved: false,
         circuit: None,
+        bytes: 700,
     }
 }
 
@@ -99,6 +101,7 @@ pub fn batch(name: &str, account: &str, jobs: &[&str]) -> BatchView {
         holds_session: true,
         holds_runner: true,
         finished: false,
+        rejected: None,
     }
 }
 
@@ -162,6 +165,7 @@ impl Scene {
             holds_session: true,
             holds_runner: true,
             finished: false,
+            rejected: None,
         }));
     }
 }

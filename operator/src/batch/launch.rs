@@ -78,6 +78,11 @@ pub async fn launch(
             let assigned = assigned(batch, status, attempt, context.now());
             Ok(Acted::stated(Arc::clone(batch), assigned))
         }
+        // Asking again would change nothing: its jobs are tried in smaller batches.
+        Err(why) if why.reason == Reason::WorkRejected => {
+            let end = End { phase: BatchPhase::Failed, why, fence: true };
+            end::finish(context, batch, observed, end).await
+        }
         Err(why) => {
             let hold = Hold { why, until: after(context.now(), ASK_AGAIN), in_turn: false };
             let shown = Some(hold.why.clone());
@@ -143,6 +148,7 @@ async fn make(
             }))
         }
         Err(Error::Taken(message)) => Ok(Err(Why { reason: Reason::PodRejected, message })),
+        Err(Error::Content(message)) => Ok(Err(Why { reason: Reason::WorkRejected, message })),
         Err(error) => Err(error),
     }
 }
@@ -190,7 +196,7 @@ async fn create_all(
     )?;
     // The mounted Secret has to exist before the Pod; the identity has to before it starts.
     try_join!(
-        create(client, batch, &work),
+        async { create(client, batch, &work).await.map_err(content) },
         create(client, batch, &access.account),
         create(client, batch, &access.role)
     )?;
@@ -206,6 +212,27 @@ async fn create_all(
         log_level: &context.runner_log_level,
     });
     create(client, batch, &pod).await
+}
+
+/// Tells a Secret that is refused for what is in it from one that is refused for whose it is: a quota or an admission policy refuses
+/// every Secret alike, and no job is to blame for that.
+fn content(error: Error) -> Error {
+    match error {
+        Error::Api(kube::Error::Api(status)) if is_content(status.code, &status.message) => {
+            Error::Content(status.message.clone())
+        }
+        error => error,
+    }
+}
+
+fn is_content(code: u16, message: &str) -> bool {
+    match code {
+        400 | 413 => true,
+        422 | 500 => ["Too long", "too long", "too large", "may not be more than"]
+            .iter()
+            .any(|words| message.contains(words)),
+        _ => false,
+    }
 }
 
 fn work(
@@ -320,5 +347,28 @@ async fn ensure_volume(
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_in_a_secret_is_blamed_on_its_jobs() {
+        for (code, message, jobs_fault) in [
+            (
+                422,
+                "Secret \"b-work\" is invalid: data: Too long: may not be more than 1048576 bytes",
+                true,
+            ),
+            (413, "Request entity too large: limit is 3145728", true),
+            (500, "etcdserver: request is too large", true),
+            (403, "exceeded quota: secrets", false),
+            (422, "ValidatingAdmissionPolicy 'no-secrets' denied request", false),
+            (500, "failed calling webhook", false),
+        ] {
+            assert_eq!(is_content(code, message), jobs_fault, "{message}");
+        }
     }
 }

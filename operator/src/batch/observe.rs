@@ -147,7 +147,9 @@ fn jobs(context: &Context, batch: &FnoBatch, now: Timestamp) -> Vec<JobState> {
         if let Some(job) = at_work(context, batch, &of, uid) {
             return Some(JobState::at_work(&job, refused(uid), now));
         }
-        claimed.contains(uid).then(|| JobState::settled(uid.clone(), context.known.jobs.knows(&of, uid)))
+        claimed
+            .contains(uid)
+            .then(|| JobState::settled(uid.clone(), context.known.jobs.knows(&of, uid)))
     };
     batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
 }

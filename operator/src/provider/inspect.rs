@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fno_core::{flow, view::provider::ProviderFacts};
+use fno_core::{flow, view::provider::ProviderFacts, work::size};
 use fno_crds::FnoProvider;
 use kube::Client;
 
@@ -18,10 +18,12 @@ pub async fn inspect(
     known: Option<&ProviderFacts>,
 ) -> Result<ProviderFacts> {
     let generation = provider.metadata.generation.unwrap_or(0);
-    let (flows_digest, flow_error) = match known.filter(|known| known.generation == generation) {
-        Some(known) => (known.flows_digest.clone(), known.flow_error.clone()),
+    let known = known.filter(|known| known.generation == generation);
+    let (flows_digest, work_bytes, flow_error) = match known {
+        Some(known) => (known.flows_digest.clone(), known.work_bytes, known.flow_error.clone()),
         None => (
             flow::digest::flows_digest(&provider.spec.flows),
+            size::of_provider(&provider.spec),
             flow::lint::errors(&flow::lint::lint(&provider.spec)),
         ),
     };
@@ -30,5 +32,5 @@ pub async fn inspect(
     for account in &provider.spec.accounts {
         accounts.insert(account.name.clone(), secrets::inspect(client, namespace, account).await?);
     }
-    Ok(ProviderFacts { generation, flows_digest, flow_error, accounts })
+    Ok(ProviderFacts { generation, flows_digest, work_bytes, flow_error, accounts })
 }

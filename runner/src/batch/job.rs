@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fno_core::{
     flow::{kind::FlowKind, scope::Scope},
-    work::JobWork,
+    work::{JobWork, size},
 };
 use fno_crds::{Action, JobPhase, Reason};
 use jiff::Timestamp;
@@ -216,7 +216,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         let seconds = took.as_secs_f64();
         tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, seconds, "job settled");
         let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, took };
-        let result = record::result(job, &tried, &trace);
+        let mut result = record::result(job, &tried, &trace);
+        size::fit(&mut result, size::share(self.work.jobs.len()));
         let (manifest, files) = record::evidence(&self.common, tried, trace);
         let plain = verdict.phase == JobPhase::Succeeded && job.action == Action::Validation;
         let urgency = if plain { Urgency::Soon } else { Urgency::Now };

@@ -25,6 +25,7 @@ fn facts(version: &str) -> ProviderFacts {
     let account = AccountFacts { version: Some(version.to_owned()), problem: None };
     ProviderFacts {
         generation: 3,
+        work_bytes: 0,
         flows_digest: "new".to_owned(),
         flow_error: None,
         accounts: BTreeMap::from([("a".to_owned(), account)]),

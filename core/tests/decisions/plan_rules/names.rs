@@ -34,6 +34,7 @@ fn a_name_in_use_is_not_used_again() {
     scene.carry_out(&first);
     (scene.batches[0].finished, scene.batches[0].holds_session, scene.batches[0].holds_runner) =
         (true, false, false);
+    scene.batches[0].jobs.clear();
     let second = scene.plan();
     assert_eq!(second.create.len(), 1);
     assert_ne!(first.create[0].key, second.create[0].key);
