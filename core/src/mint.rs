@@ -6,7 +6,7 @@
 //!
 //! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
 //! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
-//! 3. the step is this login's own now: [`MintRequest::reserved`], kept in the grant (`Reserved`), or in memory while the same pass goes on;
+//! 3. the step is this login's own now: [`MintRequest::reserved`], kept in memory while the same pass goes on;
 //! 4. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, never over an existing one.
 //!
 //! A guard whose answer was lost counts as taken by somebody: a doubtful step is a burnt step. Read again and ask the chain again.

@@ -124,10 +124,11 @@ impl Unreadable {
             key: self.key(),
             provider: provider.to_owned(),
             account: account.to_owned(),
-            jobs: self.job_uids(),
+            jobs: if at_work { self.job_uids() } else { Vec::new() },
             holds_session: at_work,
             holds_runner: at_work,
             finished: !at_work,
+            rejected: None,
         };
         if let (Some(provider), Some(account)) =
             (self.text("/spec/provider"), self.text("/spec/account"))

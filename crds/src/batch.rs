@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 pub use self::run::{FlowDrift, JobResult, LoginState, Run, RunEnd, RunLogin};
-use crate::job::Evidence;
+use crate::{Duration, job::Evidence};
 
 /// Jobs of one provider and account that share one portal session. Created by the operator only; deleting a live one aborts it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -41,7 +41,7 @@ use crate::job::Evidence;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.provider == oldSelf.provider && self.account == oldSelf.account && self.providerGeneration == oldSelf.providerGeneration && self.flowsDigest == oldSelf.flowsDigest && self.jobs == oldSelf.jobs && self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished").message("a batch is immutable except stop"),
+    validation = Rule::new("self.provider == oldSelf.provider && self.account == oldSelf.account && self.providerGeneration == oldSelf.providerGeneration && self.flowsDigest == oldSelf.flowsDigest && self.jobs == oldSelf.jobs && self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished && has(self.limits) == has(oldSelf.limits) && (!has(self.limits) || self.limits == oldSelf.limits)").message("a batch is immutable except stop"),
     validation = Rule::new("oldSelf.stop == 'None' || self.stop == 'Abort' || self.stop == oldSelf.stop").message("stop goes one way: None, Drain, Abort").field_path(".stop"),
 )]
 pub struct FnoBatchSpec {
@@ -56,6 +56,10 @@ pub struct FnoBatchSpec {
     /// SHA-256 of those flows, in hexadecimal.
     #[schemars(length(max = 64))]
     pub flows_digest: String,
+    /// The provider's limits for a running batch, as they were when the batch was created. A later edit of the provider does not change
+    /// them. Absent on batches of an older version, which follow the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<PinnedLimits>,
     /// Jobs invited into the batch, in the order of work. A job belongs to the batch only once its own status names the batch.
     #[schemars(length(min = 1, max = 200))]
     pub jobs: Vec<JobReference>,
@@ -71,6 +75,20 @@ pub struct FnoBatchSpec {
 
 const fn one_day() -> i32 {
     86_400
+}
+
+/// Limits that a batch keeps from its creation to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedLimits {
+    /// `spec.session.maxLogins` of the provider: the largest number of logins of this batch.
+    #[schemars(range(min = 1, max = 10))]
+    pub max_logins: i32,
+    /// `spec.limits.loginFailuresToOpen` of the provider: the number of refused logins that open the account's breaker.
+    #[schemars(range(min = 1, max = 10))]
+    pub login_failures_to_open: i32,
+    /// `spec.session.maxLifetime` of the provider: how long the portal may keep this batch's session.
+    pub max_lifetime: Duration,
 }
 
 /// One job of a batch.
@@ -259,8 +277,6 @@ pub struct Grant {
 pub enum GrantState {
     /// Granted: user name and password may be typed.
     Granted,
-    /// A time step is used up; the code is being delivered.
-    Reserved,
     /// The code is in the Secret.
     CodeReady,
     /// The login ended, successfully or not, and the Secret is deleted.

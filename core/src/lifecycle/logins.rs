@@ -34,9 +34,10 @@ pub enum LoginNeeds {
 /// LoginPermission that was given and not closed yet.
 #[must_use]
 pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
-    status.grants.iter().find(|grant| {
-        matches!(grant.state, GrantState::Granted | GrantState::Reserved | GrantState::CodeReady)
-    })
+    status
+        .grants
+        .iter()
+        .find(|grant| matches!(grant.state, GrantState::Granted | GrantState::CodeReady))
 }
 
 /// Why leave was refused: it is said until the runner has ended for it.

@@ -2,7 +2,7 @@
 
 use fno_crds::{
     FnoBatchSpec,
-    batch::{JobReference, Stop},
+    batch::{JobReference, PinnedLimits, Stop},
 };
 use jiff::Timestamp;
 
@@ -121,6 +121,11 @@ fn spec(provider: &ProviderView, account: &str, jobs: &[&JobView]) -> FnoBatchSp
         account: account.to_owned(),
         provider_generation: provider.generation,
         flows_digest: provider.flows_digest.clone(),
+        limits: Some(PinnedLimits {
+            max_logins: provider.spec.session.max_logins,
+            login_failures_to_open: provider.spec.limits.login_failures_to_open,
+            max_lifetime: provider.spec.session.max_lifetime,
+        }),
         jobs: jobs
             .iter()
             .map(|job| JobReference { name: job.key.name.clone(), uid: job.uid.clone() })

@@ -1,6 +1,6 @@
 //! A batch as planning takes it: which jobs, which session and which runner it holds, or may still.
 
-use fno_crds::{FnoBatch, Reason, provider::Session};
+use fno_crds::{FnoBatch, Reason, batch::GrantState, provider::Session};
 use jiff::Timestamp;
 
 use crate::{
@@ -61,6 +61,7 @@ pub fn held_jobs(batch: &FnoBatch) -> Vec<String> {
 }
 
 /// Whether the session of a finished batch may still be alive: its Pod is not over, it did not log out, and the portal has not ended it yet.
+/// The portal counts from the last login, and whoever had permission may have logged in without a report of it.
 #[must_use]
 pub fn outlives(
     batch: &FnoBatch,
@@ -69,16 +70,28 @@ pub fn outlives(
     now: Timestamp,
 ) -> bool {
     let Some(status) = &batch.status else { return false };
-    let Some(started) = &status.started_at else { return false };
+    let permitted = status
+        .grants
+        .iter()
+        .filter(|grant| grant.state != GrantState::Refused)
+        .filter_map(|grant| grant.at.as_ref())
+        .map(|at| at.0)
+        .max();
+    let Some(since) = permitted.or_else(|| status.started_at.as_ref().map(|at| at.0)) else {
+        return false;
+    };
     let logged_out =
         status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
-    !logged_out
-        && pod.is_some_and(|pod| !pod.is_over())
-        && now < after(started.0, session.max_lifetime.signed())
+    let lifetime = match &batch.spec.limits {
+        Some(limits) => limits.max_lifetime,
+        None => session.max_lifetime,
+    };
+    !logged_out && pod.is_some_and(|pod| !pod.is_over()) && now < after(since, lifetime.signed())
 }
 
 #[cfg(test)]
 mod tests {
+    use fno_crds::batch::PinnedLimits;
     use serde_json::{Value, json};
 
     use super::*;
@@ -117,6 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_of_the_provider_does_not_change_how_long_a_session_may_live() {
+        let mut batch = batch(&json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z"}));
+        batch.spec.limits = Some(PinnedLimits {
+            max_logins: 3,
+            login_failures_to_open: 2,
+            max_lifetime: fno_crds::Duration::from_mins(30),
+        });
+        let edited =
+            Session { max_lifetime: fno_crds::Duration::from_mins(1), ..Session::default() };
+        assert!(outlives(&batch, Some(&running()), &edited, at(120)));
+        batch.spec.limits = None;
+        assert!(!outlives(&batch, Some(&running()), &edited, at(120)), "of an older version");
+    }
+
+    #[test]
     fn a_batch_whose_content_was_refused_names_its_jobs() {
         let view = |status| view(&batch(&status), None, &Session::default(), at(0));
         let refused = json!({"phase": "Failed", "reason": "WorkRejected", "message": "too long"});
@@ -141,6 +169,11 @@ mod tests {
         let ended = json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z"});
         let logged_out = json!({"phase": "Completed", "startedAt": "2030-01-01T00:00:00Z", "run": {
             "end": {"reason": "Completed", "at": "2030-01-01T00:01:00.000000Z", "loggedOut": true}}});
+        // A login that was permitted and never reported, and one more after the first.
+        let permitted = |state: &str| json!({"phase": "Failed", "grants": [{"login": 1, "state": state, "at": "2030-01-01T00:00:00.000000Z"}]});
+        let again = json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z", "grants": [
+            {"login": 1, "state": "Done", "at": "2030-01-01T00:00:00.000000Z"},
+            {"login": 2, "state": "Done", "at": "2030-01-01T00:01:00.000000Z"}]});
         let over = PodState::Ended { ran: true, how: String::new() };
         let lifetime = Session::default().max_lifetime.signed().as_secs();
         for (status, pod, seconds, alive) in [
@@ -150,6 +183,10 @@ mod tests {
             (&ended, None, 60, false),
             (&logged_out, Some(running()), 60, false),
             (&json!({"phase": "Failed"}), Some(running()), 60, false),
+            (&permitted("CodeReady"), Some(running()), 60, true),
+            (&permitted("Refused"), Some(running()), 60, false),
+            (&again, Some(running()), lifetime + 59, true),
+            (&again, Some(running()), lifetime + 60, false),
         ] {
             let view = view(&batch(status), pod.as_ref(), &Session::default(), at(seconds));
             assert_eq!(view.holds_session, alive, "{status} {pod:?} after {seconds} s");

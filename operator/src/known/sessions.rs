@@ -32,8 +32,10 @@ pub fn others_on_account(known: &Known, batch: &FnoBatch, now: Timestamp) -> Oth
         others.undecided +=
             usize::from(status.finished_at.is_none() && open_grant(status).is_some());
         let logged_in = status.run.as_ref().and_then(|run| run.logins).unwrap_or(0) > 0;
-        let alive = if other.phase().is_finished() { outlives(known, other, now) } else { true };
-        others.sessions += usize::from(logged_in && alive);
+        // Nobody reports any more what became of the last login of a finished batch.
+        let lives =
+            if other.phase().is_finished() { outlives(known, other, now) } else { logged_in };
+        others.sessions += usize::from(lives);
     }
     let provider = provider_key(batch);
     // A login that may be on its way counts as a session, too.

@@ -111,7 +111,7 @@ impl Control for Cluster {
 
     async fn leave(&self, login: i32) -> Result<(), Refused> {
         self.grant(login, |grant, orders| match grant.state {
-            GrantState::Granted | GrantState::Reserved | GrantState::CodeReady => Some(Ok(())),
+            GrantState::Granted | GrantState::CodeReady => Some(Ok(())),
             GrantState::Done => Some(Err(Refused {
                 reason: Reason::LoginFailed,
                 message: format!("Login {login} was closed before it began."),
@@ -124,7 +124,7 @@ impl Control for Cluster {
     async fn code(&self, login: i32) -> Result<SecretString, NoCode> {
         let name = names::totp_secret(&self.batch.identity.batch, login);
         let closed = self.grant(login, |grant, orders| match grant.state {
-            GrantState::Granted | GrantState::Reserved | GrantState::CodeReady => None,
+            GrantState::Granted | GrantState::CodeReady => None,
             GrantState::Done => Some(NoCode {
                 reason: Reason::LoginFailed,
                 message: format!("Login {login} was closed before its code came."),
