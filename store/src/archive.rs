@@ -7,18 +7,22 @@ use crate::{
     store::{Store, StoreError},
 };
 
+const MEDIA_TYPE: &str = "application/json";
+
 /// Whether a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archived {
     /// The record is in the store now.
     Stored,
-    /// A record existed, left by an operator that crashed before it deleted the job. The first
-    /// record is kept.
+    /// The record is in the store now and replaced an older or damaged one.
+    Replaced,
+    /// This record or a newer one existed: an operator crashed before it deleted the job.
     AlreadyThere,
 }
 
 impl Store {
-    /// Stores the record of a finished job. An existing record is not replaced.
+    /// Stores the record of a finished job. The newest version is kept: a job that changed after it was archived, and before it was
+    /// deleted, is archived again.
     ///
     /// # Errors
     /// [`StoreError`]. The job must not be deleted then.
@@ -33,14 +37,22 @@ impl Store {
             why: why.to_string(),
         };
         if namespace.is_empty() || uid.is_empty() {
-            return Err(content(&"the job has no namespace or no UID"));
+            return Err(content(&"it has no namespace or no UID"));
         }
         let bytes = serde_json::to_vec(job).map_err(|error| content(&error))?;
-        Ok(if self.put_new(&path, bytes, "application/json").await? {
-            Archived::Stored
-        } else {
-            Archived::AlreadyThere
-        })
+        if self.put_new(&path, bytes.clone(), MEDIA_TYPE).await? {
+            return Ok(Archived::Stored);
+        }
+        let kept = match self.archived(namespace, uid).await {
+            Ok(kept) => kept,
+            Err(StoreError::Content { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if kept.is_some_and(|kept| version(&kept) >= version(job)) {
+            return Ok(Archived::AlreadyThere);
+        }
+        self.put(&path, bytes, MEDIA_TYPE).await?;
+        Ok(Archived::Replaced)
     }
 
     /// The record of a job, if it was archived.
@@ -54,4 +66,9 @@ impl Store {
             .map(Some)
             .map_err(|error| StoreError::Content { uri: self.uri(&path), why: error.to_string() })
     }
+}
+
+/// Resource versions are compared as numbers. A job without one replaces nothing.
+fn version(job: &FnoJob) -> u64 {
+    job.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
 }

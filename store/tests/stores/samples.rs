@@ -82,6 +82,13 @@ pub fn job(name: &str) -> FnoJob {
     .expect("a job")
 }
 
+/// That job as of a resource version.
+pub fn job_as_of(version: u64, name: &str) -> FnoJob {
+    let mut job = job(name);
+    job.metadata.resource_version = Some(version.to_string());
+    job
+}
+
 pub fn settings(url: &str) -> Settings {
     Settings {
         url: url.to_owned(),

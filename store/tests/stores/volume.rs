@@ -5,7 +5,7 @@ use fno_store::{Archived, Folder, Manifest, Place, Store};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
-use crate::samples::{job, manifest, picture, settings, volume};
+use crate::samples::{job, job_as_of, manifest, picture, settings, volume};
 
 const PLACE: Place<'_> =
     Place::Job { namespace: "isp", provider: "octotel", uid: "u-1", attempt: 2, pod: "b-1-a1" };
@@ -111,6 +111,21 @@ async fn a_job_is_archived_once_and_found_again() {
     let mut nameless = job("j");
     nameless.metadata.uid = None;
     assert!(store.archive(&nameless).await.expect_err("no UID").to_string().contains("no UID"));
+}
+
+#[tokio::test]
+async fn the_newest_version_of_a_job_is_the_one_that_is_archived() {
+    let folder = tempdir().expect("a folder");
+    let store = volume(&folder);
+    let (older, newer) = (job_as_of(9, "j"), job_as_of(10, "j"));
+    assert_eq!(store.archive(&older).await.expect("stored"), Archived::Stored);
+    assert_eq!(store.archive(&newer).await.expect("stored"), Archived::Replaced);
+    assert_eq!(store.archive(&older).await.expect("an answer"), Archived::AlreadyThere);
+    assert_eq!(store.archived("isp", "u-1").await.expect("an answer"), Some(newer.clone()));
+
+    std::fs::write(folder.path().join("archive/isp/u-1.json"), b"{").expect("written");
+    assert_eq!(store.archive(&older).await.expect("stored"), Archived::Replaced);
+    assert_eq!(store.archived("isp", "u-1").await.expect("an answer"), Some(older));
 }
 
 #[tokio::test]
