@@ -4,4 +4,5 @@ mod plan_properties;
 mod plan_rules;
 mod sessions_optimum;
 mod two_operators;
+mod upkeep;
 mod world;

@@ -149,7 +149,12 @@ fn plan_from(seen: &Api, now: Timestamp) -> Plan {
     });
     let batches = seen.batches.iter().map(|(name, batch)| {
         let holds = !batch.phase.is_finished();
-        let jobs = if batch.phase == BatchPhase::Created { &batch.invited } else { &batch.claimed };
+        let jobs = match batch.phase {
+            BatchPhase::Created => batch.invited.as_slice(),
+            BatchPhase::Assigned | BatchPhase::InProgress => &batch.claimed,
+            // The model writes the end of a batch into its jobs at once.
+            BatchPhase::Completed | BatchPhase::Failed => &[],
+        };
         BatchView {
             jobs: jobs.iter().map(|job| format!("uid-{job}")).collect(),
             holds_session: holds,
