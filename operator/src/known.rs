@@ -59,7 +59,7 @@ impl Known {
         self.wake_affected(self.jobs.delete(of, uid));
     }
 
-    /// Wakes whoever a change of a job concerns: planning, retention, its batch.
+    /// Wakes whoever a change of a job concerns: planning, retention, its batch, and who corrects what a batch left behind.
     pub fn wake_affected(&self, changed: Changed) {
         if changed.queue {
             self.caches.plan.notify_one();
@@ -67,7 +67,13 @@ impl Known {
         if changed.finished {
             self.caches.finished.notify_one();
         }
+        if changed.misheld {
+            self.caches.misheld.notify_one();
+        }
         if let Some(batch) = changed.batch {
+            if self.caches.batch(&batch).is_none() {
+                self.caches.orphans.notify_one();
+            }
             self.caches.wake_batch(&batch);
         }
     }

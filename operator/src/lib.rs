@@ -5,7 +5,7 @@
 //! * [`run`] wires everything; `fno_cluster::lease` decides who acts; `context` is what the tasks share.
 //! * `known` is what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs. `watches` feeds it.
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
-//! * `retention`, `orphan_pods` and `valkey_watch` look after what else there is.
+//! * `finalizers`, `orphan_jobs` and `orphan_pods` correct what a crash or a person left behind; `retention` and `valkey_watch` look after the rest.
 //! * `valkey` and `secrets` are the guarded things: nothing there can be printed.
 
 pub mod args;
@@ -14,8 +14,10 @@ mod clock;
 mod context;
 mod controllers;
 mod error;
+mod finalizers;
 mod known;
 pub mod metrics;
+mod orphan_jobs;
 mod orphan_pods;
 mod patch;
 mod planning;

@@ -7,7 +7,7 @@ use fno_core::key::Key;
 use fno_crds::FnoJob;
 use jiff::{SignedDuration, Timestamp};
 use kube::{
-    Api,
+    Api, ResourceExt as _,
     api::{DeleteParams, Preconditions},
 };
 use tokio::{select, time::sleep};
@@ -51,14 +51,19 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
-/// Whether the job is gone, or none of ours any more.
+/// Whether nothing is left to do: the job is gone, or is on its way.
 async fn expire(context: &Context, of: &Key) -> Result<bool> {
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
-    let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(true) };
+    // The watch is about to say so.
+    let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(false) };
+    job.metadata.managed_fields = None;
     if !job.phase().is_finished() || owes_a_report(&job) {
         return Ok(false);
     }
-    job.metadata.managed_fields = None;
+    // Deleted already: it goes when its finalizers do.
+    if job.metadata.deletion_timestamp.is_some() {
+        return Ok(false);
+    }
     context
         .store
         .archive(&job)
@@ -73,17 +78,35 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
         .delete(&of.name, &DeleteParams { preconditions: Some(only), ..DeleteParams::default() })
         .await
     {
-        Ok(_) => info!(
-            job = of.name,
-            namespace = of.namespace,
-            "a finished job was archived and deleted"
-        ),
+        Ok(deleted) => {
+            if let Some(held) = deleted.left() {
+                return Ok(still_held(context, held));
+            }
+            info!(
+                job = of.name,
+                namespace = of.namespace,
+                "a finished job was archived and deleted"
+            );
+        }
         Err(error) if is_not_found(&error) => {}
         Err(error) if is_conflict(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     context.known.job_deleted(of, job.metadata.uid.as_deref().unwrap_or_default());
     Ok(true)
+}
+
+/// The API server has only noted the deletion: a finalizer holds the job. The index keeps it until the watch says that it is gone.
+fn still_held(context: &Context, mut job: FnoJob) -> bool {
+    job.metadata.managed_fields = None;
+    info!(
+        job = job.name_any(),
+        namespace = job.namespace(),
+        finalizers = ?job.finalizers(),
+        "a finished job was archived and goes when its finalizers do"
+    );
+    context.known.job_applied(job, context.now());
+    true
 }
 
 fn owes_a_report(job: &FnoJob) -> bool {

@@ -32,13 +32,13 @@ use crate::{
     args::Args,
     clock::MachineClock,
     context::Context,
-    controllers,
+    controllers, finalizers,
     known::{
         Known,
         caches::{Caches, ScopeInputs},
     },
     metrics::Metrics,
-    orphan_pods, planning, provider, retention,
+    orphan_jobs, orphan_pods, planning, provider, retention,
     settings::Settings,
     valkey::Valkey,
     valkey_watch, watches,
@@ -209,6 +209,8 @@ async fn work(
     };
     spawn(planning::run(Arc::clone(&context)).boxed());
     spawn(retention::run(Arc::clone(&context)).boxed());
+    spawn(finalizers::run(Arc::clone(&context)).boxed());
+    spawn(orphan_jobs::run(Arc::clone(&context)).boxed());
     spawn(orphan_pods::run(Arc::clone(&context)).boxed());
     spawn(valkey_watch::run(Arc::clone(&context)).boxed());
     // A task that ends before it is told to has failed: the program ends, and its successor starts afresh.

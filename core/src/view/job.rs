@@ -3,7 +3,6 @@
 use fno_crds::{
     FnoJob, JobPhase, Reason,
     condition::{self, types},
-    job::Action,
 };
 use jiff::Timestamp;
 
@@ -80,8 +79,6 @@ pub struct ClaimCopy {
     pub uid: String,
     /// The version the claim is guarded by.
     pub resource_version: String,
-    /// What to do.
-    pub action: Action,
     /// `spec.suspend`.
     pub suspend: bool,
     /// Withdrawn or being deleted.
@@ -112,7 +109,6 @@ impl ClaimCopy {
         Self {
             uid: view.uid.clone(),
             resource_version: view.resource_version.clone(),
-            action: view.action,
             suspend: view.suspend,
             cancel_requested: view.cancel_requested,
             deadline: view.deadline,

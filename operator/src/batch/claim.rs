@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fno_cluster::conflict::{is_conflict, is_not_found};
 use fno_core::{
     claim::{Claim, JobFacts, Lost, claim},
+    finalizer,
     key::Key,
     lifecycle::End,
     view::job::ClaimCopy,
@@ -14,8 +15,6 @@ use fno_crds::{
     FnoBatch, FnoJob, JobPhase, Reason,
     batch::{BatchPhase, JobReference},
     condition::{self, types},
-    job::Action,
-    names::FINALIZER,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -80,9 +79,6 @@ async fn claim_one(
     invited: &JobReference,
 ) -> Result<Option<Arc<FnoJob>>> {
     let of = Key { namespace: batch.namespace().unwrap_or_default(), name: invited.name.clone() };
-    if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
-        return Ok(Some(ours));
-    }
     if context.known.jobs.is_unreadable(&of, &invited.uid) {
         info!(
             job = invited.name,
@@ -92,6 +88,9 @@ async fn claim_one(
         return Ok(None);
     }
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
+    if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
+        return hold(context, &api, batch, invited, ours).await;
+    }
     // The index's copy decides at first: its version guards the write, so a stale one costs a conflict and no more.
     let mut copy = context.known.jobs.waiting(&of, &invited.uid);
     loop {
@@ -117,10 +116,16 @@ async fn claim_one(
             }
         };
         match decision {
-            Claim::Ours => return Ok(context.known.jobs.at_work(&of)),
+            Claim::Ours => {
+                let Some(ours) = context.known.jobs.at_work(&of) else { continue };
+                return hold(context, &api, batch, invited, ours).await;
+            }
             Claim::Lost(why) => return Ok(lost(batch, invited, &why)),
             Claim::Take { .. } => match take(context, &api, batch, invited, facts).await {
-                Ok(job) => return Ok(Some(remember(context, job))),
+                Ok(job) => {
+                    let ours = remember(context, job);
+                    return hold(context, &api, batch, invited, ours).await;
+                }
                 Err(error) if is_conflict(&error) || is_not_found(&error) => {}
                 Err(error) => return Err(error.into()),
             },
@@ -138,24 +143,46 @@ async fn take(
     api: &Api<FnoJob>,
     batch: &FnoBatch,
     invited: &JobReference,
-    mut facts: ClaimCopy,
+    facts: ClaimCopy,
 ) -> kube::Result<FnoJob> {
-    // Only where forgetting would be dangerous: a validation that is deleted while at work is no loss, and two writes per job are.
-    if facts.action == Action::Cancellation {
-        let job = api.get(&invited.name).await?;
-        if !job.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-            let finalizers: Vec<_> =
-                job.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
-            let patch = json!({"metadata": {"resourceVersion": facts.resource_version, "finalizers": finalizers}});
-            let held =
-                api.patch(&invited.name, &patch::parameters(), &Patch::Merge(&patch)).await?;
-            facts.resource_version = held.metadata.resource_version.unwrap_or_default();
-        }
-    }
     write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, context.now())).await
 }
 
-/// Written without the job at hand, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
+/// Adds the finalizer to a job that was claimed. The claim comes first: a claim that is lost leaves no finalizer behind, and a job that is
+/// deleted in between is only gone, because nothing was started yet.
+async fn hold(
+    context: &Context,
+    api: &Api<FnoJob>,
+    batch: &FnoBatch,
+    invited: &JobReference,
+    mut job: Arc<FnoJob>,
+) -> Result<Option<Arc<FnoJob>>> {
+    let of = key(&*job);
+    loop {
+        let Some(finalizers) = finalizer::wanted_for(&job) else { return Ok(Some(job)) };
+        let patch = json!({"metadata": {
+            "uid": invited.uid, "resourceVersion": job.metadata.resource_version, "finalizers": finalizers,
+        }});
+        match api.patch(&invited.name, &patch::parameters(), &Patch::Merge(&patch)).await {
+            Ok(held) => {
+                remember(context, held);
+            }
+            Err(error) if is_conflict(&error) || is_not_found(&error) => {
+                match api.get_opt(&invited.name).await? {
+                    Some(fresh) => _ = remember(context, fresh),
+                    None => context.known.job_deleted(&of, &invited.uid),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match at_work(context, batch, &of, &invited.uid) {
+            Some(ours) => job = ours,
+            None => return Ok(lost(batch, invited, &Lost::Gone)),
+        }
+    }
+}
+
+/// Written without the whole job, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
 fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
     let mut conditions = Vec::new();
     let since = facts.unknown_since.unwrap_or(now);
@@ -194,7 +221,6 @@ mod tests {
         let facts = ClaimCopy {
             uid: "u".to_owned(),
             resource_version: "7".to_owned(),
-            action: Action::Validation,
             suspend: false,
             cancel_requested: false,
             deadline: None,

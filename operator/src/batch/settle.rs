@@ -11,11 +11,9 @@ use fno_core::{job_status, why::Why};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase, Reason,
     batch::{JobResult, Run},
-    names::FINALIZER,
 };
 use futures::{StreamExt as _, stream};
-use kube::{Api, ResourceExt as _, api::Patch};
-use serde_json::json;
+use kube::{Api, ResourceExt as _};
 use tracing::{info, warn};
 
 use super::observe::at_work;
@@ -24,7 +22,7 @@ use crate::{
     error::Result,
     known::{key, provider_key},
     metrics::{JobEnd, JobKind, Word},
-    patch::{self, write_status},
+    patch::write_status,
 };
 
 /// Jobs written at once.
@@ -142,7 +140,8 @@ async fn write(
         match write_status(&api, &of.name, &patch).await {
             Ok(written) => {
                 context.known.batches.with(&key(batch), |memory| memory.refused.remove(&uid));
-                return stored(context, &api, written).await.map(|()| true);
+                stored(context, written).await;
+                return Ok(true);
             }
             Err(error) if is_not_found(&error) => {
                 context.known.job_deleted(&of, &uid);
@@ -207,25 +206,14 @@ fn is_set_aside(context: &Context, batch: &FnoBatch, uid: &str) -> bool {
     })
 }
 
-async fn stored(context: &Context, api: &Api<FnoJob>, mut job: FnoJob) -> Result<()> {
+/// What follows from the write. The finalizer is removed by the task that corrects them all.
+async fn stored(context: &Context, mut job: FnoJob) {
     job.metadata.managed_fields = None;
     let phase = job.phase();
-    if phase != JobPhase::Batched && job.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
-    {
-        let finalizers: Vec<_> =
-            job.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
-        let patch = json!({"metadata": {"resourceVersion": job.metadata.resource_version, "finalizers": finalizers}});
-        match api.patch(&job.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await {
-            Ok(freed) => job = freed,
-            Err(error) if is_not_found(&error) || is_conflict(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
     if phase.is_finished() || phase == JobPhase::OutcomeUnknown {
         ended(context, &job, phase).await;
     }
     context.known.job_applied(job, context.now());
-    Ok(())
 }
 
 /// The end of a job, told once it is stored. An event only for what a person should look at.

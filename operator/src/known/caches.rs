@@ -53,6 +53,10 @@ pub struct Caches {
     pub plan: Notify,
     /// A job has finished: wakes retention.
     pub finished: Notify,
+    /// A job's finalizers are not what they should be: wakes the task that corrects them.
+    pub misheld: Notify,
+    /// A job names a batch that is not watched: wakes the task that hands orphaned jobs back.
+    pub orphans: Notify,
 }
 
 impl Caches {
@@ -65,7 +69,16 @@ impl Caches {
             namespaces.iter().cloned().map(Some).collect()
         };
         let (scopes, inputs) = names.into_iter().map(scope).unzip();
-        (Self { scopes, plan: Notify::new(), finished: Notify::new() }, inputs)
+        (
+            Self {
+                scopes,
+                plan: Notify::new(),
+                finished: Notify::new(),
+                misheld: Notify::new(),
+                orphans: Notify::new(),
+            },
+            inputs,
+        )
     }
 
     /// Waits until every watch has delivered its first list.

@@ -10,6 +10,7 @@ use std::{
 
 use fno_cluster::version::Version;
 use fno_core::{
+    finalizer,
     key::Key,
     plan::JobView,
     unreadable::Unreadable,
@@ -25,9 +26,26 @@ pub struct Ended {
     pub uid: String,
     /// What was done.
     pub action: Action,
-    /// When it may be archived and deleted; never while its outcome is unknown.
+    /// When it may be archived and deleted; never while its outcome is unknown or it is being deleted already.
     pub expires: Option<Timestamp>,
     version: Version,
+}
+
+/// A job whose finalizers are not what they should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misheld {
+    /// Its UID.
+    pub uid: String,
+    /// The version that was seen: what the write compares against.
+    pub resource_version: String,
+    /// The list to write.
+    pub wanted: Vec<String>,
+    /// It is Batched: whoever claimed it is about to write the same.
+    pub batched: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// It goes away with the finalizer, so its record is archived first, for as long as this.
+    pub archive_until: Option<Timestamp>,
 }
 
 /// See the module.
@@ -51,6 +69,8 @@ pub struct Inner {
     ended: HashMap<Key, Ended>,
     /// Jobs that cannot be read, by UID and version: each is in whatever state it is, and nothing touches it.
     unreadable: HashMap<Key, (String, Version)>,
+    /// Jobs whose finalizers are not what they should be.
+    misheld: HashMap<Key, Misheld>,
     /// Per namespace scope: what a relist in progress has seen.
     relists: HashMap<Option<String>, HashSet<Key>>,
 }
@@ -64,6 +84,8 @@ pub struct Changed {
     pub batch: Option<Key>,
     /// A job finished: its time runs from now on.
     pub finished: bool,
+    /// A job's finalizers are not what they should be.
+    pub misheld: bool,
 }
 
 impl JobIndex {
@@ -150,6 +172,16 @@ impl JobIndex {
             .or_else(pending)
     }
 
+    /// Every job at work.
+    pub fn all_at_work(&self) -> Vec<Arc<FnoJob>> {
+        self.lock().at_work.values().cloned().collect()
+    }
+
+    /// Jobs whose finalizers are not what they should be.
+    pub fn misheld(&self) -> Vec<(Key, Misheld)> {
+        self.lock().misheld.iter().map(|(key, misheld)| (key.clone(), misheld.clone())).collect()
+    }
+
     /// Jobs at work, per provider.
     pub fn active(&self) -> BTreeMap<Key, usize> {
         let mut active = BTreeMap::new();
@@ -201,6 +233,7 @@ impl Inner {
         self.ended.remove(&key);
         let phase = job.phase();
         let mut changed = Changed { queue: true, ..Changed::default() };
+        changed.misheld = self.note_finalizers(&key, &job, now);
         if phase != JobPhase::Pending {
             self.remove_pending(&key);
         }
@@ -266,10 +299,29 @@ impl Inner {
         changed
     }
 
+    /// Whether the job's finalizers have to be corrected.
+    fn note_finalizers(&mut self, key: &Key, job: &FnoJob, now: Timestamp) -> bool {
+        let before = self.misheld.remove(key);
+        let Some(wanted) = finalizer::wanted_for(job) else { return false };
+        let batched = job.phase() == JobPhase::Batched;
+        let same = before.filter(|before| before.batched == batched);
+        let misheld = Misheld {
+            uid: job.metadata.uid.clone().unwrap_or_default(),
+            resource_version: job.metadata.resource_version.clone().unwrap_or_default(),
+            wanted,
+            batched,
+            since: same.map_or(now, |before| before.since),
+            archive_until: finalizer::archive_until(job),
+        };
+        self.misheld.insert(key.clone(), misheld);
+        true
+    }
+
     fn delete(&mut self, key: &Key, uid: Option<&str>) -> Changed {
         if uid.is_some_and(|uid| self.known(key).is_some_and(|(known, _)| known != uid)) {
             return Changed::default();
         }
+        self.misheld.remove(key);
         let queue = self.remove_pending(key);
         self.ended.remove(key);
         self.unreadable.remove(key);
@@ -278,7 +330,7 @@ impl Inner {
             .remove(key)
             .and_then(|job| job.status.as_ref().and_then(|status| status.batch.clone()));
         let batch = batch.map(|name| Key { namespace: key.namespace.clone(), name });
-        Changed { queue: queue || batch.is_some(), batch, finished: false }
+        Changed { queue: queue || batch.is_some(), batch, ..Changed::default() }
     }
 
     /// UID and version of the newest known copy.
@@ -328,10 +380,12 @@ fn ended(job: &FnoJob, uid: String) -> Ended {
         .filter(|_| job.phase().is_finished())
         .and_then(|status| status.finished_at.as_ref());
     let ttl = SignedDuration::from_secs(i64::from(job.spec.ttl_seconds_after_finished));
+    // A deleted job goes when its last finalizer does; the watch says when that was.
+    let deleted = job.metadata.deletion_timestamp.is_some();
     Ended {
         uid,
         action: job.spec.action,
-        expires: finished.and_then(|at| at.0.checked_add(ttl).ok()),
+        expires: finished.filter(|_| !deleted).and_then(|at| at.0.checked_add(ttl).ok()),
         version: Version::of(job),
     }
 }

@@ -34,7 +34,10 @@ fn a_job_is_in_one_place_only_wherever_it_goes() {
         assert!(index.apply(job(name, 1, Value::Null), now()).queue);
     }
     let claimed = index.apply(job("a", 2, json!({"phase": "Batched", "batch": "x"})), now());
-    assert_eq!(claimed, Changed { queue: true, batch: Some(key("x")), finished: false });
+    assert_eq!(
+        claimed,
+        Changed { queue: true, batch: Some(key("x")), misheld: true, ..Changed::default() }
+    );
     assert_eq!(names(&index), ["b", "c"]);
     assert!(index.at_work(&key("a")).is_some());
     assert!(
@@ -170,4 +173,44 @@ fn an_older_copy_that_cannot_be_read_changes_nothing() {
     index.apply_unreadable(&unreadable("a", 6));
     index.relist_ends(&None);
     assert!(index.is_unreadable(&key("a"), "a-uid"), "the relist showed it");
+}
+
+#[test]
+fn a_job_with_the_wrong_finalizers_is_noted_until_they_are_right() {
+    let index = JobIndex::default();
+    let with = |version, phase: &str, finalizers: &[&str]| {
+        let mut job = job("a", version, json!({"phase": phase, "batch": "x"}));
+        job.metadata.finalizers = Some(finalizers.iter().map(|f| (*f).to_owned()).collect());
+        job
+    };
+    let wanted = || -> Vec<Vec<String>> {
+        index.misheld().into_iter().map(|(_, misheld)| misheld.wanted).collect()
+    };
+    // A claim of which only the status was written, then the finalizer, then the end.
+    assert!(index.apply(with(1, "Batched", &[]), now()).misheld);
+    assert_eq!(wanted(), [["fno.dev/at-work"]]);
+    assert!(!index.apply(with(2, "Batched", &["fno.dev/at-work"]), now()).misheld);
+    assert!(wanted().is_empty());
+    assert!(index.apply(with(3, "Succeeded", &["fno.dev/at-work", "other"]), now()).misheld);
+    assert_eq!(wanted(), [["other"]]);
+    // A job that went back, or whose claim was lost, is held by nothing of ours either.
+    assert!(index.apply(with(4, "Pending", &["fno.dev/at-work"]), now()).misheld);
+    assert_eq!(index.misheld()[0].1.resource_version, "4");
+    index.delete(&key("a"), "a-uid");
+    assert!(wanted().is_empty());
+}
+
+#[test]
+fn a_finished_job_that_is_being_deleted_is_known_until_it_is_gone_and_not_deleted_again() {
+    let index = JobIndex::default();
+    let mut job = job("a", 1, json!({"phase": "Succeeded", "finishedAt": "2029-12-30T00:00:00Z"}));
+    index.apply(job.clone(), now());
+    assert_eq!(index.expired(now()).0, [key("a")]);
+    job.metadata.resource_version = Some("2".to_owned());
+    job.metadata.finalizers = Some(vec!["other".to_owned()]);
+    job.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now()));
+    index.apply(job, now());
+    assert_eq!(index.expired(now()), (Vec::new(), None));
+    assert!(index.knows(&key("a"), "a-uid"));
 }
