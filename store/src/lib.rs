@@ -6,7 +6,7 @@
 //! | `<namespace>/<provider>/<job uid>/<attempt>/<pod>/` | one try of a job: pictures, `report.html`, `manifest.json` | runner |
 //! | `<namespace>/<provider>/batches/<batch>/<pod>/` | the session of a batch, with its logins and its logout: the same files | runner |
 //! | `<namespace>/<provider>/batches/<batch>/runner.log` | log of the runner | operator |
-//! | `archive/<namespace>/<job uid>.json` | a finished FnoJob as it was when it was deleted | operator |
+//! | `_archive/<namespace>/<job uid>.json` | a finished FnoJob as it was when it was deleted | operator |
 //!
 //! In reading order: [`store`] opens a store, [`manifest`] describes a try, [`evidence`] writes and
 //! uploads it, `report` makes it readable, [`archive`] keeps finished jobs, [`runner_log`] keeps

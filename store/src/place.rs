@@ -55,7 +55,24 @@ pub(crate) fn of_batch(base: &Path, namespace: &str, provider: &str, batch: &str
     base.clone().join(namespace).join(provider).join("batches").join(batch)
 }
 
+/// Folder of the records. No namespace can have this name, so credentials for the evidence of one namespace reach no record.
+const ARCHIVE: &str = "_archive";
+
 /// Path of the record of a finished job.
 pub(crate) fn record(base: &Path, namespace: &str, uid: &str) -> Path {
-    base.clone().join("archive").join(namespace).join(format!("{uid}.json"))
+    base.clone().join(ARCHIVE).join(namespace).join(format!("{uid}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_namespace_reaches_the_records_of_others_by_its_name() {
+        let base = Path::from("prefix");
+        let evidence = of_batch(&base, "archive", "lines", "b").to_string();
+        assert!(evidence.starts_with("prefix/archive/"), "{evidence}");
+        let record = record(&base, "lines", "uid").to_string();
+        assert!(record.starts_with("prefix/_archive/"), "{record}");
+    }
 }

@@ -105,9 +105,12 @@ async fn a_job_is_archived_once_and_found_again() {
     assert_eq!(store.archive(&job("second")).await.expect("an answer"), Archived::AlreadyThere);
     assert_eq!(store.archived("isp", "u-1").await.expect("an answer"), Some(job("first")));
 
-    std::fs::write(folder.path().join("archive/isp/u-1.json"), b"{").expect("written");
+    std::fs::write(folder.path().join("_archive/isp/u-1.json"), b"{").expect("written");
     let error = store.archived("isp", "u-1").await.expect_err("damaged");
-    assert!(error.to_string().contains("archive/isp/u-1.json is not a record of a job"), "{error}");
+    assert!(
+        error.to_string().contains("_archive/isp/u-1.json is not a record of a job"),
+        "{error}"
+    );
     let mut nameless = job("j");
     nameless.metadata.uid = None;
     assert!(store.archive(&nameless).await.expect_err("no UID").to_string().contains("no UID"));
