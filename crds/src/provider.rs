@@ -5,7 +5,7 @@ mod account;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    LocalObjectReference, ResourceRequirements, SecretKeySelector, Toleration,
+    ConfigMapKeySelector, LocalObjectReference, ResourceRequirements, Toleration,
 };
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -29,7 +29,7 @@ use crate::{duration::Duration, flow::Flow, provider_status::FnoProviderStatus, 
     cel,
     derive = "PartialEq",
     status = "FnoProviderStatus",
-    doc = "One portal as data: accounts, limits and the flows a browser walks on it.",
+    doc = "One portal as data: accounts, limits and the flows a browser walks on it. Writing an FnoProvider is a privilege: Secrets of its namespace that hold a username and password can be typed into the origins that it names.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "Everything needed to work is there"),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", description = "No new batches, running ones are drained"),
     printcolumn(name = "Active", type_ = "integer", json_path = ".status.activeBatches", description = "Batches at work"),
@@ -304,13 +304,14 @@ pub struct Runner {
     #[schemars(length(min = 1, max = 300))]
     #[x_kube(validation = Rule::new("self.matches('^[^\\\\s/:]+:[0-9]+$')").message("proxy must be host:port, for example proxy.example.net:3128"))]
     pub proxy: Option<String>,
-    /// Secret in the provider's namespace, and its key, with PEM certificates that the browser trusts in addition to its own.
-    /// Default: the operator's setting.
+    /// ConfigMap in the provider's namespace, and its key, with PEM certificates that the browser trusts in addition to its own. Not a
+    /// Secret: the browser gets none. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_bundle_ref: Option<SecretKeySelector>,
+    pub ca_bundle_ref: Option<ConfigMapKeySelector>,
     /// Name of the PriorityClass of the Pods. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!self.startsWith('system-')").message("the priority classes of Kubernetes itself are not for runner Pods"))]
     pub priority_class_name: Option<String>,
 }
 

@@ -8,11 +8,11 @@ use fno_crds::{
 };
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile,
-        EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, ObjectFieldSelector,
-        PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec, ProjectedVolumeSource,
-        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
-        ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
+        Capabilities, ConfigMapProjection, ConfigMapVolumeSource, Container, DownwardAPIProjection,
+        DownwardAPIVolumeFile, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
+        ObjectFieldSelector, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, PodSpec,
+        ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+        SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
@@ -248,15 +248,15 @@ fn volumes(
     if let Some(bundle) = &provider.runner.ca_bundle_ref {
         volumes.push(Volume {
             name: "ca".to_owned(),
-            secret: Some(SecretVolumeSource {
-                secret_name: Some(bundle.name.clone()),
+            config_map: Some(ConfigMapVolumeSource {
+                name: bundle.name.clone(),
                 items: Some(vec![KeyToPath {
                     key: bundle.key.clone(),
                     path: "ca.crt".to_owned(),
                     mode: None,
                 }]),
                 optional: bundle.optional,
-                ..SecretVolumeSource::default()
+                ..ConfigMapVolumeSource::default()
             }),
             ..Volume::default()
         });
