@@ -76,6 +76,10 @@ pub fn derive(
     }
 
     let phase = status.phase.unwrap_or_default();
+    // A batch that was assigned before its Pod was recorded: its runner waits for that with its reports.
+    if matches!(phase, BatchPhase::Assigned | BatchPhase::InProgress) && status.pod_uid.is_none() {
+        status.pod_uid = seen.pod_uid.map(str::to_owned);
+    }
     let normal = Why {
         reason: if phase == BatchPhase::InProgress { Reason::Running } else { Reason::Starting },
         message: String::new(),

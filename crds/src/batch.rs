@@ -191,6 +191,10 @@ pub struct FnoBatchStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub worker: Option<String>,
+    /// UID of the runner Pod, recorded when the Pod was created. `run` can be written only with a token of this Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub pod_uid: Option<String>,
     /// Number of the Pod, from 1. A Pod that never ran its runner container is replaced by the next attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,

@@ -68,6 +68,12 @@ pub fn pod(batch: &str, attempt: i32) -> String {
     format!("{batch}-a{attempt}")
 }
 
+/// The attempt in the name of a runner Pod.
+#[must_use]
+pub fn attempt(pod: &str) -> Option<i32> {
+    pod.rsplit_once("-a")?.1.parse().ok()
+}
+
 /// ServiceAccount, Role and RoleBinding of the batch's runner.
 #[must_use]
 pub fn runner_account(batch: &str) -> String {

@@ -73,6 +73,19 @@ fn logging_in_starts_the_batch_and_says_so() {
 }
 
 #[test]
+fn a_pod_is_recorded_once_and_another_one_never_takes_its_place() {
+    let recorded = |status: Value| {
+        let batch = batch(status);
+        let pod = running();
+        derive(&seen(&batch, &pod, &[]), batch.status.clone().expect("status"), None).pod_uid
+    };
+    assert_eq!(recorded(json!({"phase": "Assigned"})).as_deref(), Some("p1"));
+    assert_eq!(recorded(json!({"phase": "InProgress"})).as_deref(), Some("p1"));
+    assert_eq!(recorded(json!({"phase": "Assigned", "podUid": "p0"})).as_deref(), Some("p0"));
+    assert_eq!(recorded(json!({"phase": "Failed"})), None);
+}
+
+#[test]
 fn a_report_of_an_earlier_pod_counts_for_nothing() {
     let batch =
         batch(json!({"phase": "Assigned", "claimed": ["u"], "run": {"podUid": "p0", "logins": 1}}));

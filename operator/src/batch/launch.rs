@@ -64,7 +64,7 @@ pub async fn launch(
         .filter_map(|job| at_work(context, batch, &job_key(&job.name), &job.uid))
         .collect();
     match make(context, batch, &provider, attempt, &jobs).await? {
-        Ok(()) => {
+        Ok(pod_uid) => {
             info!(
                 batch = of.name,
                 namespace = of.namespace,
@@ -75,7 +75,7 @@ pub async fn launch(
                 "the runner Pod is made"
             );
             context.known.batches.with(&of, |memory| memory.held = None);
-            let assigned = assigned(batch, status, attempt, context.now());
+            let assigned = assigned(batch, status, attempt, pod_uid, context.now());
             Ok(Acted::stated(Arc::clone(batch), assigned))
         }
         // Asking again would change nothing: its jobs are tried in smaller batches.
@@ -126,7 +126,7 @@ async fn provider_for(
     Ok(facts.problem.map_or(Ok(provider), Err))
 }
 
-/// Makes the Pod of an attempt. The inner error says why the API server does not want it, which may pass.
+/// Makes the Pod of an attempt and tells its UID. The inner error says why there is no Pod, which may pass.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -136,9 +136,9 @@ async fn make(
     provider: &FnoProvider,
     attempt: i32,
     jobs: &[Arc<FnoJob>],
-) -> Result<std::result::Result<(), Why>> {
+) -> Result<std::result::Result<String, Why>> {
     match create_all(context, batch, provider, attempt, jobs).await {
-        Ok(()) => Ok(Ok(())),
+        Ok(pod_uid) => Ok(Ok(pod_uid)),
         Err(Error::Api(kube::Error::Api(status)))
             if status.code >= 400 && status.code < 500 && status.code != 429 =>
         {
@@ -153,16 +153,18 @@ async fn make(
     }
 }
 
-/// The status once the Pod exists.
+/// The status once the Pod exists. Its UID is recorded: only a token of this Pod may report.
 #[must_use]
 fn assigned(
     batch: &FnoBatch,
     mut status: FnoBatchStatus,
     attempt: i32,
+    pod_uid: String,
     now: Timestamp,
 ) -> FnoBatchStatus {
     status.phase = Some(BatchPhase::Assigned);
     status.worker = Some(names::pod(&batch.name_any(), attempt));
+    status.pod_uid = Some(pod_uid);
     status.attempt = Some(attempt);
     status.assigned_at = Some(Time(now));
     status
@@ -174,7 +176,7 @@ async fn create_all(
     provider: &FnoProvider,
     attempt: i32,
     jobs: &[Arc<FnoJob>],
-) -> Result<()> {
+) -> Result<String> {
     let (client, settings) = (&context.client, &context.settings);
     let namespace = batch.namespace().unwrap_or_default();
     let Some(account) =
@@ -211,7 +213,8 @@ async fn create_all(
         job_deadline: settings.deadlines.job.std(),
         log_level: &context.runner_log_level,
     });
-    create(client, batch, &pod).await
+    let created = create(client, batch, &pod).await?;
+    created.uid().ok_or_else(|| Error::Taken("The Pod was created without a UID.".to_owned()))
 }
 
 /// Tells a Secret that is refused for what is in it from one that is refused for whose it is: a quota or an admission policy refuses
@@ -273,8 +276,8 @@ fn job_work(job: &FnoJob) -> JobWork {
     }
 }
 
-/// Creates an object of the batch. One that exists is fine if it is this batch's: an earlier pass has made it.
-async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<()>
+/// Creates an object of the batch and returns it as stored. One that exists is fine if it is this batch's: an earlier pass has made it.
+async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<K>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -291,14 +294,14 @@ where
         )
         .await
     {
-        Ok(_) => Ok(()),
+        Ok(created) => Ok(created),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             match api.get_opt(&name).await? {
                 Some(found)
                     if is_owned(found.meta(), batch)
                         && found.meta().deletion_timestamp.is_none() =>
                 {
-                    Ok(())
+                    Ok(found)
                 }
                 Some(_) => Err(Error::Taken(format!(
                     "{} {name} exists already and does not belong to this batch, or is on its way out.",
@@ -323,7 +326,7 @@ async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBinding) -> Resul
                     None => return Err(kube::Error::Api(status).into()),
                 }
             }
-            other => return other,
+            other => return other.map(drop),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use fno_crds::{
-    FnoBatch, Reason,
+    FnoBatch, FnoBatchStatus, Reason,
     batch::{BatchPhase, Grant, Stop},
+    names,
 };
 
 /// What is ordered.
@@ -38,7 +39,7 @@ impl Orders {
                 "The batch is {phase} already: {}",
                 status.message.as_deref().unwrap_or("no message")
             )),
-            _ if status.worker.as_deref().is_some_and(|worker| worker != pod) => {
+            _ if is_replaced(&status, pod, pod_uid) => {
                 Some("Another Pod works on the batch.".to_owned())
             }
             _ if other.is_some() => Some("Another Pod has reported on the batch.".to_owned()),
@@ -60,6 +61,18 @@ impl Orders {
     }
 }
 
+/// Whether the operator has recorded another Pod than ours. It records a Pod after it has created it: a record of an earlier attempt, or none, means
+/// that ours is still to come.
+fn is_replaced(status: &FnoBatchStatus, pod: &str, pod_uid: &str) -> bool {
+    match status.worker.as_deref() {
+        None => false,
+        Some(worker) if worker == pod => {
+            status.pod_uid.as_deref().is_some_and(|uid| uid != pod_uid)
+        }
+        Some(worker) => names::attempt(worker) >= names::attempt(pod),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -70,7 +83,7 @@ mod tests {
         let mut batch = json!({
             "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b"},
             "spec": {"provider": "octotel", "account": "bot", "providerGeneration": 1, "flowsDigest": "", "jobs": [{"name": "j", "uid": "u"}]},
-            "status": {"phase": "InProgress", "worker": "b-a1", "run": {"podUid": "ours"}},
+            "status": {"phase": "InProgress", "worker": "b-a1", "podUid": "ours", "run": {"podUid": "ours"}},
         });
         change(&mut batch);
         Orders::of(&serde_json::from_value(batch).expect("a batch"), "b-a1", "ours")
@@ -98,10 +111,19 @@ mod tests {
             ("/status/phase", "Completed"),
             ("/status/worker", "b-a2"),
             ("/status/run/podUid", "another"),
+            ("/status/podUid", "another"),
         ] {
             let orders = orders(|b| *b.pointer_mut(pointer).expect("it is there") = json!(value));
             assert!(orders.unheard.is_some(), "{pointer}: {value}");
         }
+    }
+
+    #[test]
+    fn a_pod_that_is_not_recorded_yet_waits_for_it() {
+        let earlier = orders(|b| {
+            b["status"] = json!({"phase": "Assigned", "worker": "b-a0", "podUid": "earlier"});
+        });
+        assert_eq!(earlier, Orders::default());
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct World {
 pub enum Answer {
     /// 500, not applied.
     Fail,
+    /// 403, as an admission policy answers.
+    Refuse,
     /// Applied, and then 500: who asks cannot know.
     ApplyAndFail,
 }
@@ -228,6 +230,9 @@ async fn patch_status(
     let answer = if world.answers.is_empty() { None } else { Some(world.answers.remove(0)) };
     if world.broken || answer == Some(Answer::Fail) {
         return failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+    }
+    if answer == Some(Answer::Refuse) {
+        return failure(StatusCode::FORBIDDEN, "Forbidden");
     }
     merge(&mut world.batch, &patch);
     world.patches.push(patch);

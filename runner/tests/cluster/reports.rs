@@ -107,6 +107,21 @@ async fn a_report_that_is_refused_goes_again_whole() {
     assert_eq!(world.batch["status"]["run"]["end"]["loggedOut"], json!(true));
 }
 
+/// An admission policy refuses reports until the operator has recorded the Pod, which it does after it has created it.
+#[tokio::test]
+async fn a_runner_that_is_faster_than_the_record_of_its_pod_reports_once_it_is_recorded() {
+    for status in [json!({}), json!({"phase": "Assigned", "worker": "b-1-a0", "podUid": "pod-0"})] {
+        let server = ApiServer::start().await;
+        server.change(|batch| batch["status"] = status.clone());
+        server.world().answers = vec![Answer::Refuse; 3];
+        let cluster = server.connect(1, LONG);
+        assert!(cluster.delivered().await, "{status}");
+        let world = server.world();
+        assert_eq!((world.answers.len(), world.patches.len()), (0, 1), "{status}");
+        assert_eq!(world.batch["status"]["run"]["podUid"], json!("pod-1"));
+    }
+}
+
 #[tokio::test]
 async fn when_nobody_takes_reports_the_runner_gives_up() {
     let server = ApiServer::start().await;
@@ -125,6 +140,7 @@ async fn a_pod_that_was_replaced_does_not_report_over_its_successor() {
     for change in [
         |batch: &mut Value| batch["status"]["worker"] = json!("b-1-a2"),
         |batch: &mut Value| batch["status"]["run"] = json!({"podUid": "pod-2"}),
+        |batch: &mut Value| batch["status"]["podUid"] = json!("pod-2"),
     ] {
         let server = ApiServer::start().await;
         server.change(change);
