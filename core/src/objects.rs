@@ -2,6 +2,7 @@
 
 mod access;
 mod evidence_claim;
+mod evidence_keys;
 mod images;
 mod pod;
 mod secrets;
@@ -9,6 +10,7 @@ mod settings;
 
 pub use access::{Access, access};
 pub use evidence_claim::evidence_claim;
+pub use evidence_keys::{KEY_ACCESS_ID, KEY_ACCESS_SECRET, KeysInUse, evidence_key};
 pub use images::images_replaced;
 pub use pod::{PATH_CA, PATH_EVIDENCE_S3, PodInput, pod};
 pub use secrets::{totp_secret, work_secret};

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod caches;
+pub mod evidence_keys;
 pub mod jobs;
 pub mod parsed;
 pub mod providers;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use self::{
     batches::Batches,
     caches::Caches,
+    evidence_keys::EvidenceKeys,
     jobs::{Changed, JobIndex},
     providers::Providers,
 };
@@ -30,6 +32,8 @@ pub struct Known {
     pub batches: Batches,
     /// What is known of providers beyond their objects.
     pub providers: Providers,
+    /// Which access key of the evidence store the runners of each namespace use.
+    pub evidence_keys: EvidenceKeys,
 }
 
 impl Known {
@@ -41,6 +45,7 @@ impl Known {
             jobs: JobIndex::default(),
             batches: Batches::default(),
             providers: Providers::default(),
+            evidence_keys: EvidenceKeys::default(),
         }
     }
 

@@ -168,7 +168,7 @@ valkey: {url: 'rediss://valkey:6379', passwordFile: /var/run/fno/valkey/password
 evidence:
   url: s3://bucket/prefix
   claim: {name: e, size: 1Gi, storageClassName: fast, accessModes: [ReadWriteMany]}
-  s3: {endpoint: 'https://s3.example', region: af-south-1, credentialsDir: /c, secret: s}
+  s3: {endpoint: 'https://s3.example', region: af-south-1, credentialsDir: /c, runnerSecret: s}
 runner:
   image: r
   browserImage: b

@@ -17,7 +17,9 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{EvidenceSettings, RunnerSettings, images, metadata};
+use super::{
+    EvidenceSettings, KEY_ACCESS_ID, KEY_ACCESS_SECRET, RunnerSettings, images, metadata,
+};
 
 /// Folder in the browser's container with `ca.crt`, when the provider names a CA bundle. The browser image's policy installs certificates from there.
 pub const PATH_CA: &str = "/var/run/fno/ca";
@@ -243,7 +245,7 @@ fn volumes(
             ..Volume::default()
         }
     } else {
-        secret("evidence", &evidence.s3.secret, &["access_key_id", "secret_access_key"])
+        secret("evidence", &evidence.s3.runner_secret, &[KEY_ACCESS_ID, KEY_ACCESS_SECRET])
     });
     if let Some(bundle) = &provider.runner.ca_bundle_ref {
         volumes.push(Volume {

@@ -96,8 +96,9 @@ pub struct EvidenceS3 {
     pub region: Option<String>,
     /// Folder in which the operator finds `access_key_id` and `secret_access_key`.
     pub credentials_dir: String,
-    /// Secret with the same keys in every namespace with providers, mounted into the runners.
-    pub secret: String,
+    /// Secret with the same keys in every namespace with jobs, mounted into the runners there. Its credentials reach the evidence
+    /// of that namespace only.
+    pub runner_secret: String,
 }
 
 impl EvidenceSettings {
@@ -131,7 +132,7 @@ impl Default for EvidenceS3 {
             endpoint: None,
             region: None,
             credentials_dir: "/var/run/fno/evidence-s3".to_owned(),
-            secret: "fno-evidence-s3".to_owned(),
+            runner_secret: "fno-evidence-s3-runner".to_owned(),
         }
     }
 }

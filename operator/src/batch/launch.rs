@@ -1,11 +1,11 @@
 //! Act: make the work Secret, the runner's identity and its Pod. Everything has a fixed name and is only ever created: doing it twice does no harm.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
 
 use fno_core::{
     key::Key,
     lifecycle::{End, Hold},
-    objects::{self, PodInput, access, evidence_claim, is_owned, work_secret},
+    objects::{self, KEY_ACCESS_ID, PodInput, access, evidence_claim, is_owned, work_secret},
     time::after,
     why::Why,
     work::{JobWork, Work},
@@ -15,7 +15,10 @@ use futures::try_join;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     NamespaceResourceScope,
-    api::{core::v1::PersistentVolumeClaim, rbac::v1::RoleBinding},
+    api::{
+        core::v1::{PersistentVolumeClaim, Secret},
+        rbac::v1::RoleBinding,
+    },
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use kube::{Api, Client, Resource, ResourceExt as _, api::PostParams};
@@ -137,6 +140,9 @@ async fn make(
     attempt: i32,
     jobs: &[Arc<FnoJob>],
 ) -> Result<std::result::Result<String, Why>> {
+    if let Err(why) = evidence_access(context, &batch.namespace().unwrap_or_default()).await? {
+        return Ok(Err(why));
+    }
     match create_all(context, batch, provider, attempt, jobs).await {
         Ok(pod_uid) => Ok(Ok(pod_uid)),
         Err(Error::Api(kube::Error::Api(status)))
@@ -151,6 +157,27 @@ async fn make(
         Err(Error::Content(message)) => Ok(Err(Why { reason: Reason::WorkRejected, message })),
         Err(error) => Err(error),
     }
+}
+
+/// Runners of a namespace start only with credentials of their own for an object store.
+async fn evidence_access(
+    context: &Context,
+    namespace: &str,
+) -> Result<std::result::Result<(), Why>> {
+    let evidence = &context.settings.evidence;
+    if evidence.folder().is_some() {
+        return Ok(Ok(()));
+    }
+    let path = Path::new(&evidence.s3.credentials_dir).join(KEY_ACCESS_ID);
+    let operator = tokio::fs::read_to_string(&path).await.map_err(|error| {
+        Error::Evidence(
+            anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
+        )
+    })?;
+    let name = &evidence.s3.runner_secret;
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let secret = api.get_opt(name).await?;
+    Ok(context.known.evidence_keys.accept(namespace, name, secret.as_ref(), operator.trim()))
 }
 
 /// The status once the Pod exists. Its UID is recorded: only a token of this Pod may report.
