@@ -14,7 +14,9 @@ pub use evidence_keys::{KEY_ACCESS_ID, KEY_ACCESS_SECRET, KeysInUse, evidence_ke
 pub use images::images_replaced;
 pub use pod::{PATH_CA, PATH_EVIDENCE_S3, PodInput, pod};
 pub use secrets::{totp_secret, work_secret};
-pub use settings::{EvidenceClaim, EvidenceS3, EvidenceSettings, RunnerSettings};
+pub use settings::{
+    EnvironmentVariable, EvidenceClaim, EvidenceS3, EvidenceSettings, RunnerSettings,
+};
 
 use std::collections::BTreeMap;
 

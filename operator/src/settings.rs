@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use fno_core::objects::{EvidenceSettings, RunnerSettings};
+use fno_core::objects::{EnvironmentVariable, EvidenceSettings, RunnerSettings};
 use fno_crds::Duration as Words;
 use serde::Deserialize;
 
@@ -11,10 +11,10 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
-    /// Namespaces to look after; empty is all of them.
+    /// Namespaces the operator works in. Empty: all namespaces.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Runner Pods at once, in the whole cluster.
+    /// Maximum number of runner Pods at the same time, in the whole cluster.
     #[serde(default = "five")]
     pub max_runners: usize,
     /// Where used TOTP steps are shared.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// Where evidence goes.
     #[serde(default)]
     pub evidence: EvidenceSettings,
-    /// How runner Pods are made.
+    /// How runner Pods are created.
     pub runner: RunnerSettings,
     /// How long a phase may last.
     #[serde(default)]
@@ -33,27 +33,27 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Valkey {
-    /// `redis://host:port[/database]`, or `rediss://` for TLS. Without a password: that is in a file.
+    /// `redis://host:port[/database]`, or `rediss://` for TLS. Without a password, which is in a file.
     pub url: String,
     /// File with the password.
     #[serde(default)]
     pub password_file: Option<String>,
-    /// File with the certificates (PEM) that vouch for Valkey's own, besides the system's.
+    /// File with CA certificates (PEM) to trust besides the system's.
     #[serde(default)]
     pub ca_file: Option<String>,
 }
 
-/// How long a phase may last before the batch is given up, and its jobs go back.
+/// How long a phase may last before the batch fails and its jobs return to Pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Deadlines {
     /// From the batch's creation until its Pod runs.
     pub pod_running: Words,
-    /// From leave to log in until being logged in.
+    /// From the permission to log in until the login succeeded.
     pub logged_in: Words,
-    /// One job's flow; the runner sees to it.
+    /// One job's flow. The runner enforces it.
     pub job: Words,
-    /// Silence of a runner.
+    /// Longest silence of a runner, at least 60 s.
     pub heartbeat: Words,
 }
 
@@ -105,13 +105,14 @@ impl Settings {
         let policy = self.runner.image_pull_policy.as_str();
         ensure!(
             policies.contains(&policy),
-            "runner.imagePullPolicy {policy:?} is none of Always, IfNotPresent, Never"
+            "runner.imagePullPolicy is {policy:?}, but must be Always, IfNotPresent or Never"
         );
+        self.check_environment()?;
         let url = self.evidence.url.as_str();
         ensure!(
             url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'))
                 || url.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty()),
-            "evidence.url {url:?} is neither file:///folder nor s3://bucket/prefix"
+            "evidence.url is {url:?}, but must be file:///folder or s3://bucket/prefix"
         );
         ensure!(
             ["redis://", "rediss://"].iter().any(|scheme| self.valkey.url.starts_with(scheme)),
@@ -119,7 +120,7 @@ impl Settings {
         );
         ensure!(
             !self.valkey.url.contains('@'),
-            "valkey.url must not hold a password: put it into a file and name that in valkey.passwordFile"
+            "valkey.url must not contain a password: put it into a file and name that file in valkey.passwordFile"
         );
         for (name, value) in [
             ("podRunning", self.deadlines.pod_running),
@@ -129,11 +130,27 @@ impl Settings {
         ] {
             ensure!(value.std() >= Duration::from_secs(1), "deadlines.{name} must be at least 1s");
         }
-        // The runner beats every 30 s: a shorter silence is none.
         ensure!(
             self.deadlines.heartbeat.std() >= Duration::from_secs(60),
-            "deadlines.heartbeat must be at least 60s: a runner beats every 30 s"
+            "deadlines.heartbeat must be at least 60s: runners report every 30s"
         );
+        Ok(())
+    }
+
+    /// A variable that the operator sets itself would silently have no effect.
+    fn check_environment(&self) -> anyhow::Result<()> {
+        let runner = &self.runner;
+        for (list, variables) in
+            [("extraEnv", &runner.extra_env), ("browserExtraEnv", &runner.browser_extra_env)]
+        {
+            let ours = |variable: &&EnvironmentVariable| {
+                variable.name.starts_with("FNO_")
+                    || matches!(variable.name.as_str(), "HOME" | "TMPDIR")
+            };
+            if let Some(variable) = variables.iter().find(ours) {
+                anyhow::bail!("runner.{list} must not set {}: the operator sets it", variable.name);
+            }
+        }
         Ok(())
     }
 }
@@ -145,7 +162,7 @@ mod tests {
     const LEAST: &str = "valkey: {url: redis://valkey:6379}\nrunner: {image: r, browserImage: b}\n";
 
     #[test]
-    fn the_least_that_must_be_said_gets_the_documented_defaults() {
+    fn a_file_with_only_the_required_settings_gets_the_documented_defaults() {
         let settings = Settings::parse(LEAST).expect("valid");
         assert_eq!(settings.max_runners, 5);
         assert_eq!(settings.evidence.url, "file:///var/lib/fno/evidence");
@@ -159,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_can_be_said_is_understood() {
+    fn every_setting_is_understood() {
         let settings = Settings::parse(
             r"
 namespaces: [lines]
@@ -178,8 +195,13 @@ runner:
   browserResources: {limits: {memory: 2Gi}}
   nodeSelector: {a: b}
   tolerations: [{key: k, operator: Exists}]
+  affinity: {nodeAffinity: {}}
   labels: {x: z}
+  annotations: {a: b}
   priorityClassName: low
+  runtimeClassName: gvisor
+  extraEnv: [{name: HTTPS_PROXY, value: 'http://proxy:3128'}]
+  browserExtraEnv: [{name: TZ, value: UTC}]
   fsGroup: null
   runAsUser: 1000
   shmSize: 512Mi
@@ -201,6 +223,7 @@ deadlines: {podRunning: 1m, loggedIn: 90s, job: 1m, heartbeat: 2m}
             ("deadlines: {heartbeat: 5s}\n", "deadlines.heartbeat"),
             ("deadlines: {job: soon}\n", "soon"),
             ("evidence: {url: /var/lib}\n", "evidence.url"),
+            ("evidence: {s3: {secret: shared}}\n", "secret"),
         ] {
             let error =
                 format!("{:#}", Settings::parse(&format!("{text}{LEAST}")).expect_err(text));
@@ -216,6 +239,14 @@ deadlines: {podRunning: 1m, loggedIn: 90s, job: 1m, heartbeat: 2m}
             (
                 "valkey: {url: redis://v}\nrunner: {image: r, browserImage: b, imagePullPolicy: Sometimes}\n",
                 "Sometimes",
+            ),
+            (
+                "valkey: {url: redis://v}\nrunner: {image: r, browserImage: b, extraEnv: [{name: FNO_BATCH, value: x}]}\n",
+                "runner.extraEnv must not set FNO_BATCH",
+            ),
+            (
+                "valkey: {url: redis://v}\nrunner: {image: r, browserImage: b, browserExtraEnv: [{name: A, valueFrom: {}}]}\n",
+                "valueFrom",
             ),
         ] {
             let error = format!("{:#}", Settings::parse(text).expect_err(text));

@@ -14,11 +14,12 @@ use k8s_openapi::{
         ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource,
         SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
     },
-    apimachinery::pkg::api::resource::Quantity,
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
 };
 
 use super::{
-    EvidenceSettings, KEY_ACCESS_ID, KEY_ACCESS_SECRET, RunnerSettings, images, metadata,
+    EnvironmentVariable, EvidenceSettings, KEY_ACCESS_ID, KEY_ACCESS_SECRET, RunnerSettings,
+    images, metadata,
 };
 
 /// Folder in the browser's container with `ca.crt`, when the provider names a CA bundle. The browser image's policy installs certificates from there.
@@ -57,30 +58,11 @@ pub struct PodInput<'a> {
 pub fn pod(input: &PodInput<'_>) -> Pod {
     let PodInput { batch, attempt, provider, credentials_secret, settings, evidence, .. } = *input;
     let name = batch.metadata.name.as_deref().unwrap_or_default();
-    let mut meta = metadata(batch, names::pod(name, attempt));
-    let ours = meta.labels.take().unwrap_or_default();
-    let more = [
-        (names::LABEL_COMPONENT, CONTAINER_RUNNER.to_owned()),
-        (names::LABEL_IMAGES, images::fingerprint(settings)),
-    ];
-    let more = more.map(|(key, value)| (key.to_owned(), value));
-    // Ours last: the operator finds its Pods by them.
-    meta.labels = Some(
-        settings
-            .labels
-            .clone()
-            .into_iter()
-            .chain(provider.runner.labels.clone())
-            .chain(ours)
-            .chain(more)
-            .collect(),
-    );
-
     let or =
         |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
     let over = &provider.runner;
     Pod {
-        metadata: meta,
+        metadata: pod_metadata(batch, attempt, provider, settings),
         spec: Some(PodSpec {
             restart_policy: Some("Never".to_owned()),
             service_account_name: Some(names::runner_account(name)),
@@ -91,6 +73,8 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
                 .priority_class_name
                 .clone()
                 .or_else(|| settings.priority_class_name.clone()),
+            runtime_class_name: settings.runtime_class_name.clone(),
+            affinity: settings.affinity.clone(),
             node_selector: Some(if over.node_selector.is_empty() {
                 settings.node_selector.clone()
             } else {
@@ -126,6 +110,35 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
     }
 }
 
+fn pod_metadata(
+    batch: &FnoBatch,
+    attempt: i32,
+    provider: &FnoProviderSpec,
+    settings: &RunnerSettings,
+) -> ObjectMeta {
+    let name = batch.metadata.name.as_deref().unwrap_or_default();
+    let mut meta = metadata(batch, names::pod(name, attempt));
+    let ours = meta.labels.take().unwrap_or_default();
+    let more = [
+        (names::LABEL_COMPONENT, CONTAINER_RUNNER.to_owned()),
+        (names::LABEL_IMAGES, images::fingerprint(settings)),
+    ];
+    let more = more.map(|(key, value)| (key.to_owned(), value));
+    // Ours last: the operator finds its Pods by them.
+    meta.labels = Some(
+        settings
+            .labels
+            .clone()
+            .into_iter()
+            .chain(provider.runner.labels.clone())
+            .chain(ours)
+            .chain(more)
+            .collect(),
+    );
+    meta.annotations = Some(settings.annotations.clone()).filter(|map| !map.is_empty());
+    meta
+}
+
 /// Time for the logout flow when the Pod is told to go: two pages as slow as the provider allows, and a little.
 fn grace_seconds(provider: &FnoProviderSpec) -> i64 {
     let page =
@@ -143,7 +156,10 @@ fn browser(provider: &FnoProviderSpec, settings: &RunnerSettings) -> Container {
     Container {
         name: CONTAINER_BROWSER.to_owned(),
         restart_policy: Some("Always".to_owned()),
-        env: Some(vec![value("HOME", "/tmp"), value("TMPDIR", "/tmp")]),
+        env: Some(with_ours(
+            &settings.browser_extra_env,
+            [value("HOME", "/tmp"), value("TMPDIR", "/tmp")],
+        )),
         volume_mounts: Some(mounts),
         ..container(
             &settings.browser_image,
@@ -155,7 +171,7 @@ fn browser(provider: &FnoProviderSpec, settings: &RunnerSettings) -> Container {
 
 fn runner(input: &PodInput<'_>) -> Container {
     let PodInput { batch, provider, settings, evidence, job_deadline, log_level, .. } = *input;
-    let mut env = vec![
+    let mut ours = vec![
         value("HOME", "/tmp"),
         value("TMPDIR", "/tmp"),
         field("FNO_NAMESPACE", "metadata.namespace"),
@@ -167,10 +183,10 @@ fn runner(input: &PodInput<'_>) -> Container {
         value("FNO_JOB_DEADLINE", &fno_crds::Duration::from(job_deadline).to_string()),
         value("FNO_LOG_LEVEL", log_level),
     ];
-    env.extend(
+    ours.extend(
         evidence.s3.endpoint.as_ref().map(|endpoint| value("FNO_EVIDENCE_S3_ENDPOINT", endpoint)),
     );
-    env.extend(evidence.s3.region.as_ref().map(|region| value("FNO_EVIDENCE_S3_REGION", region)));
+    ours.extend(evidence.s3.region.as_ref().map(|region| value("FNO_EVIDENCE_S3_REGION", region)));
     let store = evidence.folder().map_or_else(
         || mount("evidence", PATH_EVIDENCE_S3, true),
         |folder| mount("evidence", folder, false),
@@ -178,7 +194,7 @@ fn runner(input: &PodInput<'_>) -> Container {
     Container {
         name: CONTAINER_RUNNER.to_owned(),
         args: Some(vec!["run".to_owned()]),
-        env: Some(env),
+        env: Some(with_ours(&settings.extra_env, ours)),
         volume_mounts: Some(vec![
             mount("runner-tmp", "/tmp", false),
             mount("work", PATH_WORK, true),
@@ -352,6 +368,11 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 
 fn value(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+/// The settings' variables, then ours: where a name occurs twice, Kubernetes takes the last.
+fn with_ours(more: &[EnvironmentVariable], ours: impl IntoIterator<Item = EnvVar>) -> Vec<EnvVar> {
+    more.iter().map(|v| value(&v.name, &v.value)).chain(ours).collect()
 }
 
 fn field_ref(path: &str) -> ObjectFieldSelector {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{LocalObjectReference, ResourceRequirements, Toleration},
+    api::core::v1::{Affinity, LocalObjectReference, ResourceRequirements, Toleration},
     apimachinery::pkg::api::resource::Quantity,
 };
 use serde::Deserialize;
@@ -34,12 +34,27 @@ pub struct RunnerSettings {
     /// Taints the Pods tolerate.
     #[serde(default)]
     pub tolerations: Vec<Toleration>,
+    /// Affinity rules of the Pods.
+    #[serde(default)]
+    pub affinity: Option<Affinity>,
     /// More labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Annotations of the Pods.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
     /// PriorityClass of the Pods.
     #[serde(default)]
     pub priority_class_name: Option<String>,
+    /// RuntimeClass of the Pods.
+    #[serde(default)]
+    pub runtime_class_name: Option<String>,
+    /// More environment variables of the container `runner`. Those of the operator take precedence.
+    #[serde(default)]
+    pub extra_env: Vec<EnvironmentVariable>,
+    /// More environment variables of the container `browser`. Those of the operator take precedence.
+    #[serde(default)]
+    pub browser_extra_env: Vec<EnvironmentVariable>,
     /// Group of the volumes, so that any user can write there. Null where the platform chooses it (OpenShift).
     #[serde(default = "any_group")]
     pub fs_group: Option<i64>,
@@ -55,6 +70,16 @@ pub struct RunnerSettings {
     /// HTTP proxy of the browser, `host:port`.
     #[serde(default)]
     pub proxy: Option<String>,
+}
+
+/// An environment variable with a plain value. A reference to a Secret is not possible: environments are inherited, dumped and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnvironmentVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// Where evidence goes.

@@ -65,6 +65,15 @@ fn a_provider_overrides_what_the_settings_say_and_our_labels_win() {
     general.node_selector = [("zone".to_owned(), "a".to_owned())].into();
     general.fs_group = None;
     general.labels = [("team".to_owned(), "lines".to_owned())].into();
+    general.annotations = [("sidecar.istio.io/inject".to_owned(), "false".to_owned())].into();
+    general.runtime_class_name = Some("gvisor".to_owned());
+    general.affinity = serde_json::from_value(serde_json::json!({"podAntiAffinity": {}})).ok();
+    let variable = |name: &str, value: &str| crate::objects::EnvironmentVariable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    general.extra_env = vec![variable("HTTPS_PROXY", "http://proxy:3128"), variable("HOME", "/")];
+    general.browser_extra_env = vec![variable("TZ", "Africa/Johannesburg")];
     let mut evidence =
         EvidenceSettings { url: "s3://bucket/prefix".to_owned(), ..EvidenceSettings::default() };
     evidence.s3.endpoint = Some("https://s3.example".to_owned());
