@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use fno_crds::Duration;
 use fno_process::telemetry::Format;
 
 /// Plans jobs on fibre network portals into batches and runs each batch in one browser session.
@@ -15,7 +16,7 @@ pub struct Args {
     /// Address of /livez, /readyz and /metrics.
     #[arg(long, env = "FNO_BIND", default_value = "0.0.0.0:8080")]
     pub bind: SocketAddr,
-    /// error, warn, info, debug, trace, or a tracing filter such as `info,fno_operator=debug`. Runners get the first word.
+    /// error, warn, info, debug or trace. Filters may follow, as in `info,fno_operator=debug`. Runners get the first word.
     #[arg(long, env = "FNO_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
     /// Format of the log.
@@ -27,6 +28,20 @@ pub struct Args {
     /// Who this operator is, in the Lease.
     #[arg(long, env = "POD_NAME", default_value_t = default_identity())]
     pub identity: String,
+    /// What to do instead of running the operator.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does besides being the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Delete all jobs and batches where the operator works, and wait until they are gone. The operator must be running.
+    DeleteAll {
+        /// How long to wait for what is at work.
+        #[arg(long, default_value = "10m")]
+        timeout: Duration,
+    },
 }
 
 /// Format of the log.

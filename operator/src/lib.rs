@@ -6,6 +6,7 @@
 //! * `known` is what is known of the cluster: reflectors of providers, batches and Pods, and a compact index of jobs. `watches` feeds it.
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
 //! * `finalizers`, `orphan_jobs` and `orphan_pods` correct what a crash or a person left behind; `retention` and `valkey_watch` look after the rest.
+//! * [`delete_all`] runs instead of the operator, when it is uninstalled together with the CRDs.
 //! * `valkey` and `secrets` are the guarded things: nothing there can be printed.
 
 pub mod args;
@@ -13,6 +14,7 @@ mod batch;
 mod clock;
 mod context;
 mod controllers;
+pub mod delete_all;
 mod error;
 mod finalizers;
 mod known;

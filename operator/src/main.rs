@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use fno_operator::{args::Args, run, settings::Settings};
+use fno_operator::{
+    args::{Args, Command},
+    delete_all, run,
+    settings::Settings,
+};
 use fno_process::{
     telemetry::{self, Output},
     tls,
@@ -27,5 +31,8 @@ async fn start() -> anyhow::Result<()> {
     let args = Args::parse();
     telemetry::start(&args.log_level, args.log_format.into(), Output::Stdout)?;
     let settings = Settings::read(&args.settings)?;
-    run::run(args, settings).await
+    match args.command {
+        Some(Command::DeleteAll { timeout }) => delete_all::run(&settings, timeout.std()).await,
+        None => run::run(args, settings).await,
+    }
 }

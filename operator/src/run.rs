@@ -56,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// When it cannot start, or has lost the Lease.
 pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
-    let Args { settings: _, bind, log_level, log_format: _, lease_namespace, identity } = args;
+    let Args { bind, log_level, lease_namespace, identity, .. } = args;
     let client = client::connect().await.context("cannot connect to the API server")?;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Usage));
