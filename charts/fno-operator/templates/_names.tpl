@@ -34,11 +34,18 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- default (include "fno.fullname" .) .Values.serviceAccount.name }}
 {{- end }}
 
-{{- /* An image that is built with the operator's, unless given: (list . "runner" .Values.runner.image). A digest in the tag is the operator's alone. */}}
+{{- /* An image reference: (list $ .Values.runner.image "runner"). The name is the repository next to the operator's that is used where
+none is given. A digest stands without the tag: not every runtime reads a reference with both. */}}
 {{- define "fno.image" -}}
 {{- $root := index . 0 -}}
-{{- $image := $root.Values.image -}}
-{{- index . 2 | default (printf "%s/%s:%s" (dir $image.repository) (index . 1) (default $root.Chart.AppVersion $image.tag | splitList "@" | first)) }}
+{{- $image := index . 1 -}}
+{{- $repository := $image.repository | default (printf "%s/%s" (dir $root.Values.image.repository) (index . 2)) -}}
+{{- with dig "imageRegistry" "" (default dict $root.Values.global) -}}
+{{- $repository = printf "%s/%s" . (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $repository "") -}}
+{{- end -}}
+{{- if $image.digest }}{{ $repository }}@{{ $image.digest }}
+{{- else }}{{ $repository }}:{{ $image.tag | default $root.Values.image.tag | default $root.Chart.AppVersion }}
+{{- end }}
 {{- end }}
 
 {{- define "fno.s3" -}}

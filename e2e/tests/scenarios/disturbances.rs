@@ -1,6 +1,6 @@
 //! Parts that all scenarios share become unavailable: Valkey, the operator, an image.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use fno_crds::Reason;
 use fno_e2e::{
     Ground,
@@ -136,7 +136,7 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
     let _alone = alone().await;
     let arena = arena("image").await?;
     // A long deadline, so that it does not end the batch whose Pod cannot start.
-    set_values("runner.image=localhost/fno/runner:not-there,deadlines.podRunning=1h").await?;
+    set_values("runner.image.tag=not-there,runner.image.digest=,deadlines.podRunning=1h").await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
@@ -145,7 +145,10 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
         conditions_show(&arena, Reason::ImageUnavailable).await
     };
     let shown = shown.await;
-    set_values(&format!("runner.image={}", Ground::image("runner")?)).await?;
+    let image = Ground::image("runner")?;
+    let (_, tag) = image.rsplit_once(':').context("a tag")?;
+    let digest = std::env::var("FNO_DIGEST_RUNNER").unwrap_or_default();
+    set_values(&format!("runner.image.tag={tag},runner.image.digest={digest}")).await?;
     let done = finished(&arena).await;
     set_values("deadlines.podRunning=5m").await?;
     shown?;
