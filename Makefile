@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help try demo test unit scenarios bench crds config lint tools images cluster-up cluster-down deploy undeploy push clean
+.PHONY: help try demo test unit scenarios bench crds config lint tools images cluster-up cluster-down deploy undeploy push release clean
 
 ENV := e2e/cluster/env
 # Each step prints its name and its duration.
@@ -65,14 +65,19 @@ cluster-down: ## Remove the local cluster with everything on it
 images: ## Build the container images and load them into the cluster
 	@e2e/cluster/images >/dev/null
 
-push: ## Build the images and push them: make push REGISTRY=registry.example/fno
+push: ## Build and push the images, and write target/images.yaml for Helm: make push REGISTRY=registry.example/fno
 	@[ -n "$(REGISTRY)" ] || { echo "say where to: make push REGISTRY=registry.example/fno"; exit 2; }
 	@CLUSTER=current REGISTRY=$(REGISTRY) e2e/cluster/images operator runner browser valkey portals
+	@mkdir -p target && CLUSTER=current e2e/with-cluster images/values >target/images.yaml
+	@echo "install with: helm install … --values target/images.yaml"
+
+release: tools ## Build, push and pin the images and pack the chart into dist: make release REGISTRY=registry.example/fno
+	@REGISTRY=$(REGISTRY) e2e/with-tools images/release
 
 deploy: ## Install or upgrade the operator with Helm
 	@e2e/with-cluster e2e/deploy
 
-undeploy: ## Remove the operator (CRDs and jobs are kept)
+undeploy: ## Uninstall the operator; CRDs, jobs and evidence stay (docs/installing.md)
 	@e2e/with-cluster helm uninstall fno-operator --namespace fno-system
 
 ##@ Housekeeping
