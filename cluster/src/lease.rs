@@ -1,13 +1,15 @@
 //! Leader election by a Lease, with the times of `client-go`.
 //!
-//! Why not a crate: the one that fits this version of kube goes on saying "leader" while it cannot renew, and judges another's Lease by two
-//! machines' wall clocks. Here a holder gives up when its renewals fail for [`RENEW_WITHIN`], and a Lease counts as abandoned when it has not
-//! changed for its duration by our own monotonic clock.
+//! A holder gives up when its renewals fail for [`RENEW_WITHIN`]. A Lease of another counts as abandoned when it has not changed for its
+//! duration by our own monotonic clock: the wall clocks of two machines are never compared. `docs/decisions/0005-leader-election.md` says why
+//! this is not left to a crate.
 //!
-//! A Lease is no fence: two operators may overlap for a moment. Every write that matters is a compare-and-set or creates under a fixed name.
+//! A Lease is not a fence: two operators may overlap for a moment. Every write that matters is a compare-and-set, or creates an object
+//! under a fixed name.
 
 use std::time::{Duration, Instant};
 
+use fno_core::outage::Outage;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -17,19 +19,21 @@ use kube::{Api, Client, api::PostParams};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// Another takes over after this much silence.
+use crate::failure::sentence;
+
+/// Another candidate takes over after this much silence.
 const DURATION: Duration = Duration::from_secs(15);
-/// The holder stops acting after this much failure; sooner than another takes over.
+/// The holder stops acting when it could not renew for this long: sooner than another candidate takes over.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
-/// One who wants to lead, or leads.
+/// A process that wants to lead, or leads.
 pub struct Candidate {
     api: Api<Lease>,
     /// Name of the Lease.
     name: String,
     identity: String,
-    /// The Lease as it was last seen, and when it was first seen so.
+    /// The Lease as it was last read, and since when it has been so.
     seen: Option<(Lease, Instant)>,
 }
 
@@ -43,42 +47,49 @@ impl Candidate {
 
     /// Waits until this candidate leads. `standby` is told whether the API server answers meanwhile.
     pub async fn lead(&mut self, standby: impl Fn(bool)) {
-        let mut told = false;
+        let (started, mut outage, mut is_waiting) = (Instant::now(), Outage::default(), false);
         loop {
             match self.try_acquire().await {
-                Ok(true) => return info!(identity = self.identity, "leading"),
+                Ok(true) => return info!(identity = self.identity, "this process holds the Lease"),
                 Ok(false) => {
                     standby(true);
+                    back(&mut outage, started);
                     let holder = self
                         .seen
                         .as_ref()
                         .and_then(|(lease, _)| holder(lease))
                         .cloned()
                         .unwrap_or_default();
-                    if !std::mem::replace(&mut told, true) {
-                        info!(holder, "another operator leads; waiting");
+                    if !std::mem::replace(&mut is_waiting, true) {
+                        info!(holder, "another process holds the Lease: waiting");
                     }
                 }
                 Err(error) => {
                     standby(false);
-                    warn!(%error, "the Lease cannot be read or written; trying again");
+                    failed(&mut outage, started, &sentence(&error));
                 }
             }
             sleep(RETRY_EVERY).await;
         }
     }
 
-    /// Keeps the Lease; returns when it is lost.
+    /// Keeps the Lease. Returns when it is lost.
     pub async fn keep(&mut self) {
+        let (started, mut outage) = (Instant::now(), Outage::default());
         let mut renewed = Instant::now();
         loop {
             sleep(RETRY_EVERY).await;
+            // Counted from before the request: the API server may have stored it long before its answer arrives.
+            let asked = Instant::now();
             match timeout(RENEW_WITHIN.saturating_sub(renewed.elapsed()), self.try_acquire()).await
             {
-                Ok(Ok(true)) => renewed = Instant::now(),
-                Ok(Ok(false)) => return warn!("another operator has taken the Lease"),
-                Ok(Err(error)) => warn!(%error, "the Lease was not renewed; trying again"),
-                Err(_) => {}
+                Ok(Ok(true)) => {
+                    renewed = asked;
+                    back(&mut outage, started);
+                }
+                Ok(Ok(false)) => return warn!("another process has taken the Lease"),
+                Ok(Err(error)) => failed(&mut outage, started, &sentence(&error)),
+                Err(_) => failed(&mut outage, started, "no answer from the API server"),
             }
             if renewed.elapsed() >= RENEW_WITHIN {
                 return warn!("the Lease could not be renewed for {} s", RENEW_WITHIN.as_secs());
@@ -86,7 +97,7 @@ impl Candidate {
         }
     }
 
-    /// Gives the Lease up, so that the next operator need not wait for its end.
+    /// Gives the Lease up, so that the next process need not wait until it expires.
     pub async fn release(&mut self) {
         let Some((mut lease, _)) = self.seen.take() else { return };
         if holder(&lease) != Some(&self.identity) {
@@ -99,11 +110,13 @@ impl Candidate {
         }
         match self.api.replace(&self.name, &PostParams::default(), &lease).await {
             Ok(_) => info!("the Lease was given up"),
-            Err(error) => warn!(%error, "the Lease could not be given up; it ends by itself"),
+            Err(error) => {
+                warn!(error = sentence(&error), "the Lease could not be given up: it will expire");
+            }
         }
     }
 
-    /// Takes or renews the Lease. `false`: another holds it, or was quicker.
+    /// Takes or renews the Lease. False: another candidate holds it, or wrote first.
     async fn try_acquire(&mut self) -> kube::Result<bool> {
         let Some(lease) = self.api.get_opt(&self.name).await? else {
             let lease = Lease {
@@ -122,7 +135,7 @@ impl Candidate {
             return Ok(false);
         }
         let spec = self.spec(lease.spec.as_ref());
-        // With the resourceVersion that was read: of two who try, one gets a conflict.
+        // With the resourceVersion that was read: of two candidates that try, one gets a conflict.
         self.written(
             self.api
                 .replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..lease })
@@ -166,11 +179,23 @@ impl Candidate {
     }
 }
 
+fn failed(outage: &mut Outage, started: Instant, cause: &str) {
+    if outage.failed(cause, started.elapsed()) {
+        warn!(error = cause, "the Lease cannot be read or written: trying again");
+    }
+}
+
+fn back(outage: &mut Outage, started: Instant) {
+    if let Some(lasted) = outage.ended(started.elapsed()) {
+        info!(seconds = lasted.as_secs(), "the Lease can be read and written again");
+    }
+}
+
 fn holder(lease: &Lease) -> Option<&String> {
     lease.spec.as_ref()?.holder_identity.as_ref()
 }
 
-/// `unchanged`: for how long we have seen the Lease as it is.
+/// `unchanged`: for how long this process has seen the Lease as it is.
 fn may_take(lease: &Lease, identity: &str, unchanged: Duration) -> bool {
     let spec = lease.spec.as_ref();
     match spec.and_then(|spec| spec.holder_identity.as_deref()) {
@@ -217,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_stops_before_another_may_begin() {
+    fn a_holder_stops_before_another_candidate_may_start() {
         assert!(RENEW_WITHIN + RETRY_EVERY < DURATION);
     }
 }
