@@ -123,6 +123,21 @@ async fn a_runner_that_is_faster_than_the_record_of_its_pod_reports_once_it_is_r
 }
 
 #[tokio::test]
+async fn a_change_that_was_stored_without_an_answer_is_taken_back_by_a_later_report() {
+    let server = ApiServer::start().await;
+    let cluster = server.connect(1, LONG);
+    assert!(cluster.delivered().await);
+    server.world().answers = vec![Answer::ApplyAndFail];
+    cluster.reporter().report(Urgency::Now, |run| run.job = Some("j-1".to_owned()));
+    while server.world().batch["status"]["run"]["job"] != json!("j-1") {
+        tokio::task::yield_now().await;
+    }
+    cluster.reporter().report(Urgency::Now, |run| run.job = None);
+    assert!(cluster.delivered().await);
+    assert_eq!(server.world().batch["status"]["run"].get("job"), None);
+}
+
+#[tokio::test]
 async fn when_nobody_takes_reports_the_runner_gives_up() {
     let server = ApiServer::start().await;
     let cluster = server.connect(1, Duration::from_millis(600));
@@ -169,5 +184,8 @@ async fn a_batch_that_is_gone_is_not_waited_for() {
     server.delete();
     let cluster = server.connect(1, LONG);
     assert!(!cluster.delivered().await);
-    assert_eq!(cluster.orders().borrow().unheard.as_deref(), Some("The batch is gone."));
+    assert_eq!(
+        cluster.orders().borrow().unheard.as_deref(),
+        Some("The batch does not exist any more.")
+    );
 }

@@ -1,5 +1,7 @@
-//! A one-time code: a Secret by name, watched through the API (a mounted volume lags by a minute), typed before it is too late.
+//! Receives a one-time code: a Secret by name, watched through the API because a mounted volume lags by a minute.
 
+use fno_cluster::failure::sentence;
+use fno_core::outage::Outage;
 use fno_crds::{
     Reason,
     names::{KEY_CODE, KEY_NOT_AFTER},
@@ -9,20 +11,26 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::WatchEvent};
 use secrecy::{SecretString, zeroize::Zeroize as _};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::watching;
 use crate::engine::NoCode;
 
-/// Waits for the Secret of that name. A watch without a version begins with what is there.
+/// Waits for the Secret of that name. A watch without a version starts with the object as it is.
 pub(super) async fn wait(secrets: &Api<Secret>, name: &str) -> Result<SecretString, NoCode> {
-    let mut pause = watching::FIRST_PAUSE;
+    let (mut pause, mut outage, started) =
+        (watching::FIRST_PAUSE, Outage::default(), Instant::now());
     loop {
         match once(secrets, name).await {
             Ok(Some(secret)) => return read(secret, Timestamp::now()),
             Ok(None) => pause = watching::FIRST_PAUSE,
             Err(error) => {
-                tracing::warn!(error, "the watch on the code's Secret broke");
+                if outage.failed(&error, started.elapsed()) {
+                    tracing::warn!(
+                        error,
+                        "the watch on the code's Secret failed and is started again"
+                    );
+                }
                 sleep(pause).await;
                 pause = (pause * 2).min(watching::LONGEST_PAUSE);
             }
@@ -31,7 +39,7 @@ pub(super) async fn wait(secrets: &Api<Secret>, name: &str) -> Result<SecretStri
 }
 
 async fn once(secrets: &Api<Secret>, name: &str) -> Result<Option<Secret>, String> {
-    let stream = secrets.watch(&watching::of(name), "").await.map_err(|error| error.to_string())?;
+    let stream = secrets.watch(&watching::of(name), "").await.map_err(|error| sentence(&error))?;
     pin_mut!(stream);
     loop {
         match timeout(watching::SILENCE, stream.next()).await {
@@ -39,15 +47,17 @@ async fn once(secrets: &Api<Secret>, name: &str) -> Result<Option<Secret>, Strin
                 return Ok(Some(secret));
             }
             Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {}
-            Ok(Some(Ok(WatchEvent::Error(status)))) => return Err(status.to_string()),
-            Ok(Some(Err(error))) => return Err(error.to_string()),
+            Ok(Some(Ok(WatchEvent::Error(status)))) => {
+                return Err(sentence(&kube::Error::Api(status.boxed())));
+            }
+            Ok(Some(Err(error))) => return Err(sentence(&error)),
             Ok(None) => return Ok(None),
-            Err(_) => return Err("no sign of life".to_owned()),
+            Err(_) => return Err("no event within the life of a watch".to_owned()),
         }
     }
 }
 
-/// Takes the code out, and wipes what it came in.
+/// Takes the code out of the Secret, and wipes what it came in.
 fn read(secret: Secret, now: Timestamp) -> Result<SecretString, NoCode> {
     let mut data = secret.data.unwrap_or_default();
     let mut take = |key| data.remove(key).map(|bytes| bytes.0).unwrap_or_default();
@@ -59,10 +69,10 @@ fn read(secret: Secret, now: Timestamp) -> Result<SecretString, NoCode> {
     let not_after = String::from_utf8_lossy(&not_after).parse::<Timestamp>();
     match (text, not_after) {
         (Some(_), Ok(not_after)) if now >= not_after => {
-            failed(format!("The code came too late: it was good until {not_after}."))
+            failed(format!("The code came too late: it was valid until {not_after}."))
         }
         (Some(code), Ok(_)) => Ok(code),
-        _ => failed("The Secret with the code holds no code.".to_owned()),
+        _ => failed("The Secret for the code contains no code.".to_owned()),
     }
 }
 
@@ -87,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_taken_until_its_step_ends_and_never_after() {
+    fn a_code_is_typed_until_its_step_ends_and_never_after() {
         let pairs = [(KEY_CODE, "123456"), (KEY_NOT_AFTER, "1970-01-01T00:01:00Z")];
         assert_eq!(read_at(59, &pairs), Ok("123456".to_owned()));
         let late = read_at(60, &pairs).expect_err("late");
@@ -100,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_without_code_or_time_is_none() {
+    fn a_secret_without_code_or_time_gives_no_code() {
         for pairs in [
             vec![],
             vec![(KEY_CODE, "123456")],
