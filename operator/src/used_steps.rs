@@ -13,10 +13,19 @@ pub enum StepAnswer {
     Doubtful,
 }
 
-/// The record does not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("Valkey does not answer: {0}")]
-pub struct Unreachable(pub String);
+/// Why the record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// No connection, or no answer.
+    #[error("Valkey does not answer: {0}")]
+    Silent(String),
+    /// It answers, and refuses the password.
+    #[error("Valkey refuses the password")]
+    RefusesPassword,
+    /// It answers, and refuses the command.
+    #[error("Valkey refuses the command: {0}")]
+    Refuses(String),
+}
 
 /// The shared record.
 #[async_trait]
@@ -25,7 +34,7 @@ pub trait UsedSteps: Send + Sync {
     ///
     /// # Errors
     /// When it does not.
-    async fn ping(&self) -> Result<(), Unreachable>;
+    async fn ping(&self) -> Result<(), Unavailable>;
 
     /// Records a step of `tracking_id` as used by `holder`, unless it is recorded already. The record forgets it after `ttl_seconds`.
     async fn take(

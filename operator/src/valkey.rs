@@ -1,78 +1,108 @@
-//! The shared record of used TOTP steps. Whoever else logs in with the same seed, in this cluster or outside, looks here, too.
+//! The shared record of used TOTP steps in Valkey. Everything that logs in with the same seed, in this cluster or outside, uses it.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
 use redis::{
-    AsyncCommands as _, Client, ExistenceCheck, IntoConnectionInfo as _, SetExpiry, SetOptions,
-    TlsCertificates,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncCommands as _, AsyncConnectionConfig, Client, ErrorKind, ExistenceCheck,
+    IntoConnectionInfo as _, RedisError, RedisResult, SetExpiry, SetOptions, TlsCertificates,
+    aio::MultiplexedConnection,
 };
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     settings,
-    used_steps::{StepAnswer, Unreachable, UsedSteps},
+    used_steps::{StepAnswer, Unavailable, UsedSteps},
 };
 
 /// A step is worth a login: its answer is waited for a little longer than a healthy Valkey ever takes.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// A connection that mends itself. The command that meets a broken link fails; nothing here is repeated blindly.
-#[derive(Clone)]
-pub struct Valkey(ConnectionManager);
+/// The connection. A command that fails for any reason but a plain refusal drops it, and the next command opens a new one; no command is
+/// repeated.
+///
+/// The connection manager of `redis` does not serve here: it opens a new connection only after an I/O error, so one refused password would
+/// stay refused for ever.
+pub struct Valkey {
+    settings: settings::Valkey,
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
 
 impl Valkey {
-    /// Prepares the connection; it is opened at the first command, so a Valkey that is away does not keep the operator from starting.
+    /// Checks the settings. The connection is opened at the first command, so a Valkey that is away does not keep the operator from starting.
     ///
     /// # Errors
-    /// When a file cannot be read or the address is none.
+    /// When a file cannot be read or the URL is invalid.
     pub fn new(settings: &settings::Valkey) -> anyhow::Result<Self> {
-        let mut info = settings
-            .url
-            .as_str()
-            .into_connection_info()
-            .context("valkey.url is no address such as redis://host:6379")?;
-        if let Some(file) = &settings.password_file {
-            let password = std::fs::read_to_string(file)
-                .with_context(|| format!("valkey.passwordFile {file} cannot be read"))?;
-            let redis =
-                info.redis_settings().clone().set_password(password.trim_end_matches(['\r', '\n']));
-            info = info.set_redis_settings(redis);
+        client(settings)?;
+        Ok(Self { settings: settings.clone(), connection: Mutex::default() })
+    }
+
+    /// The open connection, or a new one.
+    async fn connection(&self) -> Result<MultiplexedConnection, Unavailable> {
+        // Held while connecting: others wait for the same connection instead of opening their own.
+        let mut current = self.connection.lock().await;
+        if let Some(connection) = current.as_ref() {
+            return Ok(connection.clone());
         }
-        let certificates = settings
-            .ca_file
-            .as_ref()
-            .map(|file| {
-                std::fs::read(file).with_context(|| format!("valkey.caFile {file} cannot be read"))
-            })
-            .transpose()?;
-        let client = match certificates {
-            Some(root_cert) => Client::build_with_tls(
-                info,
-                TlsCertificates { client_tls: None, root_cert: Some(root_cert) },
-            ),
-            None => Client::open(info),
-        }
-        .context("the connection to Valkey cannot be set up")?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_secs(1))
+        // The files are read each time: a rotated password is taken up without a restart.
+        let client = client(&self.settings)
+            .map_err(|_| Unavailable::Silent("its settings cannot be used".to_owned()))?;
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER))
             .set_response_timeout(Some(ANSWER));
-        Ok(Self(
-            ConnectionManager::new_lazy_with_config(client, config)
-                .context("the connection to Valkey cannot be set up")?,
-        ))
+        let opened = answered(client.get_multiplexed_async_connection_with_config(&config)).await?;
+        *current = Some(opened.clone());
+        Ok(opened)
     }
+
+    /// Runs one command, once.
+    async fn run<T, F: Future<Output = RedisResult<T>>>(
+        &self,
+        command: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, Unavailable> {
+        let connection = self.connection().await?;
+        let answer = answered(command(connection)).await;
+        if matches!(answer, Err(Unavailable::Silent(_) | Unavailable::RefusesPassword)) {
+            *self.connection.lock().await = None;
+        }
+        answer
+    }
+}
+
+fn client(settings: &settings::Valkey) -> anyhow::Result<Client> {
+    let mut info = settings.url.as_str().into_connection_info().context("valkey.url is invalid")?;
+    if let Some(file) = &settings.password_file {
+        let password = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read valkey.passwordFile {file}"))?;
+        let redis =
+            info.redis_settings().clone().set_password(password.trim_end_matches(['\r', '\n']));
+        info = info.set_redis_settings(redis);
+    }
+    let certificates = settings
+        .ca_file
+        .as_ref()
+        .map(|file| {
+            std::fs::read(file).with_context(|| format!("cannot read valkey.caFile {file}"))
+        })
+        .transpose()?;
+    match certificates {
+        Some(root_cert) => Client::build_with_tls(
+            info,
+            TlsCertificates { client_tls: None, root_cert: Some(root_cert) },
+        ),
+        None => Client::open(info),
+    }
+    .context("the connection to Valkey cannot be set up")
 }
 
 #[async_trait]
 impl UsedSteps for Valkey {
-    async fn ping(&self) -> Result<(), Unreachable> {
-        let mut connection = self.0.clone();
-        answered(connection.ping::<String>()).await.map(|_| ())
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.run(|mut connection| async move { connection.ping::<String>().await })
+            .await
+            .map(|_| ())
     }
 
     /// `SET totp:used:{tracking_id}:{step} {holder} NX EX ttl`.
@@ -83,21 +113,20 @@ impl UsedSteps for Valkey {
         holder: &str,
         ttl_seconds: u64,
     ) -> StepAnswer {
-        let mut connection = self.0.clone();
         let options = SetOptions::default()
             .conditional_set(ExistenceCheck::NX)
             .with_expiration(SetExpiry::EX(ttl_seconds));
-        match answered(connection.set_options::<_, _, Option<String>>(
-            format!("totp:used:{tracking_id}:{step}"),
-            holder,
-            options,
-        ))
-        .await
-        {
+        let key = format!("totp:used:{tracking_id}:{step}");
+        let answer = self
+            .run(|mut connection| async move {
+                connection.set_options::<_, _, Option<String>>(key, holder, options).await
+            })
+            .await;
+        match answer {
             Ok(Some(_)) => StepAnswer::Ours,
             Ok(None) => StepAnswer::Used,
             Err(error) => {
-                tracing::warn!(%error, step, "Valkey's answer about a step was lost: the step counts as used");
+                tracing::warn!(%error, totp_step = step, "Valkey's answer about a step was lost: the step counts as used");
                 StepAnswer::Doubtful
             }
         }
@@ -105,22 +134,35 @@ impl UsedSteps for Valkey {
 
     /// `INCR totp:metrics:{provider}:success|rejected`.
     async fn count_login(&self, provider: &str, success: bool) {
-        let mut connection = self.0.clone();
         let key =
             format!("totp:metrics:{provider}:{}", if success { "success" } else { "rejected" });
-        if let Err(error) = answered(connection.incr::<_, _, i64>(key, 1)).await {
+        let counted =
+            self.run(|mut connection| async move { connection.incr::<_, _, i64>(key, 1).await });
+        if let Err(error) = counted.await {
             tracing::debug!(%error, "a login was not counted in Valkey");
         }
     }
 }
 
-async fn answered<T>(
-    command: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, Unreachable> {
+async fn answered<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, Unavailable> {
     match timeout(ANSWER, command).await {
-        Ok(Ok(answer)) => Ok(answer),
-        // The kind of the error, never its detail: that may quote what was sent.
-        Ok(Err(error)) => Err(Unreachable(error.category().to_owned())),
-        Err(_) => Err(Unreachable(format!("no answer within {} s", ANSWER.as_secs()))),
+        Ok(answer) => answer.map_err(|error| unavailable(&error)),
+        Err(_) => Err(Unavailable::Silent(format!("no answer within {} s", ANSWER.as_secs()))),
     }
 }
+
+/// The kind of the error, never its detail: that may quote what was sent.
+fn unavailable(error: &RedisError) -> Unavailable {
+    let code = error.code().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => Unavailable::RefusesPassword,
+        _ if matches!(code, "NOAUTH" | "WRONGPASS") => Unavailable::RefusesPassword,
+        ErrorKind::Server(_) | ErrorKind::Extension => {
+            Unavailable::Refuses(if code.is_empty() { error.category() } else { code }.to_owned())
+        }
+        _ => Unavailable::Silent(error.category().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
