@@ -9,7 +9,7 @@ use kube::{
     runtime::watcher::{self, Event, watcher},
 };
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::failure;
@@ -21,13 +21,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two attempts: what waits for the API server goes on within seconds of its return.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// A failed watch that reports no further failure for this long works again. Longer than the longest pause and the limit of a call.
+const QUIET: Duration = Duration::from_secs(30);
+
 /// How a watch is doing. Reported when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// The list is complete and changes arrive.
+    /// The list is complete and was passed on, and changes arrive.
     Synced,
-    /// The last attempt failed, for this reason. What was received before may be out of date.
+    /// The last attempt failed, for this reason: the API server is away or broken. What was received before may be out of date.
     Failing(String),
+    /// The API server refuses the watch, for this reason: no right to it, or nothing to watch. Once it is allowed, everything is listed
+    /// again before the watch is synced.
+    Refused(String),
 }
 
 /// What is watched, for the log.
@@ -43,10 +49,16 @@ type Events<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
 struct Watch<K: Resource, F> {
     subject: Subject,
+    api: Api<K>,
+    config: watcher::Config,
+    /// Whether the first list comes as a stream.
+    streams: bool,
     events: Events<K>,
-    /// What a watch by list needs; `None` once it is one.
-    streaming: Option<(Api<K>, watcher::Config)>,
     health: Option<Health>,
+    /// The list was completed by the event that was passed on last: reported once whoever takes the events has taken that one, too.
+    completed: bool,
+    /// A complete list was received, and nothing since then made it worthless.
+    was_synced: bool,
     outage: Outage,
     started: Instant,
     pause: Duration,
@@ -68,12 +80,15 @@ where
     F: FnMut(&Health) + Send + 'static,
 {
     let config = watcher::Config { timeout: Some(LIFE_SECONDS), ..config };
-    let events = watcher(api.clone(), config.clone().streaming_lists()).boxed();
     let watch = Watch {
         subject,
-        events,
-        streaming: Some((api, config)),
+        events: start(&api, &config, true),
+        api,
+        config,
+        streams: true,
         health: None,
+        completed: false,
+        was_synced: false,
         outage: Outage::default(),
         started: Instant::now(),
         pause: FIRST_PAUSE,
@@ -85,26 +100,43 @@ where
     })
 }
 
+fn start<K>(api: &Api<K>, config: &watcher::Config, streams: bool) -> Events<K>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    let config = config.clone();
+    watcher(api.clone(), if streams { config.streaming_lists() } else { config }).boxed()
+}
+
 impl<K, F> Watch<K, F>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
     F: FnMut(&Health) + Send,
 {
     async fn next(&mut self) -> Option<Event<K>> {
+        if std::mem::take(&mut self.completed) {
+            self.synced();
+        }
         loop {
-            match self.events.next().await? {
+            match self.next_event().await? {
                 Ok(event) => {
                     self.pause = FIRST_PAUSE;
-                    if matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_)) {
-                        self.synced();
+                    match event {
+                        Event::InitDone => self.completed = true,
+                        Event::Apply(_) | Event::Delete(_) => self.synced(),
+                        Event::Init | Event::InitApply(_) => {}
                     }
                     return Some(event);
                 }
-                Err(error) if refuses_streaming(&error) && self.streaming.is_some() => {
-                    self.list_instead()
-                }
+                Err(error) if self.streams && refuses_streaming(&error) => self.list_instead(),
                 Err(error) => {
-                    self.failing(&failure::of_watch(&error));
+                    let why = failure::of_watch(&error);
+                    if is_refusal(&error) {
+                        self.failed(&why, Health::Refused(why.clone()));
+                        self.events = start(&self.api, &self.config, self.streams);
+                    } else {
+                        self.failed(&why, Health::Failing(why.clone()));
+                    }
                     sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
@@ -112,14 +144,25 @@ where
         }
     }
 
+    /// The next event. A watch that failed and is quiet since then works again: a failing one would have failed once more by now.
+    async fn next_event(&mut self) -> Option<watcher::Result<Event<K>>> {
+        if matches!(self.health, Some(Health::Failing(_))) && self.was_synced {
+            match timeout(QUIET, self.events.next()).await {
+                Ok(event) => return event,
+                Err(_) => self.synced(),
+            }
+        }
+        self.events.next().await
+    }
+
     fn list_instead(&mut self) {
-        let Some((api, config)) = self.streaming.take() else { return };
         let Subject { kind, namespace } = &self.subject;
         info!(
             kind,
             namespace, "the API server does not stream lists (WatchList is off): listing in pages"
         );
-        self.events = watcher(api, config).boxed();
+        self.streams = false;
+        self.events = start(&self.api, &self.config, self.streams);
     }
 
     fn synced(&mut self) {
@@ -127,15 +170,17 @@ where
         if let Some(lasted) = self.outage.ended(self.started.elapsed()) {
             info!(kind, namespace, seconds = lasted.as_secs(), "the watch works again");
         }
+        self.was_synced = true;
         self.tell(Health::Synced);
     }
 
-    fn failing(&mut self, why: &str) {
+    fn failed(&mut self, why: &str, health: Health) {
         let Subject { kind, namespace } = &self.subject;
         if self.outage.failed(why, self.started.elapsed()) {
             warn!(kind, namespace, error = why, "a watch failed and is started again");
         }
-        self.tell(Health::Failing(why.to_owned()));
+        self.was_synced &= !matches!(health, Health::Refused(_));
+        self.tell(health);
     }
 
     fn tell(&mut self, health: Health) {
@@ -149,6 +194,18 @@ where
 /// The API server answers 422 where the feature gate `WatchList` is off, as client-go expects it, too.
 fn refuses_streaming(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
+}
+
+/// Refused for good, as opposed to a server that is away or overloaded.
+fn is_refusal(error: &watcher::Error) -> bool {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code,
+        _ => return false,
+    };
+    matches!(code, 403 | 404)
 }
 
 #[cfg(test)]

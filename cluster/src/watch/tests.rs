@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -22,8 +22,8 @@ use crate::client::{self, Limits};
 /// A Kubernetes 1.33 API server with two Pods: refuses streaming lists, serves lists in pages of one, and then one change by watch.
 #[derive(Clone, Default)]
 struct ApiServer {
-    /// Answers to give before anything else, first one first.
-    refusals: Arc<Mutex<Vec<StatusCode>>>,
+    /// What to answer to the next requests: a refusal, or what belongs there. Afterwards always what belongs there.
+    script: Arc<Mutex<VecDeque<Option<StatusCode>>>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
@@ -47,11 +47,8 @@ async fn pods(
         (false, _) => "list",
     };
     server.requests.lock().expect("no panic").push(kind.to_owned());
-    let code = {
-        let mut refusals = server.refusals.lock().expect("no panic");
-        if refusals.is_empty() { None } else { Some(refusals.remove(0)) }
-    };
-    if let Some(code) = code {
+    let scripted = server.script.lock().expect("no panic").pop_front();
+    if let Some(Some(code)) = scripted {
         return refusal(code, "not now");
     }
     match kind {
@@ -123,12 +120,37 @@ async fn a_server_that_refuses_streaming_lists_is_listed_in_pages_and_watched() 
 #[tokio::test]
 async fn a_watch_that_is_forbidden_says_so_and_goes_on_by_itself_once_it_is_allowed() {
     let server = ApiServer::default();
-    *server.refusals.lock().expect("no panic") = vec![StatusCode::FORBIDDEN, StatusCode::FORBIDDEN];
-    let (events, reports) = first(start(&server).await, 4).await;
-    assert_eq!(events, ["init", "init a", "init b", "done"]);
+    *server.script.lock().expect("no panic") =
+        [Some(StatusCode::FORBIDDEN), Some(StatusCode::FORBIDDEN)].into();
+    let (events, reports) = first(start(&server).await, 5).await;
+    assert_eq!(events, ["init", "init a", "init b", "done", "apply a"]);
     assert_eq!(
         reports,
-        [Health::Failing("403 Refused: not now".to_owned()), Health::Synced],
+        [Health::Refused("403 Refused: not now".to_owned()), Health::Synced],
         "one report per change"
     );
+}
+
+#[tokio::test]
+async fn a_watch_that_loses_its_right_lists_everything_again_once_it_is_allowed() {
+    let server = ApiServer::default();
+    // The stream, two pages, and then the right is gone for the watch and for the stream that follows.
+    *server.script.lock().expect("no panic") =
+        [None, None, None, Some(StatusCode::FORBIDDEN), Some(StatusCode::FORBIDDEN)].into();
+    let (events, reports) = first(start(&server).await, 10).await;
+    let list = ["init", "init a", "init b", "done"];
+    // The attempt that was refused had started a list.
+    assert_eq!(events, [&list[..], &["init"], &list[..], &["apply a"]].concat());
+    assert_eq!(
+        reports,
+        [Health::Synced, Health::Refused("403 Refused: not now".to_owned()), Health::Synced]
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_overloaded_refuses_nothing() {
+    let server = ApiServer::default();
+    *server.script.lock().expect("no panic") = [Some(StatusCode::SERVICE_UNAVAILABLE)].into();
+    let (_, reports) = first(start(&server).await, 5).await;
+    assert_eq!(reports, [Health::Failing("503 Refused: not now".to_owned()), Health::Synced]);
 }
