@@ -1,6 +1,6 @@
-//! What a batch needs of the world outside the portal: leave to log in, codes, orders, and somebody to report to.
+//! What a batch needs besides the portal: permission to log in, codes, orders, and a place to report to.
 //!
-//! Two of a kind: [`cluster`] speaks to the API server about the runner's own FnoBatch, [`local`] needs nobody.
+//! There are two implementations: [`cluster`] speaks to the API server about the runner's own FnoBatch, [`local`] runs without a cluster.
 
 pub mod cluster;
 pub mod local;
@@ -17,33 +17,33 @@ use tokio::sync::watch;
 pub use self::{orders::Orders, pace::Urgency, report::Reporter};
 use crate::engine::NoCode;
 
-/// Leave to log in was refused, and with it the batch.
+/// Permission to log in was refused, and with it the batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refused {
-    /// Why.
+    /// Machine-readable reason.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     pub message: String,
 }
 
-/// The outside. Waiting here may take long and may be dropped at any time.
+/// The other side of a batch. Each wait may take long, and may be dropped at any time.
 pub trait Control: Sync {
-    /// Where progress is reported to.
+    /// The report, to which progress is added.
     fn reporter(&self) -> &Reporter;
 
-    /// What is ordered, and every change of it.
+    /// The orders, and every change of them.
     fn orders(&self) -> watch::Receiver<Orders>;
 
-    /// Waits for leave for a login that was reported as asked for.
+    /// Waits for permission for a login that was reported as asked for.
     fn leave(&self, login: i32) -> impl Future<Output = Result<(), Refused>> + Send;
 
-    /// Gets the code for a login that was reported as awaiting it.
+    /// Waits for the code of a login that was reported as awaiting it.
     fn code(&self, login: i32) -> impl Future<Output = Result<SecretString, NoCode>> + Send;
 
-    /// Waits until the end of a login, as reported, is counted: only then may the next one be asked for.
+    /// Waits until the reported end of a login is counted. Only then may the next login be asked for.
     fn counted(&self, login: i32) -> impl Future<Output = ()> + Send;
 
-    /// Waits until everything reported has arrived. False: it cannot.
+    /// Waits until everything that was reported has arrived. False if it never will.
     fn delivered(&self) -> impl Future<Output = bool> + Send;
 }

@@ -1,4 +1,4 @@
-//! No cluster: leave is always given, codes are made here, and the report stays where it is.
+//! Without a cluster: every login is permitted, codes are made here, and the report stays in memory.
 
 use async_trait::async_trait;
 use fno_crds::{Reason, batch::Run};
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use super::{Control, Orders, Refused, Reporter};
 use crate::engine::NoCode;
 
-/// Where codes come from.
+/// A source of one-time codes.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Waits for a time step that was not used yet and has time left, and gives its code.
+    /// Waits for a time step that was not used yet and has enough time left, and gives its code.
     async fn next(&self) -> Result<SecretString, NoCode>;
 }
 
-/// Needs nobody.
+/// Runs without a cluster.
 pub struct Local<C> {
     reporter: Reporter,
     orders: watch::Sender<Orders>,
@@ -23,7 +23,7 @@ pub struct Local<C> {
 }
 
 impl<C> Local<C> {
-    /// `codes` is none for an account without them.
+    /// `codes` is none for an account without one-time codes.
     #[must_use]
     pub fn new(codes: Option<C>) -> Self {
         Self { reporter: Reporter::new(Run::default()), orders: watch::Sender::default(), codes }

@@ -1,4 +1,4 @@
-//! What the operator and people order, as the batch's object says it.
+//! What the operator and people order, as the FnoBatch says it.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,24 @@ use fno_crds::{
     names,
 };
 
-/// What is ordered.
+/// The orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
     /// `spec.stop`; a batch that is being deleted is aborted.
     pub stop: Stop,
-    /// UIDs of jobs that are not to be begun any more.
+    /// UIDs of jobs that must not be started any more.
     pub withdrawn: BTreeSet<String>,
-    /// Leave to log in.
+    /// Permissions to log in.
     pub grants: Vec<Grant>,
-    /// What the batch says of itself: the reason for a refused leave.
+    /// Reason and message of the batch: why a login was refused.
     pub why: Option<(Reason, String)>,
-    /// Nothing we report is read any more, and why: the batch has ended without us, is gone, or nobody answers.
+    /// Why nothing that this runner reports is read any more: the batch ended without it, does not exist any more, or the API server does
+    /// not answer.
     pub unheard: Option<String>,
 }
 
 impl Orders {
-    /// Reads a batch. `pod` and `pod_uid` are ours.
+    /// The orders in a batch. `pod` and `pod_uid` are those of this runner.
     #[must_use]
     pub fn of(batch: &FnoBatch, pod: &str, pod_uid: &str) -> Self {
         let status = batch.status.clone().unwrap_or_default();
@@ -40,7 +41,7 @@ impl Orders {
                 status.message.as_deref().unwrap_or("no message")
             )),
             _ if is_replaced(&status, pod, pod_uid) => {
-                Some("Another Pod works on the batch.".to_owned())
+                Some("Another Pod runs the batch.".to_owned())
             }
             _ if other.is_some() => Some("Another Pod has reported on the batch.".to_owned()),
             _ => None,
@@ -54,7 +55,7 @@ impl Orders {
         }
     }
 
-    /// The leave for a login.
+    /// The permission for a login.
     #[must_use]
     pub fn grant(&self, login: i32) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.login == login)
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_at_work_orders_nothing() {
+    fn a_running_batch_orders_nothing() {
         assert_eq!(orders(|_| {}), Orders::default());
         assert_eq!(orders(|b| b["status"] = json!({})), Orders::default());
     }
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_listens_once_the_batch_has_ended_or_is_anothers() {
+    fn reports_are_not_read_once_the_batch_has_ended_or_belongs_to_another_pod() {
         for (pointer, value) in [
             ("/status/phase", "Failed"),
             ("/status/phase", "Completed"),
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn leave_is_found_by_its_login() {
+    fn a_permission_is_found_by_its_login() {
         let orders = orders(|b| {
             b["status"]["grants"] =
                 json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]);

@@ -1,33 +1,33 @@
-//! When the next report is due: rare enough for the API server, soon enough for people. At most about 25 reports of progress per batch.
+//! When the next report is due: rarely enough for the API server, soon enough for people. At most about 25 reports of progress per batch.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A sign of life comes at least every 30 s; the rest is for the way.
+/// A heartbeat arrives at least every 30 s. The difference is for the way to the API server.
 const HEARTBEAT: Duration = Duration::from_secs(25);
-/// Progress is not reported more often than this.
+/// Progress is reported at most this often.
 const SHORTEST: Duration = Duration::from_secs(2);
-/// Reports of progress in a batch's life.
+/// Reports of progress per batch.
 const REPORTS: u32 = 25;
-/// Seconds a job is taken to need until one is done.
+/// Time that a job is assumed to take until one is done.
 const UNMEASURED_JOB: Duration = Duration::from_secs(5);
 
 /// How urgent a change is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// It goes with the next report, whenever that is.
+    /// Part of the next report, whenever that is.
     WithNext,
     /// Progress.
     Soon,
-    /// Somebody waits for it: a login, a failure, the end.
+    /// The operator or a person waits for it: a login, a failure, the end.
     Now,
 }
 
-/// What the decision rests on.
+/// The facts behind the decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// When the runner began.
+    /// When the runner started.
     pub began: Instant,
     /// When a report last arrived.
     pub sent: Option<Instant>,
@@ -41,7 +41,7 @@ pub struct Pace {
     pub settled: usize,
 }
 
-/// When the next report is due; a time that is over means now.
+/// When the next report is due. A time in the past means now.
 #[must_use]
 pub fn due(pace: &Pace, now: Instant) -> Instant {
     let Some(sent) = pace.sent else { return pace.wanted.map_or(pace.began + HEARTBEAT, |_| now) };
@@ -53,7 +53,7 @@ pub fn due(pace: &Pace, now: Instant) -> Instant {
     }
 }
 
-/// Between two reports of progress: a 25th of the time the whole batch is going to take, by what it has taken so far.
+/// Time between two reports of progress: a 25th of the time that the whole batch will take, judged by what it has taken so far.
 fn interval(pace: &Pace, now: Instant) -> Duration {
     let jobs = u32::try_from(pace.jobs).unwrap_or(u32::MAX);
     let per_job = match u32::try_from(pace.settled) {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_waits_for_is_due_now_and_nothing_is_due_as_a_sign_of_life() {
+    fn what_is_waited_for_is_due_now_and_a_heartbeat_when_nothing_happens() {
         assert_eq!(due_at(|p| p.wanted = Some(Urgency::Now), 7), 7.0);
         assert_eq!(due_at(|_| {}, 7), 25.0);
         assert_eq!(due_at(|p| p.wanted = Some(Urgency::WithNext), 7), 25.0);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(soon(0, 50, 1), 10.0, "not measured: 50 jobs of 5 s");
         assert_eq!(soon(10, 50, 10), 2.0, "50 jobs of 1 s");
         assert_eq!(soon(10, 50, 50), 10.0, "50 jobs of 5 s");
-        assert_eq!(soon(1, 200, 60), 25.0, "never rarer than a sign of life");
+        assert_eq!(soon(1, 200, 60), 25.0, "never rarer than a heartbeat");
         assert_eq!(soon(1, 1, 1), 2.0);
     }
 

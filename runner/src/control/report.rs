@@ -1,4 +1,4 @@
-//! The report of a run as it grows. Whoever has something to say changes it; whoever delivers it takes it whole.
+//! The report of a run as it grows. The batch changes it; whoever delivers it takes it as a whole.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,14 +7,14 @@ use tokio::sync::watch;
 
 use super::pace::Urgency;
 
-/// A handle on the report. All clones speak of the same one.
+/// A handle on the report. All clones share one report.
 #[derive(Clone, Debug)]
 pub struct Reporter(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// The revision, for whoever waits for a change.
+    /// The revision, to wait for a change.
     revision: watch::Sender<u64>,
 }
 
@@ -28,7 +28,7 @@ struct State {
 /// The report at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What is to be said.
+    /// The content.
     pub run: Run,
     /// Grows with each change.
     pub revision: u64,
@@ -55,34 +55,34 @@ impl Reporter {
         self.0.revision.send_replace(state.revision);
     }
 
-    /// The report as it stands.
+    /// The report as it is now.
     #[must_use]
     pub fn look(&self) -> Snapshot {
         let state = self.state();
         Snapshot { run: state.run.clone(), revision: state.revision, wanted: state.wanted }
     }
 
-    /// What is wanted, and how many jobs are settled, without a copy of the report.
+    /// The most urgent change, and how many jobs are settled, without a copy of the report.
     #[must_use]
     pub fn wanted(&self) -> (Option<Urgency>, usize) {
         let state = self.state();
         (state.wanted, state.run.results.len())
     }
 
-    /// Takes the report for delivery: what is wanted counts from here.
+    /// Takes the report for delivery. Changes count as delivered from now on.
     #[must_use]
     pub fn take(&self) -> Snapshot {
         let mut state = self.state();
         Snapshot { wanted: state.wanted.take(), run: state.run.clone(), revision: state.revision }
     }
 
-    /// A delivery failed: what was wanted is wanted again.
+    /// Notes that a delivery failed: its changes still have to be delivered.
     pub fn put_back(&self, wanted: Option<Urgency>) {
         let mut state = self.state();
         state.wanted = state.wanted.max(wanted);
     }
 
-    /// Tells of changes.
+    /// The revision, and every change of it.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.revision.subscribe()
