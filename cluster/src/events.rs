@@ -63,23 +63,25 @@ impl Publisher {
 
     /// Publishes an event of normal operation. `action` is a verb: what the controller did.
     pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
-        self.publish(about, Severity::Normal, action, why).await;
+        self.publish(about, Severity::Normal, action, why.reason.as_str(), &why.message).await;
     }
 
     /// Publishes an event that needs the attention of a person.
     pub async fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
-        self.publish(about, Severity::Warning, action, why).await;
+        self.publish(about, Severity::Warning, action, why.reason.as_str(), &why.message).await;
     }
 
-    /// Publishes an event. One that is lost does no harm: the status says the same.
+    /// Publishes an event. `reason` is a word in CamelCase: what happened, or why. An event that is lost does no harm: the status says the same.
     pub async fn publish<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,
         severity: Severity,
         action: &str,
-        why: &Why,
+        reason: &str,
+        note: &str,
     ) {
-        let event = self.event(about.object_ref(&()), severity, action, why, Timestamp::now());
+        let at = Timestamp::now();
+        let event = self.event(about.object_ref(&()), severity, [action, reason, note], at);
         if let Err(error) = self.store(&event).await {
             debug!(error = failure::sentence(&error), action, "an event was not published");
         }
@@ -107,13 +109,11 @@ impl Publisher {
         &self,
         regarding: ObjectReference,
         severity: Severity,
-        action: &str,
-        why: &Why,
+        [action, reason, note]: [&str; 3],
         now: Timestamp,
     ) -> Event {
-        let note = at_most(&why.message, NOTE);
-        let reason = why.reason.to_string();
-        let name = name(&regarding, [severity.as_str(), &reason, action, &note]);
+        let note = at_most(note, NOTE);
+        let name = name(&regarding, [severity.as_str(), reason, action, &note]);
         Event {
             metadata: ObjectMeta {
                 name: Some(name),
@@ -121,7 +121,7 @@ impl Publisher {
                 ..ObjectMeta::default()
             },
             type_: Some(severity.as_str().to_owned()),
-            reason: Some(reason),
+            reason: Some(reason.to_owned()),
             action: Some(action.to_owned()),
             note: Some(note).filter(|note| !note.is_empty()),
             event_time: Some(MicroTime(now)),

@@ -14,8 +14,10 @@ use crate::{breaker, text::at_most, view::provider::ProviderFacts, why::Why};
 /// Something to publish about a provider once the status that says it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderNews {
-    /// A person should see to it; otherwise good news.
+    /// Whether a person should act on it; otherwise it is good news.
     pub warning: bool,
+    /// What was done, as a verb: `OpenBreaker`, `HalfOpenBreaker`, `CloseBreaker`, `ChangeReadiness`.
+    pub action: &'static str,
     /// What.
     pub what: Why,
 }
@@ -24,7 +26,12 @@ impl ProviderNews {
     /// News of a breaker: an opening is a warning, everything else is good.
     #[must_use]
     pub fn of_breaker(state: BreakerState, what: Option<Why>) -> Option<Self> {
-        what.map(|what| Self { warning: state == BreakerState::Open, what })
+        let action = match state {
+            BreakerState::Open => "OpenBreaker",
+            BreakerState::HalfOpen => "HalfOpenBreaker",
+            BreakerState::Closed => "CloseBreaker",
+        };
+        what.map(|what| Self { warning: state == BreakerState::Open, action, what })
     }
 }
 
@@ -124,7 +131,13 @@ pub fn transition(provider: &FnoProvider, ready: &Why) -> Option<ProviderNews> {
         );
     let first_good = was.is_none() && ready.reason == Reason::Available;
     let wanted = matches!(ready.reason, Reason::Available | Reason::Suspended);
-    (changed && !first_good).then(|| ProviderNews { warning: !wanted, what: ready.clone() })
+    (changed && !first_good).then(|| {
+        let mut what = ready.clone();
+        if what.message.is_empty() {
+            "The provider is ready.".clone_into(&mut what.message);
+        }
+        ProviderNews { warning: !wanted, action: "ChangeReadiness", what }
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What is published of a batch once the status that says the same is stored: log, metrics, events. And who is woken by it.
 
+use fno_cluster::events::Severity;
 use fno_core::{
     batch_wait::{BatchWait, keeps_pods_away},
     lifecycle::LoginEnded,
     why::Why,
 };
 use fno_crds::{
-    FnoBatch, Reason,
+    FnoBatch,
     batch::{BatchPhase, GrantState},
 };
 use kube::ResourceExt as _;
@@ -86,9 +87,8 @@ async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &Lo
                 login,
                 "logged in"
             );
-            let why =
-                Why { reason: Reason::Running, message: format!("Login {login}: logged in.") };
-            context.publisher.normal(batch, "LogIn", &why).await;
+            let note = format!("Login {login} succeeded.");
+            context.publisher.publish(batch, Severity::Normal, "LogIn", "LoggedIn", &note).await;
             context.used_steps.count_login(&of.name, true).await;
         }
         Some(why) => {

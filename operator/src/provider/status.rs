@@ -73,10 +73,10 @@ pub async fn publish(context: &Context, provider: &FnoProvider, news: &[Provider
     for item in news {
         if item.warning {
             tracing::warn!(provider = key_name(provider), reason = %item.what.reason, "{}", item.what.message);
-            context.publisher.warning(provider, "Watch", &item.what).await;
+            context.publisher.warning(provider, item.action, &item.what).await;
         } else {
             tracing::info!(provider = key_name(provider), reason = %item.what.reason, "{}", item.what.message);
-            context.publisher.normal(provider, "Watch", &item.what).await;
+            context.publisher.normal(provider, item.action, &item.what).await;
         }
     }
 }
