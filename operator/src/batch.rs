@@ -59,8 +59,15 @@ impl Reconciled for FnoBatch {
 
     async fn reconcile(batch: Arc<Self>, context: &Context) -> Result<Action> {
         let of = key(&*batch);
-        let until = run(context, &of, context.known.batches.newest(&of, batch)).await?;
-        context.known.batches.with(&of, |memory| memory.failures = 0);
+        let until = run(context, context.known.batches.newest(&of, batch)).await?;
+        let uptime = context.clock.uptime();
+        let ended = context.known.batches.with(&of, |memory| {
+            memory.failures = 0;
+            memory.outage.ended(uptime)
+        });
+        if let Some(lasted) = ended {
+            info!(seconds = lasted.as_secs(), "the batch is reconciled again");
+        }
         let wait = until.map_or(AT_LEAST_EVERY, |at| {
             Duration::try_from(at.duration_since(context.now()))
                 .unwrap_or_default()
@@ -75,21 +82,30 @@ impl Reconciled for FnoBatch {
     }
 
     fn failed(of: &Key, error: &Error, context: &Context) -> Duration {
-        let failures = context.known.batches.with(of, |memory| {
+        let (uptime, cause) = (context.clock.uptime(), error.to_string());
+        let (failures, is_news) = context.known.batches.with(of, |memory| {
             memory.failures = memory.failures.saturating_add(1);
-            memory.failures
+            (memory.failures, memory.outage.failed(&cause, uptime))
         });
         let pause = Duration::from_secs(1 << failures.min(5));
-        warn!(batch = of.name, namespace = of.namespace, %error, pause_seconds = pause.as_secs(), "a batch could not be brought on and is requeued");
+        if is_news {
+            warn!(
+                batch = of.name,
+                namespace = of.namespace,
+                error = cause,
+                pause_seconds = pause.as_secs(),
+                "a batch could not be reconciled and is requeued"
+            );
+        }
         pause
     }
 }
 
-async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Option<Timestamp>> {
+async fn run(context: &Context, mut batch: Arc<FnoBatch>) -> Result<Option<Timestamp>> {
     for _ in 0..MOST_STEPS {
         let observed = observe::observe(context, &batch).await?;
         let action = next(&observed.facts(context, &batch));
-        debug!(batch = of.name, ?action, "decided");
+        debug!(?action, "decided");
         let acted = act(context, &batch, &observed, action).await?;
         let (stored, then) = store(context, &observed, acted).await?;
         match then {
@@ -97,7 +113,7 @@ async fn run(context: &Context, of: &Key, mut batch: Arc<FnoBatch>) -> Result<Op
             Then::Wait(until) => return Ok(until),
         }
     }
-    warn!(batch = of.name, "a batch wanted too many steps in a row and is requeued");
+    warn!("the batch wanted too many steps in a row and is requeued");
     Ok(Some(after(context.now(), ASK_AGAIN)))
 }
 
@@ -178,7 +194,7 @@ async fn drain(context: &Context, batch: &FnoBatch) -> Result<Acted> {
     let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
     let drained =
         Arc::new(api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?);
-    info!(batch = batch.name_any(), "the provider is suspended: the batch is drained");
+    info!("the provider is suspended: the batch is drained");
     context.known.batches.wrote(&key(&*drained), &drained);
     Ok(Acted::silent(drained))
 }

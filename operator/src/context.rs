@@ -1,12 +1,12 @@
 //! What every task shares.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use fno_cluster::events::Publisher;
-use fno_core::lifecycle::Deadlines;
+use fno_core::{lifecycle::Deadlines, outage::Outage};
 use fno_process::liveness::Liveness;
 use fno_store::Store;
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ pub struct Context {
     pub publisher: Publisher,
     /// Whether the tasks make progress.
     pub liveness: Liveness,
+    /// Which failures of planning are worth a log line.
+    pub plan_outage: Mutex<Outage>,
     /// Used TOTP steps.
     pub used_steps: Arc<dyn UsedSteps>,
     /// Whether the record of used steps answered when it was last asked.
@@ -48,6 +50,11 @@ impl Context {
     /// The time of day.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Which failures of planning are worth a log line.
+    pub fn plan_outage(&self) -> MutexGuard<'_, Outage> {
+        self.plan_outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the record of used steps answered when it was last asked.

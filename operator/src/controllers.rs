@@ -14,7 +14,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, Span, debug, error_span, warn};
 
 use crate::{
     context::Context,
@@ -63,7 +63,8 @@ pub async fn run<K: Reconciled>(
         let go = go.clone();
         async move {
             go.cancelled().await;
-            reconcile_one(&object, &context).await
+            let span = span::<K>(&key(&*object));
+            reconcile_one(&object, &context).instrument(span).await
         }
     };
     controller
@@ -71,6 +72,14 @@ pub async fn run<K: Reconciled>(
         .run(reconcile, failed::<K>, context)
         .for_each(|result| async { log_stream_error::<K>(result.err().as_ref()) })
         .await;
+}
+
+/// Each line that is logged meanwhile names the object. At the level of errors, so that no level of the log leaves the names out.
+fn span<K: Reconciled>(of: &Key) -> Span {
+    match K::TASK {
+        "batch" => error_span!("reconcile", batch = of.name, namespace = of.namespace),
+        _ => error_span!("reconcile", provider = of.name, namespace = of.namespace),
+    }
 }
 
 async fn reconcile_one<K: Reconciled>(object: &Parsed<K>, context: &Context) -> Result<Action> {

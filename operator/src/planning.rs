@@ -184,5 +184,8 @@ fn flushed(context: &Context, providers: &[ProviderView]) {
 /// Logs what could not be carried out; the next planning tries it again.
 fn failed(context: &Context, what: &str, of: &Key, error: &crate::error::Error) {
     context.metrics.errors.get_or_create(&Task { task: Word("plan") }).inc();
-    warn!(name = of.name, namespace = of.namespace, %error, "{what}; trying again");
+    let cause = format!("{what}: {error}");
+    if context.plan_outage().failed(&cause, context.clock.uptime()) {
+        warn!(name = of.name, namespace = of.namespace, %error, "{what}: trying again");
+    }
 }

@@ -20,7 +20,7 @@ use fno_crds::{FnoProvider, FnoProviderStatus, Reason, names::ANNOTATION_RESUME}
 use futures::future::join_all;
 use jiff::Timestamp;
 use kube::{Api, ResourceExt as _, runtime::controller::Action};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     context::Context,
@@ -41,15 +41,30 @@ impl Reconciled for FnoProvider {
     const TASK: &'static str = "provider";
 
     async fn reconcile(provider: Arc<Self>, context: &Context) -> Result<Action> {
-        refresh(context, &provider).await
+        let again = refresh(context, &provider).await?;
+        let (of, uptime) = (key(&*provider), context.clock.uptime());
+        if let Some(lasted) =
+            context.known.providers.with(&of, |memory| memory.outage.ended(uptime))
+        {
+            info!(seconds = lasted.as_secs(), "the provider is reconciled again");
+        }
+        Ok(again)
     }
 
     async fn reconcile_unreadable(provider: Arc<Unreadable>, context: &Context) -> Result<Action> {
         unreadable::report(context, &provider).await
     }
 
-    fn failed(of: &Key, error: &Error, _: &Context) -> Duration {
-        warn!(provider = of.name, namespace = of.namespace, %error, "a provider could not be brought up to date and is requeued");
+    fn failed(of: &Key, error: &Error, context: &Context) -> Duration {
+        let (uptime, cause) = (context.clock.uptime(), error.to_string());
+        if context.known.providers.with(of, |memory| memory.outage.failed(&cause, uptime)) {
+            warn!(
+                provider = of.name,
+                namespace = of.namespace,
+                error = cause,
+                "a provider could not be reconciled and is requeued"
+            );
+        }
         Duration::from_secs(5)
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     process,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -136,6 +136,7 @@ fn prepare(
         metrics,
         publisher: Publisher::new(client.clone(), CONTROLLER, identity),
         liveness: Liveness::default(),
+        plan_outage: Mutex::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey)?),
         used_steps_answer: AtomicBool::new(false),
         store,

@@ -32,7 +32,13 @@ const BROWSER_START: std::time::Duration = std::time::Duration::from_secs(60);
 pub async fn run(args: RunArgs, began: Instant) -> Exit {
     match prepare(&args) {
         Ok((work, credentials)) => {
-            let span = tracing::info_span!("batch", batch = args.batch, provider = work.provider);
+            // At the level of errors, so that no level of the log leaves the names out.
+            let span = tracing::error_span!(
+                "batch",
+                namespace = args.namespace,
+                batch = args.batch,
+                provider = work.provider
+            );
             work_through(args, &work, &credentials, began).instrument(span).await.unwrap_or_else(
                 |error| {
                     tracing::error!(error = format!("{error:#}"), "the runner broke");

@@ -111,13 +111,18 @@ async fn batch_ended(context: &Context, batch: &FnoBatch, phase: BatchPhase, why
         reason: why.reason,
         message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned(),
     };
-    info!(
-        batch = batch.name_any(), namespace = batch.namespace(), provider = batch.spec.provider, phase = %phase, reason = %why.reason,
-        progress = settled, logins = status.logins, "a batch ended: {}", note.message
-    );
+    let (name, namespace, provider) = (batch.name_any(), batch.namespace(), &batch.spec.provider);
     if phase == BatchPhase::Completed {
+        info!(
+            batch = name, namespace, provider, %phase, reason = %why.reason, progress = settled,
+            logins = status.logins, "a batch ended: {}", note.message
+        );
         context.publisher.normal(batch, "Finish", &note).await;
     } else {
+        warn!(
+            batch = name, namespace, provider, %phase, reason = %why.reason, progress = settled,
+            logins = status.logins, "a batch ended: {}", note.message
+        );
         context.publisher.warning(batch, "Finish", &note).await;
     }
     let of = provider_key(batch);

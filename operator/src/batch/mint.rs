@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fno_cluster::{conflict::is_conflict, patch::status_patch};
+use fno_cluster::{conflict::is_conflict, failure::sentence, patch::status_patch};
 use fno_core::{
     breaker,
     lifecycle::Hold,
@@ -162,8 +162,8 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
                 info!(
                     batch = batch.name_any(),
                     login,
-                    step,
-                    "somebody else has used this step of the account; the next one is taken"
+                    totp_step = step,
+                    "this time step of the account was used elsewhere: the next one is taken"
                 );
                 valkey = StepRecord::Taken { step };
                 continue;
@@ -210,7 +210,7 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
                 batch = batch.name_any(),
                 provider = of.name,
                 login,
-                step,
+                totp_step = step,
                 "a one-time code was minted"
             );
             return Ok(Delivery::Delivered(delivered));
@@ -254,7 +254,11 @@ async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i6
         Ok(_) => Guard::Passed,
         Err(error) if is_conflict(&error) => Guard::Lost,
         Err(error) => {
-            warn!(%error, step, "the answer about a step was lost: the step counts as used");
+            warn!(
+                error = sentence(&error),
+                totp_step = step,
+                "the answer about a time step was lost: the step counts as used"
+            );
             Guard::Doubtful
         }
     }

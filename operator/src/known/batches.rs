@@ -11,6 +11,7 @@ use fno_core::{
     batch_wait::BatchWait,
     key::Key,
     lifecycle::{Hold, Progress},
+    outage::Outage,
     unreadable::Unreadable,
 };
 use fno_crds::FnoBatch;
@@ -42,6 +43,8 @@ pub struct Memory {
     pub wait: Option<BatchWait>,
     /// Passes that failed in a row.
     pub failures: u32,
+    /// Which of these failures are worth a log line.
+    pub outage: Outage,
     /// It was in the watch's store.
     pub watched: bool,
 }

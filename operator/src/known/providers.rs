@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use fno_core::{key::Key, view::provider::ProviderFacts, why::Why};
+use fno_core::{key::Key, outage::Outage, view::provider::ProviderFacts, why::Why};
 use fno_crds::provider_status::Pending;
 use tokio::sync::OwnedMutexGuard;
 
@@ -23,6 +23,8 @@ pub struct ProviderMemory {
     pub pending: Option<Pending>,
     /// The flush annotation's value that was last planned with.
     pub flushed: Option<String>,
+    /// Which failures to reconcile it are worth a log line.
+    pub outage: Outage,
     /// What keeps its Pods from running, as last seen.
     pub trouble: Option<Why>,
 }

@@ -58,7 +58,11 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>, work: &Work) {
     ends.extend(parts.withdraw.iter().map(|of| end_one(context, of, None)));
     let done: Vec<bool> =
         stream::iter(ends).buffer_unordered(AT_ONCE).inspect(|_| work.progress()).collect().await;
-    if !all_done || done.contains(&false) {
+    let is_done = all_done && !done.contains(&false);
+    if is_done && let Some(lasted) = context.plan_outage().ended(context.clock.uptime()) {
+        info!(seconds = lasted.as_secs(), "plans are carried out again");
+    }
+    if !is_done {
         let context = Arc::clone(context);
         tokio::spawn(async move {
             tokio::time::sleep(AGAIN).await;
@@ -99,7 +103,7 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
                 provider = new.spec.provider,
                 account = new.spec.account,
                 jobs = new.spec.jobs.len(),
-                "a batch is made"
+                "a batch was created"
             );
             let labels = metrics::Provider {
                 namespace: new.key.namespace.clone(),

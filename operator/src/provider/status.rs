@@ -70,17 +70,15 @@ pub async fn update(
 
 /// Publishes news.
 pub async fn publish(context: &Context, provider: &FnoProvider, news: &[ProviderNews]) {
+    let (name, namespace) =
+        (provider.metadata.name.as_deref(), provider.metadata.namespace.as_deref());
     for item in news {
         if item.warning {
-            tracing::warn!(provider = key_name(provider), reason = %item.what.reason, "{}", item.what.message);
+            tracing::warn!(provider = name, namespace, reason = %item.what.reason, "{}", item.what.message);
             context.publisher.warning(provider, item.action, &item.what).await;
         } else {
-            tracing::info!(provider = key_name(provider), reason = %item.what.reason, "{}", item.what.message);
+            tracing::info!(provider = name, namespace, reason = %item.what.reason, "{}", item.what.message);
             context.publisher.normal(provider, item.action, &item.what).await;
         }
     }
-}
-
-fn key_name(provider: &FnoProvider) -> &str {
-    provider.metadata.name.as_deref().unwrap_or_default()
 }

@@ -37,7 +37,7 @@ struct Walked {
 
 impl<P: Portal, C: Control> Batch<'_, P, C> {
     pub(super) async fn job(&mut self, job: &JobWork) -> Result<(), End> {
-        let span = tracing::info_span!(
+        let span = tracing::error_span!(
             "job",
             job = job.name,
             batch = self.work.batch,
