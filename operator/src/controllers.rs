@@ -83,6 +83,10 @@ fn span<K: Reconciled>(of: &Key) -> Span {
 }
 
 async fn reconcile_one<K: Reconciled>(object: &Parsed<K>, context: &Context) -> Result<Action> {
+    // Everything of a scope is reconciled once the operator can work in it again.
+    if !context.known.caches.is_in_service(&key(object).namespace) {
+        return Ok(Action::await_change());
+    }
     let _work = context.liveness.working(K::TASK, RECONCILED_WITHIN);
     let started = context.clock.uptime();
     let done = match object {
@@ -117,6 +121,6 @@ fn log_stream_error<K: Reconciled>(error: Option<&controller::Error<Error, watch
         // A failed reconciliation is logged where its pause is chosen, and an object that is gone needs nothing.
         None
         | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
-        Some(error) => warn!(%error, kind = K::TASK, "a watch failed and is started again"),
+        Some(error) => warn!(%error, kind = K::TASK, "a controller failed"),
     }
 }

@@ -6,6 +6,7 @@ pub mod evidence_keys;
 pub mod jobs;
 pub mod parsed;
 pub mod providers;
+pub mod service;
 pub mod sessions;
 
 use std::sync::Arc;

@@ -64,8 +64,13 @@ pub async fn run(context: Arc<Context>) {
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
 async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Timestamp {
     let now = context.now();
-    let batches = context.known.newest_batches();
+    let mut batches = context.known.newest_batches();
     forget_what_is_gone(context);
+    // Nothing is planned where the operator cannot work, and nothing there takes up what others could use.
+    let works_everywhere = context.known.caches.services().values().all(|works| *works);
+    let works_in = |of: &Key| context.known.caches.is_in_service(&of.namespace);
+    batches.readable.retain(|batch| works_in(&key(&**batch)));
+    batches.unreadable.retain(|batch| works_in(&batch.key()));
     let (providers, wakes) = providers(context, &batches, now);
     let unreadable: BTreeMap<_, _> = context
         .known
@@ -85,7 +90,12 @@ async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Tim
             batches: &batches,
             max_runners: context.settings.max_runners,
         };
-        let plan = plan(&world);
+        let mut plan = plan(&world);
+        if !works_everywhere {
+            plan.fail.retain(|of, _| works_in(of));
+            plan.withdraw.retain(|of| works_in(of));
+            plan.waits.retain(|of, _| works_in(of));
+        }
         let pending = pending(&world, &plan);
         for job in jobs.iter_mut().filter(|job| !plan.is_ready(&job.key)) {
             job.eligible_since = now;
@@ -138,6 +148,7 @@ fn providers(
     let readable = context.known.caches.providers();
     let views = readable
         .iter()
+        .filter(|provider| context.known.caches.is_in_service(&key(&***provider).namespace))
         .map(|provider| {
             let of = key(&**provider);
             let pause = pause_of(&of, batches.readable.iter().map(|batch| &**batch), now);

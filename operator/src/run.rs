@@ -17,13 +17,10 @@ use fno_process::{
     usage::Usage,
 };
 use fno_store::Store;
-use futures::{
-    FutureExt as _,
-    future::{BoxFuture, join_all},
-};
+use futures::{FutureExt as _, future::BoxFuture};
 use kube::{Client, runtime::Controller};
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, select, sync::oneshot, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, select, task::JoinSet, time::timeout};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -183,22 +180,17 @@ async fn work(
     stop: CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
-    let (mut watching, mut jobs_ready) = (JoinSet::new(), Vec::new());
+    let mut watching = JoinSet::new();
     let go = CancellationToken::new();
     for input in inputs {
-        let (listed, in_step) = oneshot::channel();
-        jobs_ready.push(in_step);
-        let namespace = input.namespace.clone();
-        watching.spawn(watches::jobs::watch(Arc::clone(&context), namespace, listed));
+        watching.spawn(watches::jobs::watch(Arc::clone(&context), input.namespace.clone()));
         look_after(&context, input, &go, &stop, tasks);
     }
-    context.known.caches.ready().await;
-    join_all(jobs_ready).await;
+    context.known.caches.started().await;
     valkey_watch::first(&context).await;
     provider::inspect_all(&context).await;
-    info!(valkey = context.used_steps_answer(), "every watch is in step");
+    info!(valkey = context.used_steps_answer(), "planning starts");
     go.cancel();
-    ready.set(true);
     let mut spawn = |task: BoxFuture<'static, ()>| {
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -208,6 +200,7 @@ async fn work(
             }
         });
     };
+    spawn(follow_service(Arc::clone(&context), ready).boxed());
     spawn(planning::run(Arc::clone(&context)).boxed());
     spawn(retention::run(Arc::clone(&context)).boxed());
     spawn(finalizers::run(Arc::clone(&context)).boxed());
@@ -221,6 +214,14 @@ async fn work(
     }
     if stop.is_cancelled() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// The operator is ready while there is a namespace in which it can work.
+async fn follow_service(context: Arc<Context>, ready: Readiness) {
+    loop {
+        ready.set(context.known.caches.services().values().any(|works| *works));
+        context.known.caches.service_changed.notified().await;
     }
 }
 

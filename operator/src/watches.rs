@@ -4,23 +4,30 @@ pub mod jobs;
 mod refusals;
 mod visible;
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
+use fno_cluster::watch::{Health, Subject, watch};
 use fno_crds::{
     FnoBatch, FnoProvider,
     names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
 };
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
-    ResourceExt as _,
-    runtime::{WatchStreamExt as _, reflector::store::Writer, watcher, watcher::Error},
+    Resource, ResourceExt as _,
+    runtime::{
+        WatchStreamExt as _,
+        reflector::store::Writer,
+        watcher::{Config, Error, Event},
+    },
 };
+use serde::de::DeserializeOwned;
+use tracing::{info, warn};
 
 use self::{refusals::Refusals, visible::visible};
 use crate::{
     context::Context,
-    known::{caches, key, parsed::Parsed, sessions},
+    known::{caches, key, parsed::Parsed, service::ServiceState, sessions},
 };
 
 /// The providers of a scope. Their switches reach their running batches at once.
@@ -31,8 +38,7 @@ pub fn providers(
 ) -> impl Stream<Item = Result<Parsed<FnoProvider>, Error>> + Send + use<> {
     let mut refusals = Refusals::of("FnoProvider");
     let [noting, relisting, passing] = [context, context, context].map(Arc::clone);
-    let events = watcher(caches::api(&context.client, namespace), caches::watch_config())
-        .default_backoff()
+    let events = events(context, "FnoProvider", namespace, Config::default())
         .inspect(move |event| {
             if let Ok(event) = event {
                 refusals.note(&noting.metrics.malformed, event);
@@ -59,8 +65,7 @@ pub fn batches(
 ) -> impl Stream<Item = Result<Parsed<FnoBatch>, Error>> + Send + use<> {
     let mut refusals = Refusals::of("FnoBatch");
     let [relisting, passing] = [context, context].map(Arc::clone);
-    let events = watcher(caches::api(&context.client, namespace), caches::watch_config())
-        .default_backoff()
+    let events = events(context, "FnoBatch", namespace, Config::default())
         .reflect(writer)
         // Behind the store: the providers woken here look there.
         .inspect(move |event| {
@@ -81,16 +86,54 @@ pub fn pods(
     namespace: Option<&str>,
     writer: Writer<Pod>,
 ) -> impl Stream<Item = Result<Pod, Error>> + Send + use<> {
-    let ours = caches::watch_config()
+    let ours = Config::default()
         .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
     let [relisting, passing] = [context, context].map(Arc::clone);
-    let events = watcher(caches::api(&context.client, namespace), ours)
-        .default_backoff()
-        .modify(prune)
-        .reflect(writer);
+    let events = events(context, "Pod", namespace, ours).modify(prune).reflect(writer);
     // A Pod that vanished in a gap of the watch has no event of its own that would wake its batch.
     visible(events, move || sessions::wake_running(&relisting.known))
         .inspect(move |_| passing.known.caches.plan.notify_one())
+}
+
+/// A watch of a scope, which reports to the scope how it is doing.
+fn events<K>(
+    context: &Arc<Context>,
+    kind: &'static str,
+    namespace: Option<&str>,
+    config: Config,
+) -> impl Stream<Item = Result<Event<K>, Error>> + Send + use<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    let api = caches::api(&context.client, namespace);
+    let subject = Subject { kind, namespace: namespace.map(str::to_owned) };
+    let (context, namespace) = (Arc::clone(context), subject.namespace.clone());
+    watch(api, config, subject, move |health| {
+        report(&context, kind, namespace.as_deref(), health);
+    })
+}
+
+fn report(context: &Context, kind: &'static str, namespace: Option<&str>, health: &Health) {
+    let caches = &context.known.caches;
+    match caches.report(namespace, kind, health) {
+        Some(ServiceState::InService) => {
+            info!(namespace, "every watch has a complete list: the operator works here");
+            caches.wake_scope(namespace);
+        }
+        Some(ServiceState::Refused(why)) => {
+            warn!(
+                namespace,
+                error = why,
+                "the operator does not work here until the API server allows every watch"
+            );
+        }
+        Some(ServiceState::Starting) | None => {}
+    }
 }
 
 /// What is kept of a Pod: who it is and how it is.
@@ -99,3 +142,6 @@ fn prune(pod: &mut Pod) {
     pod.metadata.annotations = None;
     pod.spec = None;
 }
+
+#[cfg(test)]
+mod tests;

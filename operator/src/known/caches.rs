@@ -1,25 +1,28 @@
-//! The namespaces the operator looks after: one scope for all of them, or one for each in the list. Each has its own watches.
+//! The namespaces in which the operator works: one scope for all of them, or one for each in the list. Each has its own watches.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use fno_cluster::watch::Health;
 use fno_core::{key::Key, unreadable::Unreadable};
 use fno_crds::{FnoBatch, FnoProvider};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
-    runtime::{
-        reflector::{ObjectRef, Store, store::Writer},
-        watcher::Config,
-    },
+    runtime::reflector::{ObjectRef, Store, store::Writer},
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::parsed::Parsed;
+use super::{
+    parsed::Parsed,
+    service::{Service, ServiceState},
+};
 
 /// One scope, as every task sees it.
 pub struct Scope {
-    /// The namespace; none is all of them.
+    /// The namespace; none means all of them.
     pub namespace: Option<String>,
+    /// Whether the operator can work in it.
+    service: Service,
     /// Its providers.
     pub providers: Store<Parsed<FnoProvider>>,
     /// Its batches.
@@ -32,7 +35,7 @@ pub struct Scope {
 
 /// The other ends of a scope: taken once, by the tasks that feed it.
 pub struct ScopeInputs {
-    /// The namespace; none is all of them.
+    /// The namespace; none means all of them.
     pub namespace: Option<String>,
     /// Feeds [`Scope::providers`].
     pub providers: Writer<Parsed<FnoProvider>>,
@@ -57,6 +60,8 @@ pub struct Caches {
     pub misheld: Notify,
     /// A job names a batch that is not watched: wakes the task that hands orphaned jobs back.
     pub orphans: Notify,
+    /// A scope went into or out of service.
+    pub service_changed: Notify,
 }
 
 impl Caches {
@@ -69,27 +74,62 @@ impl Caches {
             namespaces.iter().cloned().map(Some).collect()
         };
         let (scopes, inputs) = names.into_iter().map(scope).unzip();
-        (
-            Self {
-                scopes,
-                plan: Notify::new(),
-                finished: Notify::new(),
-                misheld: Notify::new(),
-                orphans: Notify::new(),
-            },
-            inputs,
-        )
+        let caches = Self {
+            scopes,
+            plan: Notify::new(),
+            finished: Notify::new(),
+            misheld: Notify::new(),
+            orphans: Notify::new(),
+            service_changed: Notify::new(),
+        };
+        (caches, inputs)
     }
 
-    /// Waits until every watch has delivered its first list.
-    pub async fn ready(&self) {
+    /// Waits until the operator knows of every scope that it can work in it, or that it cannot.
+    pub async fn started(&self) {
         for scope in &self.scopes {
-            // An error means that the writer is gone: the program is ending.
-            let _ended = (
-                scope.providers.wait_until_ready().await,
-                scope.batches.wait_until_ready().await,
-                scope.pods.wait_until_ready().await,
-            );
+            scope.service.started().await;
+        }
+    }
+
+    /// Notes how the watch of a kind is doing in a scope. The new state of the scope, if that changed it.
+    pub fn report(
+        &self,
+        namespace: Option<&str>,
+        kind: &'static str,
+        health: &Health,
+    ) -> Option<ServiceState> {
+        let scope = self.scopes.iter().find(|scope| scope.namespace.as_deref() == namespace)?;
+        let changed = scope.service.report(kind, health);
+        if changed.is_some() {
+            self.service_changed.notify_one();
+            self.plan.notify_one();
+        }
+        changed
+    }
+
+    /// Whether the operator can work in that namespace now.
+    pub fn is_in_service(&self, namespace: &str) -> bool {
+        self.of(namespace).is_some_and(|scope| scope.service.is_in_service())
+    }
+
+    /// Whether the operator can work in each namespace of the list; `None` stands for all namespaces.
+    pub fn services(&self) -> BTreeMap<Option<&str>, bool> {
+        self.scopes
+            .iter()
+            .map(|scope| (scope.namespace.as_deref(), scope.service.is_in_service()))
+            .collect()
+    }
+
+    /// Has everything in a scope reconciled.
+    pub fn wake_scope(&self, namespace: Option<&str>) {
+        for scope in self.scopes.iter().filter(|scope| scope.namespace.as_deref() == namespace) {
+            for provider in scope.providers.state() {
+                self.wake_provider(&super::key(&*provider));
+            }
+            for batch in scope.batches.state() {
+                self.wake_batch(&super::key(&*batch));
+            }
         }
     }
 
@@ -180,7 +220,8 @@ fn scope(namespace: Option<String>) -> (Scope, ScopeInputs) {
         woken_batches,
         woken_providers,
     };
-    (Scope { namespace, providers, batches, pods, wake_batch, wake_provider }, inputs)
+    let service = Service::default();
+    (Scope { namespace, service, providers, batches, pods, wake_batch, wake_provider }, inputs)
 }
 
 fn writer<K: Resource<DynamicType = ()> + Clone + 'static>() -> (Store<K>, Writer<K>) {
@@ -197,10 +238,4 @@ pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
         || Api::all(client.clone()),
         |namespace| Api::namespaced(client.clone(), namespace),
     )
-}
-
-/// First lists come as a stream, so a large namespace is never in memory twice; a connection that died without a word is noticed within a minute.
-#[must_use]
-pub fn watch_config() -> Config {
-    Config { timeout: Some(60), ..Config::default() }.streaming_lists()
 }

@@ -13,47 +13,40 @@ use kube::{
     api::Patch,
     core::DynamicObject,
     discovery::ApiResource,
-    runtime::{WatchStreamExt as _, watcher, watcher::Event},
+    runtime::watcher::{Config, Event},
 };
 use serde_json::json;
-use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::refusals::Refusals;
+use super::{events, refusals::Refusals};
 use crate::{
     context::Context,
     error::Result,
-    known::{caches, key, parsed::Parsed},
+    known::{key, parsed::Parsed},
     patch,
 };
 
-/// Watches the jobs of a scope for ever. `ready` is told when the first list is in.
-pub async fn watch(context: Arc<Context>, namespace: Option<String>, ready: oneshot::Sender<()>) {
-    let api: Api<Parsed<FnoJob>> = caches::api(&context.client, namespace.as_deref());
-    let events = watcher(api, caches::watch_config()).default_backoff();
+/// Watches the jobs of a scope for ever.
+pub async fn watch(context: Arc<Context>, namespace: Option<String>) {
+    let events = events(&context, "FnoJob", namespace.as_deref(), Config::default());
     pin_mut!(events);
-    let (mut ready, mut refusals) = (Some(ready), Refusals::of("FnoJob"));
-    while let Some(event) = events.next().await {
-        if let Ok(event) = &event {
-            refusals.note(&context.metrics.malformed, event);
-        }
+    let mut refusals = Refusals::of("FnoJob");
+    // The stream has no errors: the watch starts again by itself.
+    while let Some(Ok(event)) = events.next().await {
+        refusals.note(&context.metrics.malformed, &event);
         match event {
-            Ok(Event::Init) => context.known.jobs.relist_begins(&namespace),
-            Ok(Event::InitApply(job) | Event::Apply(job)) => apply(&context, job).await,
-            Ok(Event::InitDone) => {
+            Event::Init => context.known.jobs.relist_begins(&namespace),
+            Event::InitApply(job) | Event::Apply(job) => apply(&context, job).await,
+            Event::InitDone => {
                 for changed in context.known.jobs.relist_ends(&namespace) {
                     context.known.wake_affected(changed);
                 }
                 context.known.caches.plan.notify_one();
-                if let Some(ready) = ready.take() {
-                    let _ended = ready.send(());
-                }
             }
-            Ok(Event::Delete(job)) => {
+            Event::Delete(job) => {
                 let uid = job.uid().unwrap_or_default();
                 context.known.job_deleted(&key(&job), &uid);
             }
-            Err(error) => warn!(%error, kind = "FnoJob", "a watch failed and is started again"),
         }
     }
 }
