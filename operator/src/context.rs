@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use kube::Client;
 
 use crate::{
-    clock::Clock, known::Known, metrics::Metrics, settings::Settings, used_steps::UsedSteps,
+    clock::Clock, known::Known, metrics::Metrics, rights::Rights, settings::Settings,
+    used_steps::UsedSteps,
 };
 
 /// What every task shares. Tasks meet here and nowhere else.
@@ -34,6 +35,8 @@ pub struct Context {
     pub publisher: Publisher,
     /// Whether the tasks make progress.
     pub liveness: Liveness,
+    /// The operator's rights in the listed namespaces.
+    pub rights: Rights,
     /// Which failures of planning are worth a log line.
     pub plan_outage: Mutex<Outage>,
     /// Used TOTP steps.

@@ -27,6 +27,9 @@ pub enum Error {
     /// The API server refuses an object for what is in it.
     #[error("{0}")]
     Content(String),
+    /// The operator is losing its rights in a namespace: nothing new starts there.
+    #[error("{0}")]
+    RightsWithdrawn(String),
     /// Another object has a name that is ours by right.
     #[error("{0}")]
     Taken(String),

@@ -12,8 +12,9 @@ pub mod sessions;
 use std::sync::Arc;
 
 use fno_core::key::Key;
-use fno_crds::{FnoBatch, FnoJob, FnoProvider};
+use fno_crds::{FnoBatch, FnoJob, FnoProvider, names::FINALIZER};
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 use self::{
     batches::Batches,
@@ -53,6 +54,18 @@ impl Known {
     /// The provider of a batch, as watched.
     pub fn provider_of(&self, batch: &FnoBatch) -> Option<Arc<FnoProvider>> {
         self.caches.provider(&provider_key(batch))
+    }
+
+    /// Whether a batch or a job in that namespace carries our finalizer, or may.
+    pub fn has_finalizers(&self, namespace: &str) -> bool {
+        let batches = self.newest_batches();
+        let readable = batches.readable.iter().any(|batch| {
+            batch.metadata.namespace.as_deref() == Some(namespace)
+                && batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+        });
+        readable
+            || batches.unreadable.iter().any(|batch| batch.key().namespace == namespace)
+            || self.jobs.active().keys().any(|of| of.namespace == namespace)
     }
 
     /// A job as it is now, from the watch or from the answer to a write. Wakes whoever the change concerns.
@@ -99,5 +112,46 @@ pub fn provider_key(batch: &FnoBatch) -> Key {
     Key {
         namespace: batch.metadata.namespace.clone().unwrap_or_default(),
         name: batch.spec.provider.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn known(finalizers: &Value) -> Known {
+        let (caches, _inputs) = Caches::new(&["isp".to_owned(), "other".to_owned()]);
+        let known = Known::new(caches);
+        let batch: FnoBatch = serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch",
+            "metadata": {"name": "b", "namespace": "isp", "uid": "u", "resourceVersion": "1", "finalizers": finalizers},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": []},
+        }))
+        .expect("a batch");
+        known.batches.wrote(&key(&batch), &Arc::new(batch));
+        known
+    }
+
+    #[test]
+    fn the_rights_are_needed_where_a_batch_carries_the_finalizer() {
+        let running = known(&json!([FINALIZER]));
+        assert!(running.has_finalizers("isp") && !running.has_finalizers("other"));
+        assert!(!known(&json!(["example.com/other"])).has_finalizers("isp"));
+    }
+
+    #[test]
+    fn the_rights_are_needed_where_a_job_is_in_a_batch() {
+        let known = known(&json!([]));
+        let job = serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob",
+            "metadata": {"name": "j", "namespace": "other", "uid": "j", "resourceVersion": "1"},
+            "spec": {"provider": "p", "action": "Validation", "circuitNumber": "c"},
+            "status": {"phase": "Batched", "batch": "b"},
+        }))
+        .expect("a job");
+        known.job_applied(job, Timestamp::UNIX_EPOCH);
+        assert!(known.has_finalizers("other") && !known.has_finalizers("isp"));
     }
 }

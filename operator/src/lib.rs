@@ -25,6 +25,7 @@ mod patch;
 mod planning;
 mod provider;
 mod retention;
+mod rights;
 pub mod run;
 mod secrets;
 pub mod settings;

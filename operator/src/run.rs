@@ -36,6 +36,7 @@ use crate::{
     },
     metrics::Metrics,
     orphan_jobs, orphan_pods, planning, provider, retention,
+    rights::{self, Rights},
     settings::Settings,
     valkey::Valkey,
     valkey_watch, watches,
@@ -133,6 +134,7 @@ fn prepare(
         metrics,
         publisher: Publisher::new(client.clone(), CONTROLLER, identity),
         liveness: Liveness::default(),
+        rights: Rights::new(settings.role_binding.clone()),
         plan_outage: Mutex::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey)?),
         used_steps_answer: AtomicBool::new(false),
@@ -202,6 +204,7 @@ async fn work(
     };
     spawn(follow_service(Arc::clone(&context), ready).boxed());
     spawn(planning::run(Arc::clone(&context)).boxed());
+    spawn(rights::run(Arc::clone(&context)).boxed());
     spawn(retention::run(Arc::clone(&context)).boxed());
     spawn(finalizers::run(Arc::clone(&context)).boxed());
     spawn(orphan_jobs::run(Arc::clone(&context)).boxed());

@@ -14,6 +14,10 @@ pub struct Settings {
     /// Namespaces the operator works in. Empty: all namespaces.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// Name of the RoleBinding in each of these namespaces that gives the operator its rights there. The operator keeps it from being
+    /// deleted before its batches.
+    #[serde(default)]
+    pub role_binding: Option<String>,
     /// Maximum number of runner Pods at the same time, in the whole cluster.
     #[serde(default = "five")]
     pub max_runners: usize,
@@ -180,6 +184,7 @@ mod tests {
         let settings = Settings::parse(
             r"
 namespaces: [lines]
+roleBinding: fno-operator
 maxRunners: 2
 valkey: {url: 'rediss://valkey:6379', passwordFile: /var/run/fno/valkey/password, caFile: null}
 evidence:

@@ -89,13 +89,18 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
         spec: new.spec.clone(),
         status: None,
     };
-    let created = match api
-        .create(
-            &PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() },
-            &object,
-        )
-        .await
-    {
+    let parameters =
+        PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let creating = async {
+        let created = api.create(&parameters, &object).await;
+        // Before the turn ends: whoever gives up the rights in the namespace asks what is known.
+        if let Ok(created) = &created {
+            context.known.batches.wrote(&key(created), &Arc::new(created.clone()));
+        }
+        Ok(created)
+    };
+    let (namespace, uptime) = (&new.key.namespace, context.clock.uptime());
+    let created = match context.rights.held(&context.client, namespace, uptime, creating).await? {
         Ok(created) => {
             info!(
                 batch = new.key.name,

@@ -29,6 +29,7 @@ use crate::{
         caches::{Caches, ScopeInputs},
     },
     metrics::Metrics,
+    rights::Rights,
     settings::Settings,
     valkey::Valkey,
 };
@@ -104,6 +105,7 @@ async fn watching(client: Client, namespaces: &[&str]) -> Arc<Context> {
         metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
         publisher: Publisher::new(client, "fno.dev/operator", "test"),
         liveness: Liveness::default(),
+        rights: Rights::default(),
         plan_outage: Mutex::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey).expect("settings")),
         used_steps_answer: AtomicBool::new(false),
