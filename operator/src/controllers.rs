@@ -112,7 +112,7 @@ fn failed<K: Reconciled>(object: Arc<Parsed<K>>, error: &Error, context: Arc<Con
         );
         return Action::requeue(AFTER_CONFLICT);
     }
-    context.metrics.errors.get_or_create(&Task { task: Word(K::TASK) }).inc();
+    context.metrics.reconcile_errors.get_or_create(&Task { task: Word(K::TASK) }).inc();
     Action::requeue(K::failed(&of, error, &context))
 }
 

@@ -17,6 +17,7 @@ mod controllers;
 pub mod delete_all;
 mod error;
 mod finalizers;
+mod gauges;
 mod known;
 pub mod metrics;
 mod orphan_jobs;

@@ -1,4 +1,10 @@
-//! What Prometheus is told. No label holds a circuit, a job or a batch: their number has no bound.
+//! What Prometheus reads. No label holds a circuit, a job or a batch: their number has no bound.
+//!
+//! What happened is counted here, where it happens. What is true now is read at the moment of a scrape (`now`), so that no scrape meets a
+//! half-filled table.
+
+mod now;
+mod series;
 
 use std::fmt::Write as _;
 
@@ -8,11 +14,16 @@ use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{
         counter::Counter,
-        family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::{Registry, Unit},
+};
+
+pub use self::{
+    now::{Now, ProviderNow, Source, read_at_scrape},
+    series::Series,
 };
 
 /// A closed set of words as a label.
@@ -25,45 +36,47 @@ impl EncodeLabelValue for Word {
     }
 }
 
-/// One provider.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Provider {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub provider: String,
+/// Labels of one provider's series, which end with the provider.
+pub trait OfProvider {
+    /// Namespace and name of the provider.
+    fn provider(&self) -> (&str, &str);
 }
 
 macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident),* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
         #[expect(missing_docs, reason = "the fields are the labels")]
-        pub struct $name { pub namespace: String, pub provider: String, $(pub $field: Word),* }
+        pub struct $name { pub namespace: String, pub provider: String, $(pub $field: $type),* }
+
+        impl OfProvider for $name {
+            fn provider(&self) -> (&str, &str) {
+                (&self.namespace, &self.provider)
+            }
+        }
     )*};
 }
 labels! {
+    /// One provider.
+    Provider {}
     /// A job's end.
-    JobEnd { action, phase }
+    JobEnd { action: Word, phase: Word }
     /// A kind of job.
-    JobKind { action }
+    JobKind { action: Word }
     /// A batch's end.
-    BatchEnd { phase }
+    BatchEnd { phase: Word }
     /// A login's end.
-    LoginEnd { result }
-    /// Why jobs wait.
-    Waiting { reason }
+    LoginEnd { result: Word }
+    /// A step that needed a later selector alternative.
+    Drift { step: String }
 }
 
-/// A step that fell back to a later selector.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Drift {
-    /// Namespace of the provider.
-    pub namespace: String,
-    /// The provider.
-    pub provider: String,
-    /// The step.
-    pub step: String,
+impl Provider {
+    /// The labels of that provider.
+    #[must_use]
+    pub fn of(key: &Key) -> Self {
+        Self { namespace: key.namespace.clone(), provider: key.name.clone() }
+    }
 }
 
 /// A task of the operator.
@@ -73,41 +86,33 @@ pub struct Task {
     pub task: Word,
 }
 
-type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
+type Seconds<L> = Series<L, Histogram>;
 
-/// Every metric.
+/// What is counted.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Ends of jobs.
-    pub jobs: Family<JobEnd, Counter>,
-    /// Jobs in a batch.
-    pub jobs_active: Family<Provider, Gauge>,
-    /// Jobs that wait.
-    pub jobs_pending: Family<Waiting, Gauge>,
-    /// Age of the oldest job that waits.
-    pub queue_age: Family<Provider, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    pub jobs: Series<JobEnd, Counter>,
     /// Time of a job's flow.
     pub job_seconds: Seconds<JobKind>,
     /// Batches created.
-    pub batches_created: Family<Provider, Counter>,
+    pub batches_created: Series<Provider, Counter>,
     /// Ends of batches.
-    pub batches_completed: Family<BatchEnd, Counter>,
-    /// Runner Pods that are not over.
-    pub runners_active: Gauge,
+    pub batches_finished: Series<BatchEnd, Counter>,
     /// Jobs that needed no login of their own.
-    pub session_reuses: Family<Provider, Counter>,
+    pub session_reuses: Series<Provider, Counter>,
     /// One-time codes minted.
-    pub totp_minted: Family<Provider, Counter>,
-    /// Ends of logins.
-    pub totp_logins: Family<LoginEnd, Counter>,
+    pub totp_minted: Series<Provider, Counter>,
+    /// Ends of logins, with one-time codes or without.
+    pub logins: Series<LoginEnd, Counter>,
     /// From the code field on screen to the code.
     pub totp_wait: Histogram,
-    /// Steps that fell back to a later selector.
-    pub flow_drift: Family<Drift, Counter>,
+    /// Steps that needed a later selector alternative.
+    pub flow_drift: Series<Drift, Counter>,
     /// Time of one planning or reconciliation.
     pub reconcile: Seconds<Task>,
     /// Plannings and reconciliations that failed.
-    pub errors: Family<Task, Counter>,
+    pub reconcile_errors: Series<Task, Counter>,
     /// Objects that could not be read.
     pub malformed: Counter,
     /// 1 while this operator holds the Lease.
@@ -115,6 +120,90 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// All of them, registered under the prefix `fno`.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            jobs: Series::default(),
+            job_seconds: Series::of(|| Histogram::new(exponential_buckets(0.25, 2.0, 11))),
+            batches_created: Series::default(),
+            batches_finished: Series::default(),
+            session_reuses: Series::default(),
+            totp_minted: Series::default(),
+            logins: Series::default(),
+            totp_wait: Histogram::new([
+                0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0,
+            ]),
+            flow_drift: Series::default(),
+            reconcile: Series::of(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
+            reconcile_errors: Series::default(),
+            malformed: Counter::default(),
+            leader: Gauge::default(),
+        };
+        metrics.register_in(registry.sub_registry_with_prefix("fno"));
+        metrics
+    }
+
+    fn register_in(&self, fno: &mut Registry) {
+        fno.register(
+            "build",
+            "Version of the operator",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        fno.register("jobs", "Jobs that reached an end, by phase", self.jobs.family());
+        fno.register_with_unit(
+            "job_duration",
+            "Time of a job's flow on the portal",
+            Unit::Seconds,
+            self.job_seconds.family(),
+        );
+        fno.register("batches_created", "Batches created", self.batches_created.family());
+        fno.register(
+            "batches_finished",
+            "Batches that ended, by phase",
+            self.batches_finished.family(),
+        );
+        fno.register(
+            "session_reuses",
+            "Jobs that needed no login of their own",
+            self.session_reuses.family(),
+        );
+        fno.register("totp_minted", "One-time codes minted", self.totp_minted.family());
+        fno.register(
+            "logins",
+            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed",
+            self.logins.family(),
+        );
+        fno.register_with_unit(
+            "totp_wait",
+            "Time from the code field on screen to the code",
+            Unit::Seconds,
+            self.totp_wait.clone(),
+        );
+        fno.register(
+            "flow_drift",
+            "Steps that worked only with a later selector alternative",
+            self.flow_drift.family(),
+        );
+        fno.register_with_unit(
+            "reconcile_duration",
+            "Time of one planning or reconciliation",
+            Unit::Seconds,
+            self.reconcile.family(),
+        );
+        fno.register(
+            "reconcile_errors",
+            "Plannings and reconciliations that failed and are tried again",
+            self.reconcile_errors.family(),
+        );
+        fno.register(
+            "malformed_objects",
+            "Objects that could not be read and were left out",
+            self.malformed.clone(),
+        );
+        fno.register("leader", "1 while this operator holds the Lease", self.leader.clone());
+    }
+
     /// Counts the steps of a provider that needed a later selector alternative.
     pub fn drifted(&self, provider: &Key, drift: &[FlowDrift]) {
         for drift in drift {
@@ -127,100 +216,24 @@ impl Metrics {
         }
     }
 
-    /// All metrics, registered under the prefix `fno`.
-    #[must_use]
-    pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            jobs: Family::default(),
-            jobs_active: Family::default(),
-            jobs_pending: Family::default(),
-            queue_age: Family::default(),
-            job_seconds: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.25, 2.0, 11))
-            }),
-            batches_created: Family::default(),
-            batches_completed: Family::default(),
-            runners_active: Gauge::default(),
-            session_reuses: Family::default(),
-            totp_minted: Family::default(),
-            totp_logins: Family::default(),
-            totp_wait: Histogram::new([
-                0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0,
-            ]),
-            flow_drift: Family::default(),
-            reconcile: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.001, 4.0, 8))
-            }),
-            errors: Family::default(),
-            malformed: Counter::default(),
-            leader: Gauge::default(),
-        };
-        let fno = registry.sub_registry_with_prefix("fno");
-        fno.register("jobs", "Jobs that reached an end, by their phase", metrics.jobs.clone());
-        fno.register("jobs_active", "Jobs in a batch", metrics.jobs_active.clone());
-        fno.register("jobs_pending", "Jobs that wait, by reason", metrics.jobs_pending.clone());
-        fno.register_with_unit(
-            "queue_age",
-            "Age of the oldest job that waits",
-            Unit::Seconds,
-            metrics.queue_age.clone(),
-        );
-        fno.register_with_unit(
-            "job",
-            "Time of a job's flow on the portal",
-            Unit::Seconds,
-            metrics.job_seconds.clone(),
-        );
-        fno.register("batches_created", "Batches created", metrics.batches_created.clone());
-        fno.register(
-            "batches_completed",
-            "Batches that ended, by their phase",
-            metrics.batches_completed.clone(),
-        );
-        fno.register(
-            "runners_active",
-            "Runner Pods that are not over",
-            metrics.runners_active.clone(),
-        );
-        fno.register(
-            "session_reuses",
-            "Jobs that needed no login of their own",
-            metrics.session_reuses.clone(),
-        );
-        fno.register("totp_minted", "One-time codes minted", metrics.totp_minted.clone());
-        fno.register(
-            "totp_logins",
-            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed",
-            metrics.totp_logins.clone(),
-        );
-        fno.register_with_unit(
-            "totp_wait",
-            "From the code field on screen to the code",
-            Unit::Seconds,
-            metrics.totp_wait.clone(),
-        );
-        fno.register(
-            "flow_drift",
-            "Steps that worked only with a later selector",
-            metrics.flow_drift.clone(),
-        );
-        fno.register_with_unit(
-            "reconcile",
-            "Time of one planning or reconciliation",
-            Unit::Seconds,
-            metrics.reconcile.clone(),
-        );
-        fno.register(
-            "errors",
-            "Plannings and reconciliations that failed and are tried again",
-            metrics.errors.clone(),
-        );
-        fno.register(
-            "malformed_objects",
-            "Objects that could not be read and were left out",
-            metrics.malformed.clone(),
-        );
-        fno.register("leader", "1 while this operator holds the Lease", metrics.leader.clone());
-        metrics
+    /// Removes the series of providers that do not exist any more.
+    pub fn retain_providers(&self, exists: impl Fn(&str, &str) -> bool) {
+        fn keep<L: OfProvider>(exists: &impl Fn(&str, &str) -> bool) -> impl Fn(&L) -> bool {
+            move |labels| {
+                let (namespace, provider) = labels.provider();
+                exists(namespace, provider)
+            }
+        }
+        self.jobs.retain(keep(&exists));
+        self.job_seconds.retain(keep(&exists));
+        self.batches_created.retain(keep(&exists));
+        self.batches_finished.retain(keep(&exists));
+        self.session_reuses.retain(keep(&exists));
+        self.totp_minted.retain(keep(&exists));
+        self.logins.retain(keep(&exists));
+        self.flow_drift.retain(keep(&exists));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,10 +101,10 @@ async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Tim
             job.eligible_since = now;
         }
         let due = wait_reasons::due(jobs, notes, &plan, now);
-        numbers::queue_ages(context, &providers, jobs, now);
+        numbers::note_oldest(context, &providers, jobs, &plan);
         (plan, pending, due)
     });
-    numbers::publish(context, &pending);
+    numbers::note_pending(context, &pending);
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     writer.write(context, due.now);
@@ -194,7 +194,7 @@ fn flushed(context: &Context, providers: &[ProviderView]) {
 
 /// Logs what could not be carried out; the next planning tries it again.
 fn failed(context: &Context, what: &str, of: &Key, error: &crate::error::Error) {
-    context.metrics.errors.get_or_create(&Task { task: Word("plan") }).inc();
+    context.metrics.reconcile_errors.get_or_create(&Task { task: Word("plan") }).inc();
     let cause = format!("{what}: {error}");
     if context.plan_outage().failed(&cause, context.clock.uptime()) {
         warn!(name = of.name, namespace = of.namespace, %error, "{what}: trying again");

@@ -34,7 +34,7 @@ use crate::{
         Known,
         caches::{Caches, ScopeInputs},
     },
-    metrics::Metrics,
+    metrics::{self, Metrics, Source},
     orphan_jobs, orphan_pods, planning, provider, retention,
     rights::{self, Rights},
     settings::Settings,
@@ -64,7 +64,8 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {bind} (--bind)"))?;
     info!(version = env!("CARGO_PKG_VERSION"), identity, address = %listener.local_addr().unwrap_or(bind), "starting");
-    let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity)?;
+    let (context, inputs) = prepare(&client, settings, metrics.clone(), log_level, &identity)?;
+    metrics::read_at_scrape(&mut registry, metrics, Arc::clone(&context) as Arc<dyn Source>);
     let endpoints = Endpoints {
         ready: ready.clone(),
         live: context.liveness.clone(),

@@ -74,7 +74,7 @@ async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &Lo
         provider: of.name.clone(),
         result: Word(result),
     };
-    context.metrics.totp_logins.get_or_create(&labels).inc();
+    context.metrics.logins.get_or_create(&labels).inc();
     let reported = batch.status.as_ref().and_then(|status| status.run.as_ref()?.login.as_ref());
     let drift = reported.filter(|reported| reported.n == login).map(|login| login.drift.as_slice());
     context.metrics.drifted(&of, drift.unwrap_or_default());
@@ -139,7 +139,7 @@ fn count(context: &Context, batch: &FnoBatch, phase: BatchPhase) {
         provider: of.name.clone(),
         phase: Word(phase.into()),
     };
-    context.metrics.batches_completed.get_or_create(&labels).inc();
+    context.metrics.batches_finished.get_or_create(&labels).inc();
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
     let (tried, logins) = run.map_or((0, 0), |run| {
         (run.results.iter().filter(|r| r.milliseconds > 0).count(), run.logins.unwrap_or(0))

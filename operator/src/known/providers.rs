@@ -8,6 +8,7 @@ use std::{
 
 use fno_core::{key::Key, outage::Outage, view::provider::ProviderFacts, why::Why};
 use fno_crds::provider_status::Pending;
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 /// What is known of one provider. Times are those of the clock's [`uptime`](crate::clock::Clock::uptime).
@@ -21,6 +22,8 @@ pub struct ProviderMemory {
     pub written_at: Option<Duration>,
     /// Its jobs that wait, as last planned.
     pub pending: Option<Pending>,
+    /// Since when its oldest job waits, as last planned; none if no job waits for us.
+    pub oldest_waits_since: Option<Timestamp>,
     /// The flush annotation's value that was last planned with.
     pub flushed: Option<String>,
     /// Which failures to reconcile it are worth a log line.

@@ -1,33 +1,19 @@
-//! What planning counts.
+//! What planning counts, for the status of providers and for the metrics.
 
 use std::collections::BTreeMap;
 
 use fno_core::{
     key::Key,
-    lifecycle::PodState,
-    plan::{JobView, ProviderView},
+    plan::{JobView, Plan, ProviderView},
 };
 use fno_crds::{Reason, provider_status::Pending};
 use jiff::Timestamp;
 
-use crate::{
-    context::Context,
-    metrics::{self, Waiting, Word},
-};
+use crate::context::Context;
 
-/// Publishes what was counted: as metrics, and in the status of each provider whose numbers changed.
-pub fn publish(context: &Context, pending: &BTreeMap<Key, Pending>) {
-    context.metrics.jobs_pending.clear();
+/// Keeps how many jobs wait for what, and wakes each provider whose numbers changed.
+pub fn note_pending(context: &Context, pending: &BTreeMap<Key, Pending>) {
     for (of, waiting) in pending {
-        for (reason, count) in &waiting.by_reason {
-            let reason = Reason::read(reason);
-            let labels = Waiting {
-                namespace: of.namespace.clone(),
-                provider: of.name.clone(),
-                reason: Word(reason.as_str()),
-            };
-            context.metrics.jobs_pending.get_or_create(&labels).set(i64::from(*count));
-        }
         let waiting = Some(waiting.clone());
         // Jobs may wait for a provider that does not exist.
         if context.known.caches.provider(of).is_some()
@@ -36,36 +22,69 @@ pub fn publish(context: &Context, pending: &BTreeMap<Key, Pending>) {
             context.known.caches.wake_provider(of);
         }
     }
-    context.metrics.jobs_active.clear();
-    for (of, count) in context.known.jobs.active() {
-        let labels = metrics::Provider { namespace: of.namespace, provider: of.name };
-        context
-            .metrics
-            .jobs_active
-            .get_or_create(&labels)
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    let at_work =
-        context.known.caches.pods().iter().filter(|pod| !PodState::of(pod).is_over()).count();
-    context.metrics.runners_active.set(i64::try_from(at_work).unwrap_or(i64::MAX));
 }
 
-/// How long the oldest job of each provider waits.
-pub fn queue_ages(context: &Context, providers: &[ProviderView], jobs: &[JobView], now: Timestamp) {
+/// Keeps since when the oldest job of each provider waits.
+pub fn note_oldest(context: &Context, providers: &[ProviderView], jobs: &[JobView], plan: &Plan) {
+    let oldest = oldest(jobs, plan);
+    for provider in providers {
+        let of = (provider.key.namespace.as_str(), provider.key.name.as_str());
+        let since = oldest.get(&of).copied();
+        context.known.providers.with(&provider.key, |memory| memory.oldest_waits_since = since);
+    }
+}
+
+/// The creation of the oldest job of each provider, by namespace and name. A job that its submitter suspended or put off does not count: it
+/// waits for a person or a time, not for us.
+fn oldest<'a>(jobs: &'a [JobView], plan: &Plan) -> BTreeMap<(&'a str, &'a str), Timestamp> {
     let mut oldest: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
     for job in jobs {
+        let reason = plan.waits.get(&job.key).map(|why| why.reason);
+        if matches!(reason, Some(Reason::Suspended | Reason::NotBefore)) {
+            continue;
+        }
         let entry = oldest.entry((&job.key.namespace, &job.provider)).or_insert(job.created_at);
         *entry = job.created_at.min(*entry);
     }
-    context.metrics.queue_age.clear();
-    for provider in providers {
-        let age = oldest
-            .get(&(provider.key.namespace.as_str(), provider.key.name.as_str()))
-            .map_or(0.0, |since| now.duration_since(*since).as_secs_f64());
-        let labels = metrics::Provider {
-            namespace: provider.key.namespace.clone(),
-            provider: provider.key.name.clone(),
-        };
-        context.metrics.queue_age.get_or_create(&labels).set(age.max(0.0));
+    oldest
+}
+
+#[cfg(test)]
+mod tests {
+    use fno_core::why::Why;
+    use serde_json::json;
+
+    use super::*;
+    use crate::known::jobs::JobIndex;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_900_000_000 + seconds).expect("in range")
+    }
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "n".to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn jobs_that_are_suspended_or_put_off_do_not_age_the_queue() {
+        let index = JobIndex::default();
+        for (name, created) in [("suspended", 0), ("later", 10), ("waiting", 20), ("leaving", 30)] {
+            let job = serde_json::from_value(json!({
+                "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob",
+                "metadata": {"name": name, "namespace": "n", "uid": name, "resourceVersion": "1", "creationTimestamp": at(created).to_string()},
+                "spec": {"provider": "p", "action": "Validation", "circuitNumber": name},
+            }))
+            .expect("a job");
+            index.apply(job, at(60));
+        }
+        let why = |reason| Why { reason, message: String::new() };
+        let waits = [
+            (key("suspended"), why(Reason::Suspended)),
+            (key("later"), why(Reason::NotBefore)),
+            (key("waiting"), why(Reason::WaitingForSession)),
+        ];
+        let plan = Plan { waits: waits.into(), ..Plan::default() };
+        let oldest = index.with_pending(|jobs, _| oldest(jobs, &plan).get(&("n", "p")).copied());
+        assert_eq!(oldest, Some(at(20)));
     }
 }
