@@ -66,6 +66,7 @@ impl Known {
         readable
             || batches.unreadable.iter().any(|batch| batch.key().namespace == namespace)
             || self.jobs.active().keys().any(|of| of.namespace == namespace)
+            || self.jobs.misheld().iter().any(|(of, _)| of.namespace == namespace)
     }
 
     /// A job as it is now, from the watch or from the answer to a write. Wakes whoever the change concerns.

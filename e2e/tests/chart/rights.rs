@@ -11,7 +11,16 @@ use crate::{
 
 #[tokio::test]
 async fn with_a_list_of_namespaces_the_operator_has_no_right_elsewhere() -> Result<()> {
-    let server = installed("crds.create=false,namespaces={lines}").await?;
+    for cluster_role in [true, false] {
+        let values =
+            format!("crds.create=false,namespaces={{lines}},rbac.clusterRole={cluster_role}");
+        no_right_elsewhere(&values).await?;
+    }
+    Ok(())
+}
+
+async fn no_right_elsewhere(values: &str) -> Result<()> {
+    let server = installed(values).await?;
     let (operator, nothing) = (operator(), json!({}));
     for path in ["/api/v1/namespaces/lines/pods", "/apis/fno.dev/v1alpha1/namespaces/lines/fnojobs"]
     {

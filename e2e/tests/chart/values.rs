@@ -202,7 +202,7 @@ fn every_image_can_be_pinned_by_digest() -> Result<()> {
 
 #[test]
 fn a_list_of_namespaces_needs_no_cluster_wide_object() -> Result<()> {
-    let values = "namespaces={a,b},crds.create=false,policies.create=false,userRoles.create=false";
+    let values = "namespaces={a,b},rbac.clusterRole=false,crds.create=false,policies.create=false,userRoles.create=false";
     let rendered = objects(&["--set", values])?;
     let cluster_wide: Vec<_> =
         rendered.iter().filter(|object| object["metadata"]["namespace"].is_null()).collect();
@@ -217,6 +217,21 @@ fn a_list_of_namespaces_needs_no_cluster_wide_object() -> Result<()> {
     let all =
         objects(&["--set", "crds.create=false,policies.create=false,userRoles.create=false"])?;
     ensure!(kinds(&all).contains(&"ClusterRole"), "all namespaces need a ClusterRole");
+    Ok(())
+}
+
+#[test]
+fn a_cluster_role_for_a_list_of_namespaces_is_bound_in_these_only() -> Result<()> {
+    let rendered = objects(&[&NO_CRDS[..], &["--set", "namespaces={a,b}"]].concat())?;
+    ensure!(!kinds(&rendered).contains(&"ClusterRoleBinding"), "it would grant rights everywhere");
+    let bound: Vec<_> = rendered
+        .iter()
+        .filter(|object| {
+            object["kind"] == "RoleBinding" && object["roleRef"]["kind"] == "ClusterRole"
+        })
+        .filter_map(|object| object["metadata"]["namespace"].as_str())
+        .collect();
+    ensure!(bound == ["a", "b"], "{bound:?}");
     Ok(())
 }
 

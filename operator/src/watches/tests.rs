@@ -99,6 +99,7 @@ async fn watching(client: Client, namespaces: &[&str]) -> Arc<Context> {
             pod_running: jiff::SignedDuration::from_mins(5),
             logged_in: jiff::SignedDuration::from_mins(5),
             heartbeat: jiff::SignedDuration::from_mins(2),
+            job: jiff::SignedDuration::from_mins(3),
         },
         runner_log_level: "info".to_owned(),
         clock: Arc::new(MachineClock::start()),
