@@ -1,10 +1,6 @@
 //! Reasons that a newer version of the operator wrote.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::{Mutex, PoisonError},
-};
+use std::{fmt, sync::OnceLock};
 
 /// Stands for every word that is not kept: no API would accept it as a reason, or too many are kept already.
 const OTHER: &str = "Unrecognized";
@@ -13,12 +9,17 @@ const LONGEST: usize = 63;
 /// Words that are kept at most. A newer version adds a few; more than this is not a version but a fault.
 const MOST_WORDS: usize = 64;
 
-/// Each unknown word, once. Memory is bounded by [`MOST_WORDS`] times [`LONGEST`] bytes.
-static KEPT: Words = Words(Mutex::new(BTreeSet::new()));
+/// Each unknown word, once, for the life of the program: at most [`MOST_WORDS`] times [`LONGEST`] bytes.
+static KEPT: Words = Words([const { OnceLock::new() }; MOST_WORDS]);
 
 /// A reason that this version does not know, as it was written. Its text survives being read and written back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnknownReason(&'static str);
+///
+/// A number instead of the text: a reason is kept for each of a hundred thousand waiting jobs, and so takes two bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnknownReason(u8);
+
+/// No word has this number.
+const NOT_KEPT: u8 = u8::MAX;
 
 impl UnknownReason {
     /// Keeps the word.
@@ -29,40 +30,42 @@ impl UnknownReason {
 
 impl Default for UnknownReason {
     fn default() -> Self {
-        Self(OTHER)
+        Self(NOT_KEPT)
     }
 }
 
 impl From<&UnknownReason> for &'static str {
     fn from(reason: &UnknownReason) -> Self {
-        reason.0
+        KEPT.word(reason.0)
     }
 }
 
 impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.into())
     }
 }
 
-struct Words(Mutex<BTreeSet<&'static str>>);
+impl fmt::Debug for UnknownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+struct Words([OnceLock<String>; MOST_WORDS]);
 
 impl Words {
-    fn keep(&self, word: &str) -> &'static str {
+    /// The number of the word. The first free place takes it; who comes second there finds another word and goes on.
+    fn keep(&self, word: &str) -> u8 {
         if !is_reason(word) {
-            return OTHER;
+            return NOT_KEPT;
         }
-        // A panic elsewhere cannot leave the set half changed: the only change is one insert.
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = words.get(word) {
-            return kept;
-        }
-        if words.len() >= MOST_WORDS {
-            return OTHER;
-        }
-        let kept: &'static str = Box::leak(word.to_owned().into_boxed_str());
-        words.insert(kept);
-        kept
+        let place = self.0.iter().position(|place| place.get_or_init(|| word.to_owned()) == word);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(NOT_KEPT)
+    }
+
+    fn word(&self, number: u8) -> &str {
+        self.0.get(usize::from(number)).and_then(OnceLock::get).map_or(OTHER, String::as_str)
     }
 }
 
@@ -77,24 +80,32 @@ fn is_reason(word: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn words() -> Words {
+        Words([const { OnceLock::new() }; MOST_WORDS])
+    }
+
     #[test]
     fn at_most_so_many_words_are_kept_and_each_once() {
-        let words = Words(Mutex::new(BTreeSet::new()));
-        let first = words.keep("Word0");
+        let words = words();
         for n in 0..MOST_WORDS {
-            assert_eq!(words.keep(&format!("Word{n}")), format!("Word{n}"));
+            let (word, number) = (format!("Word{n}"), words.keep(&format!("Word{n}")));
+            assert_eq!((usize::from(number), words.word(number)), (n, word.as_str()));
         }
-        assert_eq!(words.keep("OneTooMany"), OTHER);
-        assert!(std::ptr::eq(first, words.keep("Word0")), "kept once");
-        assert_eq!(words.0.lock().expect("not poisoned").len(), MOST_WORDS);
+        assert_eq!(words.word(words.keep("OneTooMany")), OTHER);
+        assert_eq!(words.keep("Word3"), 3, "kept once");
     }
 
     #[test]
     fn what_no_condition_would_accept_is_not_kept() {
-        let words = Words(Mutex::new(BTreeSet::new()));
+        let words = words();
         for word in ["", "with blank", "7Up", "semi;colon", "Ümlaut", &"x".repeat(LONGEST + 1)] {
-            assert_eq!(words.keep(word), OTHER, "{word:?}");
+            assert_eq!(words.word(words.keep(word)), OTHER, "{word:?}");
         }
-        assert_eq!(words.keep("Seen_1"), "Seen_1");
+        assert_eq!(words.word(words.keep("Seen_1")), "Seen_1");
+    }
+
+    #[test]
+    fn a_reason_takes_two_bytes() {
+        assert_eq!(size_of::<Option<crate::Reason>>(), 2);
     }
 }
