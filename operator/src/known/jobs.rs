@@ -3,6 +3,8 @@
 //! One entry per job, fed by the watch and by the answers to our own writes. No reflector of full objects: ten thousand waiting jobs are a few
 //! megabytes here. Every method is short and synchronous; nobody waits while holding it.
 
+mod ended;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
@@ -17,19 +19,9 @@ use fno_core::{
     view::job::{ClaimCopy, WaitNotes, view},
 };
 use fno_crds::{FnoJob, JobPhase, job::Action};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// A job nothing more is done about, until its time is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Its UID.
-    pub uid: String,
-    /// What was done.
-    pub action: Action,
-    /// When it may be archived and deleted; never while its outcome is unknown or it is being deleted already.
-    pub expires: Option<Timestamp>,
-    version: Version,
-}
+use self::ended::{Ended, EndedJobs};
 
 /// A job whose finalizers are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +57,8 @@ pub struct Inner {
     places: HashMap<Key, usize>,
     /// Jobs in a batch, whole.
     at_work: HashMap<Key, Arc<FnoJob>>,
-    /// Jobs nothing more is done about.
-    ended: HashMap<Key, Ended>,
+    /// Jobs that have ended.
+    ended: EndedJobs,
     /// Jobs that cannot be read, by UID and version: each is in whatever state it is, and nothing touches it.
     unreadable: HashMap<Key, (String, Version)>,
     /// Jobs whose finalizers are not what they should be.
@@ -196,20 +188,12 @@ impl JobIndex {
     /// Finished jobs whose time is over, and when the next one's is.
     pub fn expired(&self, now: Timestamp) -> (Vec<Key>, Option<Timestamp>) {
         let inner = self.lock();
-        let over = inner
-            .ended
-            .iter()
-            .filter(|(_, ended)| ended.expires.is_some_and(|at| at <= now))
-            .map(|(key, _)| key.clone())
-            .collect();
-        (over, inner.ended.values().filter_map(|ended| ended.expires).filter(|at| *at > now).min())
+        (inner.ended.expired(now), inner.ended.next_after(now))
     }
 
     /// Puts off the end of a finished job.
     pub fn put_off(&self, key: &Key, until: Timestamp) {
-        if let Some(ended) = self.lock().ended.get_mut(key) {
-            ended.expires = Some(until);
-        }
+        self.lock().ended.put_off(key, until);
     }
 }
 
@@ -271,7 +255,7 @@ impl Inner {
             | JobPhase::Resolved
             | JobPhase::Cancelled
             | JobPhase::OutcomeUnknown => {
-                self.ended.insert(key, ended(&job, uid));
+                self.ended.insert(key, Ended::of(&job));
                 changed.finished = true;
             }
         }
@@ -370,23 +354,6 @@ impl Inner {
             self.places.insert(moved.key.clone(), place);
         }
         true
-    }
-}
-
-fn ended(job: &FnoJob, uid: String) -> Ended {
-    let finished = job
-        .status
-        .as_ref()
-        .filter(|_| job.phase().is_finished())
-        .and_then(|status| status.finished_at.as_ref());
-    let ttl = SignedDuration::from_secs(i64::from(job.spec.ttl_seconds_after_finished));
-    // A deleted job goes when its last finalizer does; the watch says when that was.
-    let deleted = job.metadata.deletion_timestamp.is_some();
-    Ended {
-        uid,
-        action: job.spec.action,
-        expires: finished.filter(|_| !deleted).and_then(|at| at.0.checked_add(ttl).ok()),
-        version: Version::of(job),
     }
 }
 

@@ -1,4 +1,5 @@
 use fno_crds::Reason;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
