@@ -1,12 +1,18 @@
 //! The watches that feed what is known, and what each change wakes.
 
 pub mod jobs;
+mod news;
 mod refusals;
 mod visible;
 
 use std::{fmt::Debug, sync::Arc};
 
 use fno_cluster::watch::{Health, Subject, watch};
+use fno_core::{
+    key::Key,
+    lifecycle::PodState,
+    view::{mark::Mark, slim::slim},
+};
 use fno_crds::{
     FnoBatch, FnoProvider,
     names::{CONTAINER_RUNNER, LABEL_COMPONENT, LABEL_MANAGED_BY, MANAGER},
@@ -24,7 +30,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
-use self::{refusals::Refusals, visible::visible};
+use self::{news::News, refusals::Refusals, visible::visible};
 use crate::{
     context::Context,
     known::{caches, key, parsed::Parsed, service::ServiceState, sessions},
@@ -66,6 +72,11 @@ pub fn batches(
     let mut refusals = Refusals::of("FnoBatch");
     let [relisting, passing] = [context, context].map(Arc::clone);
     let events = events(context, "FnoBatch", namespace, Config::default())
+        .modify(|batch| {
+            if let Parsed::Readable(batch) = batch {
+                slim(Arc::make_mut(batch));
+            }
+        })
         .reflect(writer)
         // Behind the store: the providers woken here look there.
         .inspect(move |event| {
@@ -76,8 +87,20 @@ pub fn batches(
             }
         });
     let plan = Arc::clone(context);
-    visible(events, move || relisting.known.caches.plan.notify_one())
-        .inspect(move |_| plan.known.caches.plan.notify_one())
+    let news = Arc::new(News::default());
+    let relisted = Arc::clone(&news);
+    visible(events, move || {
+        relisted.forget();
+        relisting.known.caches.plan.notify_one();
+    })
+    .inspect(move |batch| {
+        let of = batch.as_ref().ok().map(key);
+        // The store says whether it is still there.
+        let mark = |of: &Key| Some(Mark::of_batch(plan.known.caches.batch(of)?.readable()?));
+        if of.is_none_or(|of| news.is(of.clone(), mark(&of))) {
+            plan.known.caches.plan.notify_one();
+        }
+    })
 }
 
 /// The runner Pods of a scope.
@@ -91,8 +114,23 @@ pub fn pods(
     let [relisting, passing] = [context, context].map(Arc::clone);
     let events = events(context, "Pod", namespace, ours).modify(prune).reflect(writer);
     // A Pod that vanished in a gap of the watch has no event of its own that would wake its batch.
-    visible(events, move || sessions::wake_running(&relisting.known))
-        .inspect(move |_| passing.known.caches.plan.notify_one())
+    let news = Arc::new(News::default());
+    let relisted = Arc::clone(&news);
+    visible(events, move || {
+        relisted.forget();
+        relisting.known.caches.plan.notify_one();
+        sessions::wake_running(&relisting.known);
+    })
+    .inspect(move |pod| {
+        let of = pod.as_ref().ok().map(key);
+        let mark = |of: &Key| {
+            let pod = passing.known.caches.pod(of)?;
+            Some(Mark::of_pod(pod.metadata.uid.as_deref(), &PodState::of(&pod)))
+        };
+        if of.is_none_or(|of| news.is(of.clone(), mark(&of))) {
+            passing.known.caches.plan.notify_one();
+        }
+    })
 }
 
 /// A watch of a scope, which reports to the scope how it is doing.

@@ -1,0 +1,138 @@
+//! What stays in memory of a batch that has ended. It is kept for a day, and thousands of whole ones would be most of the memory.
+
+use fno_crds::{FnoBatch, batch::JobResult, names::FINALIZER};
+
+/// Drops what nobody reads any more. Only of a batch about whose end everything is written: it has its end time, and its
+/// finalizer is gone. What is left says which jobs were in it, what was armed, how it ended and whether a job had a result.
+pub fn slim(batch: &mut FnoBatch) {
+    batch.metadata.managed_fields = None;
+    let held = batch.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
+    let Some(status) = batch.status.as_mut().filter(|status| status.finished_at.is_some() && !held)
+    else {
+        return;
+    };
+    status.conditions = Vec::new();
+    status.withdrawn = Vec::new();
+    if let Some(run) = &mut status.run {
+        run.results = run.results.drain(..).take(1).map(without_content).collect();
+    }
+}
+
+/// That there was a result, and how it ended.
+fn without_content(result: JobResult) -> JobResult {
+    JobResult {
+        outcome: None,
+        message: None,
+        fields: Default::default(),
+        evidence: None,
+        step: None,
+        drift: Vec::new(),
+        ..result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fno_crds::provider::Session;
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{key::Key, lifecycle::PodState, provider_status::pause_of, view::batch::view};
+
+    const NOW: &str = "2030-01-01T00:10:01Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().expect("a time")
+    }
+
+    /// A batch of fifty jobs with everything its status can say.
+    fn batch(phase: &str, results: usize, finalizers: Value) -> FnoBatch {
+        let at = "2030-01-01T00:00:10.000000Z";
+        let uid = |n: usize| format!("5f0e7c1a-0000-4000-8000-{n:012}");
+        let fields: std::collections::BTreeMap<_, _> =
+            (0..10).map(|n| (format!("field{n}"), "a value of the portal".to_owned())).collect();
+        let results: Vec<_> = (0..results)
+            .map(|n| {
+                json!({"job": format!("job-{n}"), "uid": uid(n), "phase": "Succeeded", "reason": "Answered", "outcome": "Active",
+                    "message": "The line is active.", "fields": fields, "evidence": {"uri": "file:///e", "sha256": "ab", "files": 3},
+                    "startedAt": at, "milliseconds": 4000})
+            })
+            .collect();
+        serde_json::from_value(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch",
+            "metadata": {"name": "b", "namespace": "n", "uid": "u", "finalizers": finalizers, "managedFields": [{"manager": "x"}]},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d",
+                "jobs": (0..50).map(|n| json!({"name": format!("job-{n}"), "uid": uid(n)})).collect::<Vec<_>>()},
+            "status": {"phase": phase, "reason": "RunnerLost", "message": "m", "startedAt": "2030-01-01T00:00:00Z",
+                "finishedAt": "2030-01-01T00:10:00Z", "claimed": (0..50).map(uid).collect::<Vec<_>>(),
+                "grants": [{"login": 1, "state": "Done"}],
+                "conditions": [{"type": "Succeeded", "status": "False", "reason": "RunnerLost", "message": "m", "lastTransitionTime": "2030-01-01T00:10:00Z"}],
+                "run": {"podUid": "p", "logins": 1, "results": results, "intents": [
+                    {"job": "job-1", "step": "submit", "attempt": 1, "podUid": "p", "at": "2030-01-01T00:00:20Z", "evidenceSha256": "cd"}]}},
+        }))
+        .expect("a batch")
+    }
+
+    fn slimmed(batch: &FnoBatch) -> FnoBatch {
+        let mut slimmed = batch.clone();
+        slim(&mut slimmed);
+        slimmed
+    }
+
+    #[test]
+    fn planning_reads_the_same_from_what_is_left() {
+        let of = Key { namespace: "n".to_owned(), name: "p".to_owned() };
+        let running = PodState::Running { since: Timestamp::UNIX_EPOCH };
+        for whole in [
+            batch("Failed", 0, json!([])),
+            batch("Failed", 50, json!([])),
+            batch("Completed", 50, json!([])),
+        ] {
+            let left = slimmed(&whole);
+            let session = Session::default();
+            assert_eq!(
+                view(&left, Some(&running), &session, now()),
+                view(&whole, Some(&running), &session, now())
+            );
+            assert_eq!(pause_of(&of, [&left], now()), pause_of(&of, [&whole], now()));
+        }
+    }
+
+    #[test]
+    fn what_was_armed_and_which_jobs_were_in_it_is_never_dropped() {
+        let (whole, left) =
+            (batch("Failed", 50, json!([])), slimmed(&batch("Failed", 50, json!([]))));
+        let status = |batch: &FnoBatch| batch.status.clone().expect("a status");
+        let intents = |batch: &FnoBatch| status(batch).run.expect("a run").intents;
+        assert_eq!(
+            (left.spec.clone(), status(&left).claimed),
+            (whole.spec.clone(), status(&whole).claimed)
+        );
+        assert_eq!(intents(&left), intents(&whole));
+    }
+
+    #[test]
+    fn a_finished_batch_of_fifty_takes_less_than_a_third_of_its_size() {
+        let size = |batch: &FnoBatch| serde_json::to_vec(batch).expect("JSON").len();
+        let whole = batch("Completed", 50, json!([]));
+        assert!(
+            size(&slimmed(&whole)) * 3 < size(&whole),
+            "{} of {}",
+            size(&slimmed(&whole)),
+            size(&whole)
+        );
+    }
+
+    #[test]
+    fn a_batch_whose_end_is_not_written_yet_stays_whole() {
+        let held = batch("Completed", 50, json!([FINALIZER]));
+        let mut running = batch("InProgress", 50, json!([]));
+        running.status.as_mut().expect("a status").finished_at = None;
+        for whole in [held, running] {
+            let left = slimmed(&whole);
+            assert_eq!((left.spec, left.status), (whole.spec, whole.status));
+            assert_eq!(left.metadata.managed_fields, None, "nobody reads them of any batch");
+        }
+    }
+}
