@@ -443,7 +443,8 @@ pub(crate) fn default_status(crd: &mut CustomResourceDefinition) {
 }
 
 /// Message of a job that the operator has not planned yet.
-const SUBMITTED: &str = "Accepted. The operator has not planned this job yet.";
+const SUBMITTED: &str =
+    "Accepted. What its queue waits for stands in status.pending of its provider.";
 
 impl FnoJob {
     /// The phase. A job without a status is Pending.

@@ -32,7 +32,7 @@ pub use self::unknown::UnknownReason;
 )]
 pub enum Reason {
     // Waiting: costs nothing.
-    /// Accepted; the operator has not planned the job yet.
+    /// Accepted; the operator has not written to the job yet: it is about to leave, or many others are told first.
     Submitted,
     /// The queue is shorter than a full batch; it leaves when the oldest job has lingered.
     WaitingForLinger,
@@ -264,7 +264,7 @@ impl Reason {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Submitted => {
-                "Nothing for a few seconds; if it stays, check that the operator is running and watches this namespace."
+                "Nothing: status.pending of the provider counts what its jobs wait for. If that does not change either, check that the operator is running and watches this namespace."
             }
             Self::WaitingForLinger => {
                 "Nothing: it leaves after batching.linger; annotate the provider with fno.dev/flush to send it now."
