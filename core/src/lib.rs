@@ -16,6 +16,7 @@
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
 //! * [`batch_wait`]: when jobs show what their batch waits for.
 //! * [`unreadable`]: what counts of an object that cannot be read.
+//! * [`wait_writes`]: which waiting jobs are told what they wait for, and when.
 //! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
 //! * [`totp`]: the code of a seed and a step.
@@ -47,5 +48,6 @@ pub mod time;
 pub mod totp;
 pub mod unreadable;
 pub mod view;
+pub mod wait_writes;
 pub mod why;
 pub mod work;

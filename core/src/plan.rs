@@ -2,14 +2,15 @@
 //!
 //! One pass over the world, the same result for the same world:
 //!
-//! 1. `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn.
+//! 1. `homes`, `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn.
 //! 2. `queue`: the ready jobs of a provider in order. A queue leaves as a whole once it is full, has lingered, is flushed, or a
 //!    deadline presses.
 //! 3. `slots`: the sessions the provider and its accounts could open, soonest login first; [`crate::session_count`] says how many pay.
 //! 4. `runners`: the cluster's free runner Pods are shared among providers.
 //! 5. `deal`: jobs are dealt to sessions so that all end together.
 //!
-//! What does not leave waits with the limit that stopped it (`sentences`).
+//! What does not leave waits with the limit that stopped it (`sentences`). Each sentence is made once for all jobs that wait for it
+//! (`waits`) and holds no time: a sentence that changes with each new pause would be written to each of thousands of jobs again.
 //!
 //! **Order.** Jobs leave by priority (higher first), then deadline (sooner first, none last), then age, then name; the action plays no
 //! part, so that no stream of validations starves a cancellation of the same priority. Within a batch, validations of one priority
@@ -18,26 +19,25 @@
 mod deal;
 mod departure;
 mod eligibility;
+mod homes;
 mod live;
 mod name;
-mod pending;
 mod queue;
 mod report;
 mod runners;
 pub(crate) mod sentences;
 mod slots;
+mod waits;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
-use fno_crds::{FnoBatchSpec, FnoProviderSpec, Reason, job::Action};
+use fno_crds::{FnoBatchSpec, FnoProviderSpec, Reason, job::Action, provider_status::Pending};
 use jiff::Timestamp;
 
 use self::{
     departure::Departure,
-    eligibility::{Rules, Stand},
+    eligibility::Stand,
+    homes::Homes,
     live::Live,
     name::Names,
     queue::{Closing, Queue},
@@ -45,7 +45,7 @@ use self::{
 };
 use crate::{gate::Gate, key::Key, measure, why::Why};
 
-pub use pending::pending;
+pub use waits::Waits;
 
 /// A Pending job, as much of it as planning needs (kept in memory for every job, so it is small).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +166,7 @@ pub struct World<'a> {
     pub providers: &'a [ProviderView],
     /// What the jobs of each provider that cannot be read wait for.
     pub unreadable: &'a BTreeMap<Key, Why>,
-    /// Every Pending job.
+    /// Every Pending job. A job's place in this list is its number in the plan.
     pub jobs: &'a [JobView],
     /// Every batch. One that is finished and holds nothing counts only by its name: a name is not used twice.
     pub batches: &'a [BatchView],
@@ -188,33 +188,66 @@ pub struct NewBatch {
 pub struct Plan {
     /// Batches to create.
     pub create: Vec<NewBatch>,
-    /// Jobs that wait.
-    pub waits: BTreeMap<Key, Why>,
+    /// What each job waits for.
+    pub waits: Waits,
     /// Jobs that end as Failed without a try (`DeadlineExceeded`, `NoFlow`).
     pub fail: BTreeMap<Key, Why>,
     /// Jobs to withdraw.
     pub withdraw: Vec<Key>,
+    /// What waits for each provider, counted. A provider without jobs has an entry too, and so has a name that no provider has.
+    pub queues: BTreeMap<Key, ProviderQueue>,
     /// When to plan again even if nothing changes. Breakers are not in it: whoever computes the gates knows when they open.
     pub wake_at: Option<Timestamp>,
 }
 
+/// The jobs that wait for one provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderQueue {
+    /// How many, and for what: `FnoProvider.status.pending`.
+    pub pending: Pending,
+    /// Creation of the oldest job that waits. A job that its submitter suspended or put off does not count: it waits for a person or a
+    /// time, not for the operator.
+    pub oldest_since: Option<Timestamp>,
+}
+
+/// A job in planning.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    view: &'a JobView,
+    /// Its place in [`World::jobs`].
+    place: usize,
+    /// The number of what it names as its provider.
+    queue: usize,
+}
+
+impl Deref for Candidate<'_> {
+    type Target = JobView;
+
+    fn deref(&self) -> &JobView {
+        self.view
+    }
+}
+
 impl Plan {
-    /// Whether the job was ready to go: it leaves, is about to be claimed, lingers, or lacks a session or a runner.
+    /// Whether the job at this place was ready to go: it leaves, is about to be claimed, lingers, or lacks a session or a runner.
     ///
     /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and does not touch it
     /// otherwise: a batch that could not be created, or claimed nothing, does not make its jobs linger again.
     #[must_use]
-    pub fn is_ready(&self, job: &Key) -> bool {
-        self.waits.get(job).is_none_or(|why| {
-            matches!(
-                why.reason,
-                Reason::Batched
-                    | Reason::WaitingForLinger
-                    | Reason::WaitingForSession
-                    | Reason::WaitingForRunner
-            )
-        })
+    pub fn is_ready(&self, place: usize) -> bool {
+        self.waits.get(place).is_none_or(|why| is_ready(why.reason))
     }
+}
+
+/// Whether a job that waits for this could go if there were room.
+const fn is_ready(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Batched
+            | Reason::WaitingForLinger
+            | Reason::WaitingForSession
+            | Reason::WaitingForRunner
+    )
 }
 
 impl ProviderView {
@@ -238,15 +271,16 @@ impl ProviderView {
 #[must_use]
 pub fn plan(world: &World<'_>) -> Plan {
     let live = Live::of(world.batches);
-    let mut report = Report::new(world.now);
+    let mut report = Report::new(world.now, world.jobs.len());
+    let mut homes = Homes::of(world, &mut report);
+    answer_or_queue(world, &live, &mut homes, &mut report);
     let mut departures = Vec::new();
-    for queue in sort_into_queues(world, &live, &mut report) {
+    for queue in queues(&mut homes, &live) {
         match queue.closing(world.now) {
             Closing::Leaves => departures.push(Departure::new(queue, &live, world.now)),
-            Closing::Lingers { until, wake_at } => {
+            Closing::Lingers { wake_at } => {
                 report.wake(wake_at);
-                let blocked = sentences::lingers(&queue.provider.spec.batching, until);
-                report.wait_all(&queue.jobs, &blocked);
+                report.wait_all(&queue.jobs, sentences::lingers(&queue.provider.spec.batching));
             }
         }
     }
@@ -257,41 +291,32 @@ pub fn plan(world: &World<'_>) -> Plan {
     for (departure, granted) in departures.into_iter().zip(granted) {
         departure.go(granted, world.max_runners, &mut names, &mut report);
     }
-    report.into_plan()
+    report.into_plan(homes.keys())
 }
 
-/// The ready jobs by provider, in the order of the providers' names. Jobs that are not ready are answered right here.
-fn sort_into_queues<'a>(world: &World<'a>, live: &Live<'a>, report: &mut Report) -> Vec<Queue<'a>> {
-    let mut providers: Vec<(Rules<'a>, Vec<&'a JobView>)> =
-        world.providers.iter().map(|provider| (Rules::of(provider), Vec::new())).collect();
-    providers.sort_unstable_by_key(|(rules, _)| &rules.provider.key);
-    let index: HashMap<(&str, &str), usize> = providers
-        .iter()
-        .enumerate()
-        .map(|(i, (rules, _))| {
-            ((rules.provider.key.namespace.as_str(), rules.provider.key.name.as_str()), i)
-        })
-        .collect();
-    for job in world.jobs {
-        let provider = index.get(&(job.key.namespace.as_str(), job.provider.as_str())).copied();
-        let rules = provider.map(|i| &providers[i].0).ok_or_else(|| {
-            let of = Key { namespace: job.key.namespace.clone(), name: job.provider.clone() };
-            world
-                .unreadable
-                .get(&of)
-                .cloned()
-                .unwrap_or_else(|| sentences::provider_not_found(&of.namespace, &of.name))
-        });
-        match eligibility::stand(job, rules, live, world.now) {
-            Stand::Ready => provider.into_iter().for_each(|i| providers[i].1.push(job)),
-            Stand::Waits(blocked) => report.wait(job, blocked),
-            Stand::Fails(blocked) => report.fail(job, blocked),
+/// Jobs that are not ready to go are answered; the others queue up at their providers.
+fn answer_or_queue<'a>(
+    world: &World<'a>,
+    live: &Live<'a>,
+    homes: &mut Homes<'a>,
+    report: &mut Report<'a>,
+) {
+    for (place, view) in world.jobs.iter().enumerate() {
+        let job = Candidate { view, place, queue: homes.of_job(view, report) };
+        match eligibility::stand(view, homes.home(job.queue), live, &mut report.causes, world.now) {
+            Stand::Ready => homes.ready(job),
+            Stand::Waits(cause) => report.wait(job, cause),
+            Stand::Fails(why) => report.fail(job, why),
             Stand::Withdrawn => report.withdraw(job),
         }
     }
-    providers
+}
+
+/// The jobs that are ready to go by provider, in the order of the providers' names.
+fn queues<'a>(homes: &mut Homes<'a>, live: &Live<'a>) -> Vec<Queue<'a>> {
+    homes
+        .take_ready()
         .into_iter()
-        .filter(|(_, ready)| !ready.is_empty())
         .map(|(rules, ready)| Queue::new(rules.provider, ready, live))
         .collect()
 }

@@ -207,7 +207,7 @@ pub fn pause_after<'a>(
         .filter(|reason| reason.class() == ReasonClass::Waiting)
         .unwrap_or(Reason::RetryBackoff);
     let message = format!(
-        "The last batch failed without having got to work ({}: {}) The next one is made at {until}.",
+        "The last batch failed without having got to work ({}: {}) The next one follows after a pause of at most 2 min.",
         status.reason.map_or("no reason", Reason::as_str),
         status.message.as_deref().unwrap_or("no message.")
     );

@@ -2,4 +2,6 @@
 
 pub mod batch;
 pub mod job;
+pub mod mark;
 pub mod provider;
+pub mod slim;

@@ -12,7 +12,7 @@ use std::{
 
 use fno_core::{
     key::Key,
-    plan::{Plan, ProviderView, World, pending, plan},
+    plan::{Plan, ProviderView, World, plan},
     provider_status::pause_of,
     time::after,
     view::provider::{ViewInputs, view},
@@ -41,7 +41,7 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Plans for ever.
 pub async fn run(context: Arc<Context>) {
-    let writer = ReasonWriter::default();
+    let mut writer = ReasonWriter::default();
     let mut wake_at = context.now();
     loop {
         let pause = Duration::try_from(wake_at.duration_since(context.now())).unwrap_or_default();
@@ -51,7 +51,7 @@ pub async fn run(context: Arc<Context>) {
         }
         let started = context.clock.uptime();
         let work = context.liveness.working("plan", PROGRESS_WITHIN);
-        wake_at = once(&context, &writer, &work).await;
+        wake_at = once(&context, &mut writer, &work).await;
         drop(work);
         context
             .metrics
@@ -62,7 +62,7 @@ pub async fn run(context: Arc<Context>) {
 }
 
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
-async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Timestamp {
+async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) -> Timestamp {
     let now = context.now();
     let mut batches = context.known.newest_batches();
     forget_what_is_gone(context);
@@ -81,7 +81,7 @@ async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Tim
         .collect();
     let batches = sessions::views(&context.known, &batches, &providers, now);
 
-    let (plan, pending, due) = context.known.jobs.with_pending(|jobs, notes| {
+    let (plan, due) = context.known.jobs.with_pending(|jobs, notes| {
         let world = World {
             now,
             providers: &providers,
@@ -94,17 +94,17 @@ async fn once(context: &Arc<Context>, writer: &ReasonWriter, work: &Work) -> Tim
         if !works_everywhere {
             plan.fail.retain(|of, _| works_in(of));
             plan.withdraw.retain(|of| works_in(of));
-            plan.waits.retain(|of, _| works_in(of));
         }
-        let pending = pending(&world, &plan);
-        for job in jobs.iter_mut().filter(|job| !plan.is_ready(&job.key)) {
-            job.eligible_since = now;
+        for (place, job) in jobs.iter_mut().enumerate() {
+            if !plan.is_ready(place) {
+                job.eligible_since = now;
+            }
         }
-        let due = wait_reasons::due(jobs, notes, &plan, now);
-        numbers::note_oldest(context, &providers, jobs, &plan);
-        (plan, pending, due)
+        let mut due = writer.due(jobs, notes, &plan.waits, now);
+        due.now.retain(|(of, _, _)| works_in(of));
+        (plan, due)
     });
-    numbers::note_pending(context, &pending);
+    numbers::note(context, &plan.queues);
     flushed(context, &providers);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     writer.write(context, due.now);
@@ -131,7 +131,7 @@ fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
             batches = plan.create.len(),
             fail = plan.fail.len(),
             withdraw = plan.withdraw.len(),
-            waits = plan.waits.len(),
+            waits = plan.waits.count(),
             "planned"
         );
     }

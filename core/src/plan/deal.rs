@@ -2,7 +2,7 @@
 //!
 //! So jobs that come first in the order are started first, sessions that log in later get fewer jobs, and all end together.
 
-use super::JobView;
+use super::Candidate;
 
 /// What a session takes.
 pub(super) struct Bounds {
@@ -29,16 +29,16 @@ pub(super) struct Card {
 /// When sessions will have to follow each other anyway, the work is split evenly over all of them, those to come included: 51 jobs are
 /// 26 and 25, not 50 and 1. Then all that start now are the same size too, so that they do not end, and log in again, together.
 pub(super) fn deal<'a>(
-    jobs: &[&'a JobView],
+    jobs: &[Candidate<'a>],
     starts: &[f64],
     bounds: &Bounds,
-    card: impl Fn(&JobView) -> Card,
-) -> (Vec<Vec<&'a JobView>>, Vec<&'a JobView>) {
+    card: impl Fn(&Candidate<'_>) -> Card,
+) -> (Vec<Vec<Candidate<'a>>>, Vec<Candidate<'a>>) {
     let mut hands: Vec<Hand<'a>> = starts.iter().map(|&start| Hand::new(start, bounds)).collect();
     if hands.is_empty() {
         return (Vec::new(), jobs.to_vec());
     }
-    let cards: Vec<Card> = jobs.iter().map(|job| card(job)).collect();
+    let cards: Vec<Card> = jobs.iter().map(card).collect();
     let batches = batches(&cards, bounds);
     let mut share = jobs.len();
     if batches > hands.len() {
@@ -57,7 +57,7 @@ pub(super) fn deal<'a>(
             None
         };
         match next {
-            Some(hand) => hand.add(job, card),
+            Some(hand) => hand.add(*job, card),
             None => left.push(*job),
         }
     }
@@ -82,7 +82,7 @@ struct Hand<'a> {
     end: f64,
     bytes: usize,
     most: usize,
-    jobs: Vec<&'a JobView>,
+    jobs: Vec<Candidate<'a>>,
 }
 
 impl<'a> Hand<'a> {
@@ -97,7 +97,7 @@ impl<'a> Hand<'a> {
                 && self.bytes + card.bytes <= bounds.bytes)
     }
 
-    fn add(&mut self, job: &'a JobView, card: &Card) {
+    fn add(&mut self, job: Candidate<'a>, card: &Card) {
         self.end += card.seconds;
         self.bytes += card.bytes;
         self.most = self.most.min(card.company);

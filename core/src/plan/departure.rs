@@ -7,7 +7,7 @@ use fno_crds::{
 use jiff::Timestamp;
 
 use super::{
-    Gate, JobView, NewBatch, ProviderView,
+    Candidate, Gate, NewBatch, ProviderView,
     deal::{self, Bounds, Card},
     live::{Live, Taken},
     name::Names,
@@ -68,7 +68,7 @@ impl<'a> Departure<'a> {
         runners: usize,
         max_runners: usize,
         names: &mut Names<'_>,
-        report: &mut Report,
+        report: &mut Report<'_>,
     ) {
         let provider = self.queue.provider;
         let slots = &self.possible.slots[..runners];
@@ -90,10 +90,10 @@ impl<'a> Departure<'a> {
         } else {
             sentences::limit(self.possible.limit, provider)
         };
-        report.wait_all(&left, &short);
+        report.wait_all(&left, short);
     }
 
-    fn deal(&self, slots: &[Slot<'_>]) -> (Vec<Vec<&'a JobView>>, Vec<&'a JobView>) {
+    fn deal(&self, slots: &[Slot<'_>]) -> (Vec<Vec<Candidate<'a>>>, Vec<Candidate<'a>>) {
         let Queue { provider, jobs, session_seconds, session_bytes, session_jobs, limits, .. } =
             &self.queue;
         if provider.flow_gate == Gate::Trial && !slots.is_empty() {
@@ -115,7 +115,7 @@ impl<'a> Departure<'a> {
 }
 
 /// Nothing is left to choose for who carries it out.
-fn spec(provider: &ProviderView, account: &str, jobs: &[&JobView]) -> FnoBatchSpec {
+fn spec(provider: &ProviderView, account: &str, jobs: &[Candidate<'_>]) -> FnoBatchSpec {
     FnoBatchSpec {
         provider: provider.key.name.clone(),
         account: account.to_owned(),

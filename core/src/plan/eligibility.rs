@@ -3,13 +3,19 @@
 use fno_crds::{job::Action, provider::Approval};
 use jiff::Timestamp;
 
-use super::{Gate, JobView, ProviderView, Why, live::Live, sentences};
+use super::{
+    Gate, JobView, ProviderView, Why,
+    homes::Home,
+    live::Live,
+    sentences,
+    waits::{Cause, Causes, Shared},
+};
 use crate::work::size::JOB_BYTES;
 
 /// Where a job stands.
 pub(super) enum Stand {
     Ready,
-    Waits(Why),
+    Waits(Cause),
     Fails(Why),
     Withdrawn,
 }
@@ -17,22 +23,26 @@ pub(super) enum Stand {
 /// What holds back jobs of a provider: worked out once, asked for every job.
 pub(super) struct Rules<'a> {
     pub provider: &'a ProviderView,
-    blocked: Option<Why>,
-    cancellations: Option<Why>,
-    shut: Option<Why>,
+    suspended: Option<Cause>,
+    blocked: Option<Cause>,
+    cancellations: Option<Cause>,
+    shut: Option<Cause>,
 }
 
 impl<'a> Rules<'a> {
-    pub fn of(provider: &'a ProviderView) -> Self {
-        let held_by_spec = provider
-            .spec
-            .suspend_cancellations
-            .then(|| sentences::cancellations_suspended(provider));
+    pub fn of(provider: &'a ProviderView, causes: &mut Causes<'a>) -> Self {
+        let spec = &provider.spec;
+        let suspended = spec.suspend.then(|| sentences::provider_suspended(provider));
+        let held_by_spec =
+            spec.suspend_cancellations.then(|| sentences::cancellations_suspended(provider));
+        let cancellations = held_by_spec.or_else(|| provider.cancellations_blocked.clone());
+        let mut add = |why: Option<Why>| why.map(|why| causes.add(why));
         Self {
             provider,
-            blocked: provider.why_blocked(),
-            cancellations: held_by_spec.or_else(|| provider.cancellations_blocked.clone()),
-            shut: shut(provider),
+            suspended: add(suspended),
+            blocked: add(provider.why_blocked()),
+            cancellations: add(cancellations),
+            shut: add(shut(provider)),
         }
     }
 }
@@ -55,11 +65,12 @@ fn shut(provider: &ProviderView) -> Option<Why> {
     ))
 }
 
-/// `rules` are those of its provider, or else why it has none. What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
-pub(super) fn stand(
+/// What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
+pub(super) fn stand<'a>(
     job: &JobView,
-    rules: Result<&Rules<'_>, Why>,
-    live: &Live<'_>,
+    home: &Home<'_>,
+    live: &Live<'a>,
+    causes: &mut Causes<'a>,
     now: Timestamp,
 ) -> Stand {
     if job.cancel_requested {
@@ -69,7 +80,8 @@ pub(super) fn stand(
         return Stand::Fails(sentences::deadline_exceeded(deadline));
     }
     if let Some(batch) = live.inviter(job) {
-        return Stand::Waits(sentences::invited(&batch.key.name));
+        let batch = Shared::Invited(&batch.key.namespace, &batch.key.name);
+        return Stand::Waits(causes.shared(batch));
     }
     if job.bytes > JOB_BYTES {
         return Stand::Fails(sentences::too_large(job.bytes));
@@ -78,31 +90,38 @@ pub(super) fn stand(
         return Stand::Fails(sentences::refused_alone(limit.message));
     }
     if job.suspend {
-        return Stand::Waits(sentences::job_suspended());
+        return Stand::Waits(causes.shared(Shared::JobSuspended));
     }
-    let Rules { provider, blocked, cancellations, shut } = match rules {
-        Ok(rules) => rules,
-        Err(why) => return Stand::Waits(why),
-    };
+    match home {
+        Home::Absent(cause) => Stand::Waits(*cause),
+        Home::Provider(rules) => stand_at(job, rules, causes, now),
+    }
+}
+
+fn stand_at(job: &JobView, rules: &Rules<'_>, causes: &mut Causes<'_>, now: Timestamp) -> Stand {
+    let spec = &rules.provider.spec;
     let cancellation = job.action == Action::Cancellation;
-    if cancellation && provider.spec.flows.cancellation.is_none() {
-        return Stand::Fails(sentences::no_flow(provider, job.action));
+    if cancellation && spec.flows.cancellation.is_none() {
+        return Stand::Fails(sentences::no_flow(rules.provider, job.action));
     }
-    let waits = || {
-        provider
-            .spec
-            .suspend
-            .then(|| sentences::provider_suspended(provider))
-            .or_else(|| job.not_before.filter(|at| now < *at).map(sentences::not_before))
-            .or_else(|| job.retry_at.filter(|at| now < *at).map(sentences::retry_backoff))
-            .or_else(|| {
-                (cancellation && provider.spec.approval == Approval::Cancellations && !job.approved)
-                    .then(sentences::awaiting_approval)
-            })
-            .or_else(|| blocked.clone())
-            .or_else(|| cancellations.clone().filter(|_| cancellation))
-            .or_else(|| job.circuit.clone())
-            .or_else(|| shut.clone())
+    let is_due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
+    let own = if rules.suspended.is_some() {
+        None
+    } else if !is_due(job.not_before) {
+        Some(Shared::NotBefore)
+    } else if !is_due(job.retry_at) {
+        Some(Shared::RetryBackoff)
+    } else if cancellation && spec.approval == Approval::Cancellations && !job.approved {
+        Some(Shared::AwaitingApproval)
+    } else {
+        None
     };
-    waits().map_or(Stand::Ready, Stand::Waits)
+    rules
+        .suspended
+        .or_else(|| own.map(|own| causes.shared(own)))
+        .or(rules.blocked)
+        .or_else(|| rules.cancellations.filter(|_| cancellation))
+        .or_else(|| job.circuit.clone().map(|why| causes.add(why)))
+        .or(rules.shut)
+        .map_or(Stand::Ready, Stand::Waits)
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use super::{BatchView, JobView, Key};
+use super::{BatchView, Candidate, Key};
 
 /// Names in use: of every batch that exists, and of those in the plan.
 pub(super) struct Names<'a> {
@@ -28,7 +28,7 @@ impl<'a> Names<'a> {
     ///
     /// A name in use belongs to another batch, by chance or because that one ended before it claimed anything (then its jobs are
     /// unchanged): a counter is hashed as well until the name is free.
-    pub fn give(&mut self, provider: &Key, account: &str, jobs: &[&JobView]) -> Key {
+    pub fn give(&mut self, provider: &Key, account: &str, jobs: &[Candidate<'_>]) -> Key {
         let mut base = Sha256::new();
         for part in jobs
             .iter()

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{JobView, ProviderView, live::Live};
+use super::{Candidate, Gate, JobView, ProviderView, live::Live};
 use crate::{time::after, work::size::WORK_BYTES};
 
 /// Jobs a batch has at most, whatever `batching.maxJobs` says (maxItems of `FnoBatch.spec.jobs`).
@@ -15,8 +15,8 @@ const LIFETIME_USED: f64 = 0.9;
 /// Never empty.
 pub(super) struct Queue<'a> {
     pub provider: &'a ProviderView,
-    /// In the order they leave.
-    pub jobs: Vec<&'a JobView>,
+    /// As many as can leave at once, in the order they leave; then the rest in any order.
+    pub jobs: Vec<Candidate<'a>>,
     /// Seconds of all jobs.
     pub seconds: f64,
     /// Seconds of jobs one session takes at most: what `maxLifetime` leaves after the login.
@@ -33,16 +33,14 @@ pub(super) struct Queue<'a> {
 pub(super) enum Closing {
     Leaves,
     Lingers {
-        /// When the oldest job has lingered.
-        until: Timestamp,
-        /// The same, or earlier when a deadline presses before.
+        /// When the oldest job has lingered, or earlier when a deadline presses before.
         wake_at: Timestamp,
     },
 }
 
 impl<'a> Queue<'a> {
-    pub fn new(provider: &'a ProviderView, mut jobs: Vec<&'a JobView>, live: &Live<'_>) -> Self {
-        jobs.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+    pub fn new(provider: &'a ProviderView, mut jobs: Vec<Candidate<'a>>, live: &Live<'_>) -> Self {
+        sort(&mut jobs, provider);
         let seconds: f64 = jobs.iter().map(|job| provider.job_seconds(job.action)).sum();
         let lifetime = provider.spec.session.max_lifetime.std().as_secs_f64();
         let session_seconds = (lifetime * LIFETIME_USED - provider.login_seconds()).max(0.0);
@@ -56,8 +54,10 @@ impl<'a> Queue<'a> {
             .min((session_seconds / mean + 1e-9) as usize)
             .min(session_bytes / mean_bytes)
             .max(1);
-        let limits =
-            jobs.iter().filter_map(|job| Some((job.uid.as_str(), live.limit(job)?.jobs))).collect();
+        let limits = jobs
+            .iter()
+            .filter_map(|job| Some((job.view.uid.as_str(), live.limit(job)?.jobs)))
+            .collect();
         Self { provider, jobs, seconds, session_seconds, session_bytes, session_jobs, limits }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Queue<'a> {
         if self.provider.flush || self.jobs.len() >= self.session_jobs || wake_at <= now {
             Closing::Leaves
         } else {
-            Closing::Lingers { until, wake_at }
+            Closing::Lingers { wake_at }
         }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The one job that goes first when it is not known whether the flow works: a validation if there is one, for it can do no harm.
-    pub fn canary(&self) -> (&'a JobView, Vec<&'a JobView>) {
+    pub fn canary(&self) -> (Candidate<'a>, Vec<Candidate<'a>>) {
         let index = self
             .jobs
             .iter()
@@ -110,6 +110,19 @@ impl<'a> Queue<'a> {
         let canary = rest.remove(index);
         (canary, rest)
     }
+}
+
+/// Sorts no more than can leave at once: a hundred thousand jobs would take a tenth of a second. A canary is chosen among all of them.
+fn sort(jobs: &mut [Candidate<'_>], provider: &ProviderView) {
+    let batches = usize::try_from(provider.spec.batching.max_concurrent_batches).unwrap_or(1);
+    let at_once = match provider.flow_gate {
+        Gate::Trial => jobs.len(),
+        Gate::Open | Gate::Shut(_) => jobs.len().min(MOST_JOBS * batches.max(1)),
+    };
+    if at_once < jobs.len() {
+        jobs.select_nth_unstable_by(at_once, |a, b| order(a).cmp(&order(b)));
+    }
+    jobs[..at_once].sort_unstable_by(|a, b| order(a).cmp(&order(b)));
 }
 
 /// The order in which jobs leave.

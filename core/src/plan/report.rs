@@ -1,25 +1,40 @@
 //! The plan in the making.
 
+use std::collections::BTreeMap;
+
+use fno_crds::{Reason, provider_status::Pending};
 use jiff::Timestamp;
 
-use super::{JobView, Key, NewBatch, Plan, Why};
+use super::{
+    Candidate, Key, NewBatch, Plan, ProviderQueue, Why,
+    waits::{Cause, Causes},
+};
 
 /// Collects the answers. The maps are built at the end in one go: thousands of single insertions would cost more than everything else.
-pub(super) struct Report {
+pub(super) struct Report<'a> {
     now: Timestamp,
+    pub causes: Causes<'a>,
     create: Vec<NewBatch>,
-    waits: Vec<(Key, Why)>,
+    counts: Vec<Counts>,
     fail: Vec<(Key, Why)>,
     withdraw: Vec<Key>,
     wake_at: Option<Timestamp>,
 }
 
-impl Report {
-    pub const fn new(now: Timestamp) -> Self {
+/// What waits for one provider.
+#[derive(Clone, Default)]
+struct Counts {
+    by_reason: BTreeMap<Reason, i32>,
+    oldest_since: Option<Timestamp>,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(now: Timestamp, jobs: usize) -> Self {
         Self {
             now,
+            causes: Causes::new(jobs),
             create: Vec::new(),
-            waits: Vec::new(),
+            counts: Vec::new(),
             fail: Vec::new(),
             withdraw: Vec::new(),
             wake_at: None,
@@ -31,23 +46,33 @@ impl Report {
     }
 
     /// A job that waits changes by itself when it becomes due, and when its deadline passes.
-    pub fn wait(&mut self, job: &JobView, blocked: Why) {
+    pub fn wait(&mut self, job: Candidate<'_>, cause: Cause) {
         [job.not_before, job.retry_at, job.deadline]
             .into_iter()
             .flatten()
             .for_each(|at| self.wake(at));
-        self.waits.push((job.key.clone(), blocked));
+        let reason = self.causes.wait(job.place, cause);
+        if self.counts.len() <= job.queue {
+            self.counts.resize(job.queue + 1, Counts::default());
+        }
+        let counts = &mut self.counts[job.queue];
+        *counts.by_reason.entry(reason).or_default() += 1;
+        if !matches!(reason, Reason::Suspended | Reason::NotBefore) {
+            let since = job.created_at;
+            counts.oldest_since = Some(counts.oldest_since.map_or(since, |old| old.min(since)));
+        }
     }
 
-    pub fn wait_all(&mut self, jobs: &[&JobView], blocked: &Why) {
-        jobs.iter().for_each(|job| self.wait(job, blocked.clone()));
+    pub fn wait_all(&mut self, jobs: &[Candidate<'_>], why: Why) {
+        let cause = self.causes.add(why);
+        jobs.iter().for_each(|job| self.wait(*job, cause));
     }
 
-    pub fn fail(&mut self, job: &JobView, blocked: Why) {
-        self.fail.push((job.key.clone(), blocked));
+    pub fn fail(&mut self, job: Candidate<'_>, why: Why) {
+        self.fail.push((job.key.clone(), why));
     }
 
-    pub fn withdraw(&mut self, job: &JobView) {
+    pub fn withdraw(&mut self, job: Candidate<'_>) {
         self.withdraw.push(job.key.clone());
     }
 
@@ -58,14 +83,30 @@ impl Report {
         }
     }
 
-    pub fn into_plan(mut self) -> Plan {
+    /// `queues` are the providers that jobs name, by [`Candidate::queue`].
+    pub fn into_plan(mut self, queues: impl Iterator<Item = Key>) -> Plan {
         self.withdraw.sort_unstable();
+        let counts = self.counts.into_iter().chain(std::iter::repeat(Counts::default()));
         Plan {
             create: self.create,
-            waits: self.waits.into_iter().collect(),
+            waits: self.causes.into_waits(),
             fail: self.fail.into_iter().collect(),
             withdraw: self.withdraw,
+            queues: queues.zip(counts.map(Counts::into_queue)).collect(),
             wake_at: self.wake_at,
+        }
+    }
+}
+
+impl Counts {
+    fn into_queue(self) -> ProviderQueue {
+        let by_reason = self.by_reason.iter().map(|(reason, n)| (reason.to_string(), *n));
+        ProviderQueue {
+            pending: Pending {
+                count: self.by_reason.values().sum(),
+                by_reason: by_reason.collect(),
+            },
+            oldest_since: self.oldest_since,
         }
     }
 }

@@ -91,14 +91,14 @@ pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Why {
     )
 }
 
-pub(super) fn not_before(time: Timestamp) -> Why {
-    blocked(Reason::NotBefore, format!("Due at {} (spec.notBefore).", at(time)))
+pub(super) fn not_before() -> Why {
+    blocked(Reason::NotBefore, "The job is not due yet (spec.notBefore).".to_owned())
 }
 
-pub(super) fn retry_backoff(time: Timestamp) -> Why {
+pub(super) fn retry_backoff() -> Why {
     blocked(
         Reason::RetryBackoff,
-        format!("The last try failed; the next one is due at {} (status.retryAt).", at(time)),
+        "The last try failed; the next one is not due yet (status.retryAt).".to_owned(),
     )
 }
 
@@ -129,14 +129,12 @@ pub(super) fn accounts_shut(first: &Why, accounts: usize) -> Why {
     blocked(first.reason, format!("{}{also}", first.message))
 }
 
-pub(super) fn lingers(batching: &Batching, until: Timestamp) -> Why {
+pub(super) fn lingers(batching: &Batching) -> Why {
     blocked(
         Reason::WaitingForLinger,
         format!(
-            "The queue is shorter than a batch (batching.maxJobs {}); it leaves at {} (batching.linger {}), or as soon as the provider is annotated with fno.dev/flush.",
-            batching.max_jobs,
-            at(until),
-            batching.linger
+            "The queue is shorter than a batch (batching.maxJobs {}); it leaves when its oldest job has waited for batching.linger ({}), or as soon as the provider is annotated with fno.dev/flush.",
+            batching.max_jobs, batching.linger
         ),
     )
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use fno_core::{
     gate::Gate,
     key::Key,
-    plan::{AccountView, BatchView, JobView, NewBatch, Plan, ProviderView, Rejected},
+    plan::{AccountView, BatchView, JobView, NewBatch, ProviderView, Rejected},
     work::size::{JOB_BYTES, PROVIDER_BYTES, WORK_BYTES},
 };
 use fno_crds::{
@@ -15,7 +15,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::world::{START, Scene, account, at, blocked, job, provider};
+use crate::world::{Plan, START, Scene, account, at, blocked, job, provider};
 
 const PROVIDERS: [&str; 4] = ["evotel", "mfn", "octotel", "openserve"];
 /// What a job that could leave is told.

@@ -1,13 +1,13 @@
 //! The number of sessions and their sizes against the best there is, found by trying everything.
 
 use fno_core::{
-    plan::{AccountView, Plan},
+    plan::AccountView,
     session_count::{Work, choose, makespan},
 };
 use fno_crds::{Action, provider::Objective};
 use proptest::{collection::vec, prelude::*};
 
-use crate::world::{START, Scene, account, jobs, provider, with};
+use crate::world::{Plan, START, Scene, account, jobs, provider, with};
 
 /// The least time in which the sessions that begin at `starts` do `jobs` jobs, none more than `most`: every split is tried.
 fn best_split(starts: &[f64], jobs: usize, most: usize, job_seconds: f64) -> f64 {

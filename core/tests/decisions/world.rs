@@ -1,11 +1,14 @@
 //! Small worlds to plan in.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use fno_core::{
     gate::Gate,
     key::Key,
-    plan::{AccountView, BatchView, JobView, Plan, ProviderView, World},
+    plan::{self, AccountView, BatchView, JobView, NewBatch, ProviderQueue, ProviderView, World},
     why::Why,
 };
 use fno_crds::{Action, FnoProviderSpec, Reason};
@@ -116,6 +119,37 @@ pub struct Scene {
     pub max_runners: usize,
 }
 
+/// A plan by the names of the jobs, which reads better than their places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub create: Vec<NewBatch>,
+    pub waits: BTreeMap<Key, Why>,
+    pub fail: BTreeMap<Key, Why>,
+    pub withdraw: Vec<Key>,
+    pub queues: BTreeMap<Key, ProviderQueue>,
+    pub wake_at: Option<Timestamp>,
+    pub ready: BTreeSet<Key>,
+}
+
+impl Plan {
+    fn of(jobs: &[JobView], plan: plan::Plan) -> Self {
+        let of = |place: usize| jobs[place].key.clone();
+        Self {
+            waits: plan.waits.iter().map(|(place, why)| (of(place), why.clone())).collect(),
+            ready: (0..jobs.len()).filter(|place| plan.is_ready(*place)).map(of).collect(),
+            create: plan.create,
+            fail: plan.fail,
+            withdraw: plan.withdraw,
+            queues: plan.queues,
+            wake_at: plan.wake_at,
+        }
+    }
+
+    pub fn is_ready(&self, job: &Key) -> bool {
+        self.ready.contains(job)
+    }
+}
+
 impl Scene {
     /// At the start, with runners in plenty.
     pub fn new(providers: Vec<ProviderView>, jobs: Vec<JobView>) -> Self {
@@ -152,7 +186,7 @@ impl Scene {
     }
 
     pub fn plan(&self) -> Plan {
-        fno_core::plan::plan(&self.world())
+        Plan::of(&self.jobs, plan::plan(&self.world()))
     }
 
     /// The created batches stand in the world now, as at work.

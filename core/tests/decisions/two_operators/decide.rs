@@ -6,7 +6,7 @@ use fno_core::{
     claim::{Claim, JobFacts, claim},
     gate::Gate,
     mint::{MintDecision, MintRequest, StepRecord, mint},
-    plan::{AccountView, BatchView, NewBatch, Plan, ProviderView},
+    plan::{AccountView, BatchView, NewBatch, ProviderView},
 };
 use fno_crds::{
     Duration, JobPhase,
@@ -18,7 +18,7 @@ use super::{
     Guards, JOBS, Operator, PERIOD, World,
     stored::{Api, Batch},
 };
-use crate::world::{self, Scene};
+use crate::world::{self, Plan, Scene};
 
 /// The next write an operator has decided on. Others may act before it happens.
 #[derive(Clone, Debug)]

@@ -1,0 +1,103 @@
+//! What the jobs wait for: each sentence once, and for every job which one. A hundred thousand jobs often wait for one thing.
+
+use std::collections::HashMap;
+
+use fno_crds::Reason;
+
+use super::{Why, sentences};
+use crate::text::at_most;
+
+/// `maxLength` of messages in a status.
+const MESSAGE: usize = 2000;
+
+/// What every job of a [`World`](super::World) waits for, by its place there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    whys: Vec<Why>,
+    of: Vec<Option<Cause>>,
+}
+
+/// Which of the sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cause(usize);
+
+impl Waits {
+    /// What the job at this place waits for; nothing if it leaves or ends. The message fits into a status.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&Why> {
+        self.of.get(place).copied().flatten().map(|Cause(cause)| &self.whys[cause])
+    }
+
+    /// Every place with a job that waits, and what that one waits for.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Why)> {
+        (0..self.of.len()).filter_map(|place| Some((place, self.get(place)?)))
+    }
+
+    /// How many jobs wait.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.of.iter().flatten().count()
+    }
+}
+
+/// What holds back jobs of different providers alike.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Shared<'a> {
+    JobSuspended,
+    NotBefore,
+    RetryBackoff,
+    AwaitingApproval,
+    /// Namespace and name of the batch.
+    Invited(&'a str, &'a str),
+}
+
+impl Shared<'_> {
+    fn why(self) -> Why {
+        match self {
+            Self::JobSuspended => sentences::job_suspended(),
+            Self::NotBefore => sentences::not_before(),
+            Self::RetryBackoff => sentences::retry_backoff(),
+            Self::AwaitingApproval => sentences::awaiting_approval(),
+            Self::Invited(_, batch) => sentences::invited(batch),
+        }
+    }
+}
+
+/// [`Waits`] in the making.
+pub(super) struct Causes<'a> {
+    waits: Waits,
+    shared: HashMap<Shared<'a>, Cause>,
+}
+
+impl<'a> Causes<'a> {
+    pub fn new(jobs: usize) -> Self {
+        let waits = Waits { whys: Vec::new(), of: vec![None; jobs] };
+        Self { waits, shared: HashMap::new() }
+    }
+
+    pub fn add(&mut self, why: Why) -> Cause {
+        let message =
+            if why.message.len() > MESSAGE { at_most(&why.message, MESSAGE) } else { why.message };
+        self.waits.whys.push(Why { message, ..why });
+        Cause(self.waits.whys.len() - 1)
+    }
+
+    pub fn shared(&mut self, what: Shared<'a>) -> Cause {
+        if let Some(cause) = self.shared.get(&what) {
+            return *cause;
+        }
+        let cause = self.add(what.why());
+        self.shared.insert(what, cause);
+        cause
+    }
+
+    /// The job at this place waits for that. Gives the reason, to be counted.
+    pub fn wait(&mut self, place: usize, cause: Cause) -> Reason {
+        self.waits.of[place] = Some(cause);
+        self.waits.whys[cause.0].reason
+    }
+
+    pub fn into_waits(self) -> Waits {
+        self.waits
+    }
+}
