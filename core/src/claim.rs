@@ -60,21 +60,21 @@ pub enum Claim {
 /// Why a batch goes without a job it has invited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// It is deleted.
+    /// The job was deleted.
     Gone,
     /// Another job bears its name now.
     Replaced,
     /// Another batch has it.
     Elsewhere(String),
-    /// It has ended, or its outcome is unknown.
+    /// The job has ended, or its outcome is unknown.
     Settled(JobPhase),
-    /// Somebody withdraws it.
+    /// The job is being withdrawn.
     CancelRequested,
     /// Its deadline has passed.
     DeadlinePassed,
-    /// Somebody suspended it.
+    /// The job is suspended.
     Suspended,
-    /// It was tried meanwhile, and the pause before its next try is not over.
+    /// The job was tried meanwhile, and the pause before its next try is not over.
     NotDue(Timestamp),
 }
 

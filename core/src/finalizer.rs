@@ -32,7 +32,7 @@ pub fn wanted(phase: JobPhase, present: &[String], deleted: bool) -> Option<Vec<
     }
 }
 
-/// The same for a whole job.
+/// The finalizers that a job should have.
 #[must_use]
 pub fn wanted_for(job: &FnoJob) -> Option<Vec<String>> {
     let present = job.metadata.finalizers.as_deref().unwrap_or_default();

@@ -49,7 +49,7 @@ pub trait Reconciled:
         context: &Context,
     ) -> impl Future<Output = Result<Action>> + Send;
 
-    /// Logs a failure that is no conflict, and says after which pause the object is reconciled again.
+    /// Logs a failure other than a conflict, and says after which pause the object is reconciled again.
     fn failed(of: &Key, error: &Error, context: &Context) -> Duration;
 }
 

@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Somebody was quicker: read again, decide again.
+    /// Another write came first: read again, decide again.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api(error) if is_conflict(error))

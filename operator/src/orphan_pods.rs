@@ -52,7 +52,7 @@ fn is_orphan(context: &Context, pod: &Pod) -> bool {
 }
 
 fn orphaned(pod: &Pod, batch: Option<&Parsed<FnoBatch>>, now: Timestamp) -> bool {
-    // It may be at work, whatever it says.
+    // What cannot be read may be at work.
     let Some(batch) = batch.map_or(Some(None), |batch| batch.readable().map(Some)) else {
         return false;
     };

@@ -164,7 +164,7 @@ async fn lead(
             error!("the Lease is lost: ending");
             process::exit(1);
         }
-        () = ended => info!("told to end: nothing new is begun"),
+        () = ended => info!("told to end: nothing new is started"),
         () = working => anyhow::bail!("a task of the operator ended by itself"),
     }
     stop.cancel();

@@ -19,10 +19,10 @@ pub enum Unavailable {
     /// No connection, or no answer.
     #[error("Valkey does not answer: {0}")]
     Silent(String),
-    /// It answers, and refuses the password.
+    /// Valkey answers, and refuses the password.
     #[error("Valkey refuses the password")]
     RefusesPassword,
-    /// It answers, and refuses the command.
+    /// Valkey answers, and refuses the command.
     #[error("Valkey refuses the command: {0}")]
     Refuses(String),
 }

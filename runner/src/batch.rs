@@ -59,7 +59,7 @@ pub struct Setup<'a> {
 pub struct Ended {
     /// Why: `Completed`, `Drained`, ….
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     pub message: Option<String>,
     /// Everything, the end included, was reported and taken.
     pub reported: bool,
@@ -105,7 +105,7 @@ pub async fn run<P: Portal, C: Control>(setup: Setup<'_>, portal: P, control: &C
     batch.close(end).await
 }
 
-/// Why no further job is begun.
+/// Why no further job is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct End {
     reason: Reason,

@@ -12,7 +12,7 @@ pub enum Exit {
     Done = 0,
     /// Something unexpected; the last line says what.
     Broken = 1,
-    /// What was given cannot be used: command line, files, flows with errors. Nothing was begun.
+    /// What was given cannot be used: command line, files, flows with errors. Nothing was started.
     Unusable = 2,
     /// The end could not be reported: the batch has ended without us, or the API server does not answer. Nothing more is done.
     Unheard = 3,

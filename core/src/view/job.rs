@@ -45,7 +45,7 @@ pub struct WaitNotes {
     pub unknown_since: Option<Timestamp>,
     /// `metadata.generation`.
     pub generation: Option<i64>,
-    /// It was in a batch before.
+    /// The job was in a batch before.
     pub started: bool,
     /// Which reason it has had since when, as planned.
     pub planned: Option<(Reason, Timestamp)>,
@@ -91,7 +91,7 @@ pub struct ClaimCopy {
     pub generation: Option<i64>,
     /// When the condition `Succeeded` became `Unknown`, if it was ever set.
     pub unknown_since: Option<Timestamp>,
-    /// It was in a batch before.
+    /// The job was in a batch before.
     pub started: bool,
 }
 

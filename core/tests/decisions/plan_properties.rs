@@ -162,7 +162,7 @@ fn check(scene: &Scene, plan: &Plan) -> Result<(), TestCaseError> {
     if plan.waits.values().any(|blocked| blocked.reason == Reason::WaitingForRunner) {
         prop_assert!(
             runners + plan.create.len() >= scene.max_runners,
-            "somebody waits for a runner although one is free"
+            "a job waits for a runner although one is free"
         );
     }
     prop_assert!(

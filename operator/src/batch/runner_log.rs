@@ -1,4 +1,4 @@
-//! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, is no reason to hold a batch.
+//! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, does not hold up a batch.
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::objects::current_pod;

@@ -32,11 +32,11 @@ pub struct Misheld {
     pub resource_version: String,
     /// The list to write.
     pub wanted: Vec<String>,
-    /// It is Batched: whoever claimed it is about to write the same.
+    /// The job is Batched: whoever claimed it is about to write the same.
     pub batched: bool,
     /// Since when.
     pub since: Timestamp,
-    /// It goes away with the finalizer, so its record is archived first, for as long as this.
+    /// The job goes away with the finalizer, so its record is archived first, for as long as this.
     pub archive_until: Option<Timestamp>,
 }
 

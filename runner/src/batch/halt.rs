@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::Orders;
 
-/// How long the job at hand may go on after the Pod was told to end. The rest of the grace period is for the logout and the evidence.
+/// How long the current job may go on after the Pod was told to end. The rest of the grace period is for the logout and the evidence.
 const LAST_JOB: Duration = Duration::from_secs(10);
 
 /// Why a batch ends before its jobs are done.
@@ -16,9 +16,9 @@ const LAST_JOB: Duration = Duration::from_secs(10);
 pub struct Halt {
     /// `Drained` or `Aborted`.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     pub message: String,
-    /// How long the job at hand may go on. None: until it is done.
+    /// How long the current job may go on. None: until it is done.
     pub patience: Option<Duration>,
     /// Whether anybody reads what is reported.
     pub heard: bool,
@@ -79,7 +79,7 @@ impl Halts {
         }
     }
 
-    /// Waits until the job at hand has to be dropped.
+    /// Waits until the current job has to be dropped.
     pub async fn cut_short(&mut self) -> Halt {
         let mut first_seen = None;
         loop {

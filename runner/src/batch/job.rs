@@ -100,7 +100,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             let budget = Budget { login: self.may_log_in(), browser: !self.reopened, repeated };
             match recovery::next(verdict, found, budget) {
                 Next::Again => {
-                    tracing::info!(?found, "the job is begun again");
+                    tracing::info!(?found, "the job is started again");
                     repeated |= found == Some(Found::Over);
                 }
                 Next::Settle(verdict) => return self.settle(job, verdict, walked, trace),

@@ -1,4 +1,4 @@
-//! What follows from a try that gave no answer: for the job at hand and for the batch. Plain decisions, no acts.
+//! What follows from a try that gave no answer: for the current job and for its batch. Plain decisions, no acts.
 
 use fno_crds::{JobPhase, Reason};
 
@@ -26,21 +26,21 @@ pub const fn look(verdict: &Verdict) -> Look {
     }
 }
 
-/// What is left to mend a session with.
+/// What is left to restore a session with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Another login is allowed.
     pub login: bool,
     /// Another browser session is allowed (one per batch).
     pub browser: bool,
-    /// This very job was begun anew already because the session had ended.
+    /// This very job was already started again because the session had ended.
     pub repeated: bool,
 }
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The same job again, without using up a try; the session or the browser is renewed first.
+    /// The job again, without using up a try; the session or the browser is renewed first.
     Again,
     /// The verdict is reported, and the next job follows.
     Settle(Verdict),

@@ -22,7 +22,7 @@ const TRY: Duration = Duration::from_secs(60);
 /// Between two tries, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The same once the batch ends.
+/// Between two tries once the batch ends.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is to be stored, and what is to be reported then.
@@ -90,7 +90,7 @@ impl Uploads {
         session
     }
 
-    /// Drops everything that is not stored yet: somebody else may be at work on the same jobs.
+    /// Drops everything that is not stored yet: another runner may work on the same jobs.
     pub(super) async fn abandon(&mut self) {
         self.tasks.shutdown().await;
         self.clear().await;

@@ -27,7 +27,7 @@ pub struct Verdict {
     pub outcome: Option<String>,
     /// Why.
     pub reason: Reason,
-    /// The same for people.
+    /// Human-readable explanation of `reason`.
     pub message: Option<String>,
     /// The step that failed.
     pub step: Option<String>,
@@ -40,7 +40,7 @@ impl Verdict {
         Self { phase: phase(reason), outcome: None, reason, message: text(message), step: None }
     }
 
-    /// The same failure, seen as another one. What may be irreversible stays what it is.
+    /// This failure, seen as another one. What may be irreversible stays what it is.
     #[must_use]
     pub fn seen_as(self, reason: Reason, remark: &str) -> Self {
         if self.phase == JobPhase::OutcomeUnknown {
@@ -115,14 +115,14 @@ pub enum LoginVerdict {
     Rejected {
         /// The portal's words.
         message: String,
-        /// It says that the account is locked.
+        /// The portal says that the account is locked.
         locked: bool,
     },
-    /// It failed before the portal could judge.
+    /// The login failed before the portal could judge a credential.
     Failed {
         /// Why.
         reason: Reason,
-        /// The same for people.
+        /// Human-readable explanation of `reason`.
         message: String,
         /// The step.
         step: Option<String>,
@@ -166,11 +166,11 @@ const fn login_reason(reason: Reason) -> Reason {
 /// What a session probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session {
-    /// It lives.
+    /// The session is alive.
     Alive,
     /// The portal answers; there is no flow that could tell more.
     Reachable,
-    /// It is over.
+    /// The session is over.
     Over,
     /// The portal does not answer.
     Unavailable,

@@ -85,7 +85,7 @@ async fn fifty_results_in_a_burst_take_a_handful_of_patches_and_all_arrive() {
         (results(&world.batch), &world.batch["status"]["run"]["end"]["reason"]),
         (50, &json!("Completed"))
     );
-    assert_eq!(world.batch["status"]["run"].get("job"), None, "no job is at hand any more");
+    assert_eq!(world.batch["status"]["run"].get("job"), None, "no job is current any more");
     assert!(world.patches.len() <= 4, "{} patches", world.patches.len());
     assert_eq!(world.batch["status"]["phase"], json!("Assigned"), "what is the operator's stays");
     assert!(world.forbidden.is_empty(), "{:?}", world.forbidden);

@@ -10,7 +10,7 @@ fn each_limit_is_named_in_what_the_waiting_jobs_say() {
     let message = |scene: &Scene, reason| {
         let plan = scene.plan();
         let Some(Why { reason: seen, message }) = plan.waits.values().next_back().cloned() else {
-            panic!("somebody waits: {plan:?}")
+            panic!("a job waits: {plan:?}")
         };
         assert_eq!(seen, reason);
         message

@@ -39,7 +39,7 @@ pub enum Action {
     HandBack {
         job: usize,
     },
-    /// Somebody else uses the account.
+    /// Another user of the account logs in.
     OutsiderLogsIn,
     Strike,
     Tick {

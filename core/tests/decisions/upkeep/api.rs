@@ -30,7 +30,7 @@ pub struct Api {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Stored,
-    /// Somebody was quicker, or the object is gone.
+    /// Another write came first, or the object is gone.
     Conflict,
     Refused,
 }
