@@ -81,3 +81,34 @@ async fn deleting_a_waiting_job_is_immediate_and_a_batched_one_ends_as_withdrawn
     ensure!(arena.jobs().get_opt("gone").await?.is_none(), "the job is still there");
     close(arena, []).await
 }
+
+#[tokio::test]
+async fn the_kill_switch_holds_when_its_provider_is_deleted() -> Result<()> {
+    use fno_crds::{FnoBatch, batch::BatchPhase};
+    use fno_e2e::jobs::wait_until;
+    use serde_json::json;
+
+    use crate::support::{LONG, release_with};
+
+    let _beside = beside().await;
+    let arena = arena("switch").await?;
+    arena.provider("evotel", |spec| spec["suspend"] = json!(true)).await?;
+    release_with(&arena, "evotel", 30).await?;
+    let batches = arena.batches();
+    let phase = |b: &FnoBatch| b.phase().to_string();
+    let at_work = |b: &FnoBatch| b.phase() == BatchPhase::InProgress;
+    wait_until(&batches, LONG, phase, |b| b.values().any(at_work)).await?;
+    let held = |b: &FnoBatch| b.status.as_ref().is_some_and(|s| s.cancellations_held);
+    arena.patch_provider("evotel", json!({"spec": {"suspendCancellations": true}})).await?;
+    wait_until(&batches, LONG, phase, |b| b.values().any(held)).await?;
+    arena.providers().delete("evotel", &Default::default()).await?;
+    let released = |b: &FnoBatch| !b.phase().is_finished() && !held(b);
+    let mut let_go = false;
+    wait_until(&batches, LONG, phase, |b| {
+        let_go |= b.values().any(released);
+        b.values().all(|b| b.phase().is_finished())
+    })
+    .await?;
+    ensure!(!let_go, "the kill switch was released by the deletion of the provider");
+    arena.close().await
+}

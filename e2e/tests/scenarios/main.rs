@@ -8,6 +8,7 @@ mod bad_input;
 mod by_hand;
 mod disturbances;
 mod happy_path;
+mod hostile;
 mod logins;
 mod namespaces;
 mod readme;

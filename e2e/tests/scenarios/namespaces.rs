@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use fno_crds::{FnoBatch, batch::BatchPhase};
 use fno_e2e::{
     Arena, Ground,
-    ground::{SYSTEM, kubectl, run},
+    ground::{RELEASE, SYSTEM, kubectl, run},
     jobs::{self, wait_until},
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -43,12 +43,61 @@ async fn goes_in_time(arena: &Arena) -> Result<()> {
     Ok(())
 }
 
+/// Installs the operator for these namespaces only; for all without any.
+async fn watch_only(namespaces: &[&str]) -> Result<()> {
+    let list = if namespaces.is_empty() {
+        "namespaces=null".to_owned()
+    } else {
+        format!("namespaces={{{}}}", namespaces.join(","))
+    };
+    let args = [
+        "upgrade",
+        RELEASE,
+        "charts/fno-operator",
+        "--namespace",
+        SYSTEM,
+        "--reuse-values",
+        "--wait",
+        "--timeout",
+        "3m",
+        "--set",
+        &list,
+    ];
+    run("helm", &args, None).await.map(drop)
+}
+
 #[tokio::test]
 async fn a_namespace_with_a_running_batch_is_gone_within_a_minute() -> Result<()> {
     let _beside = beside().await;
     let arena = arena("gone").await?;
     at_work(&arena).await?;
     goes_in_time(&arena).await
+}
+
+#[tokio::test]
+async fn a_listed_namespace_goes_with_the_operators_rights_in_it_and_the_others_are_served()
+-> Result<()> {
+    let _alone = alone().await;
+    let (going, staying) = (arena("listed-gone").await?, arena("listed-stays").await?);
+    let both = [going.namespace.clone(), staying.namespace.clone()];
+    watch_only(&[&both[0], &both[1]]).await?;
+    let outcome = async {
+        at_work(&going).await?;
+        // The namespace takes the RoleBinding with it that gives the operator its rights there.
+        goes_in_time(&going).await?;
+        // A restart finds one of its namespaces missing.
+        let selector = "app.kubernetes.io/component=operator";
+        kubectl(&["delete", "pod", "--namespace", SYSTEM, "--selector", selector]).await?;
+        let name = format!("deployment/{RELEASE}");
+        kubectl(&["rollout", "status", "--namespace", SYSTEM, &name, "--timeout=120s"]).await?;
+        staying.provider("evotel", |spec| spec["suspend"] = json!(true)).await?;
+        let circuits = release_with(&staying, "evotel", 3).await?;
+        finished(&staying).await?.is_right("evotel", &circuits)
+    };
+    let outcome = outcome.await;
+    watch_only(&[]).await?;
+    outcome?;
+    close(staying, []).await
 }
 
 #[tokio::test]
