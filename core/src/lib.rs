@@ -28,6 +28,7 @@ pub mod batch_status;
 pub mod batch_wait;
 pub mod breaker;
 pub mod claim;
+pub mod credentials;
 pub mod finalizer;
 pub mod flow;
 pub mod gate;

@@ -17,7 +17,7 @@ pub struct Seed(SecretSlice<u8>);
 /// One code. It is worth a login for about a minute.
 pub struct Code(SecretString);
 
-/// Why a seed is none. It never holds any of the seed.
+/// Why a text cannot be used as a seed. Holds nothing of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
     /// Other characters than base32 has.
@@ -59,6 +59,10 @@ impl Seed {
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest([b"fno.dev totp tracking ", self.0.expose_secret()].concat());
         HEXLOWER.encode(&digest[..12])
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.expose_secret()
     }
 
     /// The code of a time step.
