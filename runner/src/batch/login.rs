@@ -154,7 +154,9 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             run.login = Some(run_login(n, LoginState::LoggedIn, None, drift));
             run.login_milliseconds.get_or_insert(milliseconds);
         });
+        // Without codes nothing has measured the portal's clock yet.
         if logins == 1
+            && !self.work.totp
             && let Some(offset) = self.portal.clock_offset().await
         {
             self.control

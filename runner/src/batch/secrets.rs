@@ -36,7 +36,7 @@ impl Secrets for Credentials {
         self.password.clone()
     }
 
-    async fn code(&self) -> Result<SecretString, NoCode> {
+    async fn code(&self, _: Option<i64>) -> Result<SecretString, NoCode> {
         Err(NoCode {
             reason: Reason::StepFailed,
             message: "Only the login flow may use {{ totp }}.".to_owned(),
@@ -78,7 +78,7 @@ impl<C: Control> Secrets for LoginSecrets<'_, C> {
         self.credentials.password()
     }
 
-    async fn code(&self) -> Result<SecretString, NoCode> {
+    async fn code(&self, portal_clock: Option<i64>) -> Result<SecretString, NoCode> {
         if let Some(code) = self.code.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(code);
         }
@@ -89,7 +89,9 @@ impl<C: Control> Secrets for LoginSecrets<'_, C> {
             });
         }
         self.control.reporter().report(Urgency::Now, |run| {
-            run.login = Some(run_login(self.login, LoginState::AwaitingCode, None, Vec::new()))
+            run.login = Some(run_login(self.login, LoginState::AwaitingCode, None, Vec::new()));
+            // With the question, so that it is known before the answer.
+            run.clock_offset_milliseconds = portal_clock.or(run.clock_offset_milliseconds);
         });
         let (began, mut halts) = (Instant::now(), self.halts.clone());
         let code = tokio::select! {

@@ -14,11 +14,12 @@ pub trait Secrets: Send + Sync {
     fn password(&self) -> SecretString;
 
     /// `{{ totp }}`. Called once per step that uses it, when the field that takes the code is on screen. The clock of the step pauses
-    /// meanwhile.
+    /// meanwhile. `portal_clock` is the portal's clock minus ours in milliseconds, as that page tells it: no code may be made where
+    /// the portal would judge it by another time.
     ///
     /// # Errors
     /// [`NoCode`]: no code was granted, or it came too late to be typed.
-    async fn code(&self) -> Result<SecretString, NoCode>;
+    async fn code(&self, portal_clock: Option<i64>) -> Result<SecretString, NoCode>;
 }
 
 /// No code is available.

@@ -53,7 +53,7 @@ async fn a_code_that_comes_too_late_is_not_typed() {
     let cluster = server.connect(1, LONG);
     server.create_secret("b-1-totp-1", secret("b-1-totp-1", "111111", -1));
     let late = cluster.code(1).await.expect_err("late");
-    assert_eq!(late.reason, Reason::LoginFailed);
+    assert_eq!(late.reason, Reason::WaitingForCode);
     assert!(!late.message.contains("111111"), "{}", late.message);
 }
 

@@ -107,7 +107,7 @@ impl Secrets for Counting {
         Known.password()
     }
 
-    async fn code(&self) -> Result<SecretString, NoCode> {
+    async fn code(&self, _: Option<i64>) -> Result<SecretString, NoCode> {
         self.0.fetch_add(1, Ordering::SeqCst);
         // Longer than the step may take: its clock stands still.
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;

@@ -55,7 +55,7 @@ impl Secrets for Known {
         PASSWORD.into()
     }
 
-    async fn code(&self) -> Result<SecretString, NoCode> {
+    async fn code(&self, _: Option<i64>) -> Result<SecretString, NoCode> {
         Ok(CODE.into())
     }
 }

@@ -24,6 +24,8 @@ pub struct Desk {
     pub delivers: bool,
     pub reporter: Reporter,
     pub orders: watch::Sender<Orders>,
+    /// The portal's clock as it was reported when a code was asked for.
+    pub clocks: Mutex<Vec<Option<i64>>>,
     given: Mutex<usize>,
     log: Log,
 }
@@ -38,6 +40,7 @@ impl Desk {
             delivers: true,
             reporter: Reporter::new(Run::default()),
             orders: watch::Sender::default(),
+            clocks: Mutex::default(),
             given: Mutex::default(),
             log,
         }
@@ -76,6 +79,8 @@ impl Control for Desk {
 
     async fn code(&self, login: i32) -> Result<SecretString, NoCode> {
         self.note("code", login);
+        let clock = self.reporter.look().run.clock_offset_milliseconds;
+        self.clocks.lock().expect("no panic").push(clock);
         sleep(Duration::from_secs_f64(self.code_takes)).await;
         let mut given = self.given.lock().expect("no panic");
         let code = self.codes.get(*given).cloned().unwrap_or_else(|| "123456".to_owned());

@@ -13,7 +13,19 @@ async fn leave_comes_before_anything_is_typed_and_the_code_when_it_is_asked_for(
     );
     let login = done.run.login.expect("a login");
     assert_eq!((login.n, login.state, login.reason), (1, LoginState::LoggedIn, None));
-    assert_eq!(done.run.clock_offset_milliseconds, Some(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_portals_clock_is_reported_before_a_code_is_asked_for() {
+    let mut world = World::with_jobs(1);
+    world.site.clock = Some(-40_000);
+    let done = world.run().await;
+    assert_eq!(done.clocks, [Some(-40_000)]);
+    assert_eq!(done.run.clock_offset_milliseconds, Some(-40_000));
+    let mut without_codes = World::with_jobs(1);
+    (without_codes.work.totp, without_codes.site.asks_for_code) = (false, false);
+    let done = without_codes.run().await;
+    assert_eq!((done.clocks.len(), done.run.clock_offset_milliseconds), (0, Some(500)));
 }
 
 #[tokio::test(start_paused = true)]

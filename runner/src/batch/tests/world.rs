@@ -43,6 +43,8 @@ pub struct Done {
     /// Seconds on the test's clock.
     pub took: f64,
     folder: TempDir,
+    /// The portal's clock as it was reported when a code was asked for.
+    pub clocks: Vec<Option<i64>>,
 }
 
 impl World {
@@ -114,6 +116,7 @@ impl World {
             run: desk.reporter.look().run,
             log,
             took: began.elapsed().as_secs_f64(),
+            clocks: desk.clocks.into_inner().expect("no panic"),
             folder,
         }
     }

@@ -65,14 +65,16 @@ fn read(secret: Secret, now: Timestamp) -> Result<SecretString, NoCode> {
     let text =
         std::str::from_utf8(&code).ok().filter(|code| !code.is_empty()).map(SecretString::from);
     code.zeroize();
-    let failed = |message: String| Err(NoCode { reason: Reason::LoginFailed, message });
+    let failed = |reason, message: String| Err(NoCode { reason, message });
     let not_after = String::from_utf8_lossy(&not_after).parse::<Timestamp>();
     match (text, not_after) {
         (Some(_), Ok(not_after)) if now >= not_after => {
-            failed(format!("The code came too late: it was valid until {not_after}."))
+            // A code that is not typed is not refused: another login gets the next one.
+            let message = format!("The code came too late: it was valid until {not_after}.");
+            failed(Reason::WaitingForCode, message)
         }
         (Some(code), Ok(_)) => Ok(code),
-        _ => failed("The Secret for the code contains no code.".to_owned()),
+        _ => failed(Reason::LoginFailed, "The Secret for the code contains no code.".to_owned()),
     }
 }
 
@@ -101,7 +103,7 @@ mod tests {
         let pairs = [(KEY_CODE, "123456"), (KEY_NOT_AFTER, "1970-01-01T00:01:00Z")];
         assert_eq!(read_at(59, &pairs), Ok("123456".to_owned()));
         let late = read_at(60, &pairs).expect_err("late");
-        assert_eq!(late.reason, Reason::LoginFailed);
+        assert_eq!(late.reason, Reason::WaitingForCode);
         assert!(
             late.message.contains("too late") && !late.message.contains("123456"),
             "{}",

@@ -53,7 +53,8 @@ impl Walk<'_, '_> {
         }
         // The field is on screen, so a code can be used now.
         let asked = Instant::now();
-        let code = self.run.secrets.code().await;
+        let portal_clock = self.browser.clock_offset().await.map(|offset| offset.millis);
+        let code = self.run.secrets.code(portal_clock).await;
         clock.pause(asked.elapsed());
         secrets.totp =
             Some(code.map_err(|none| {
