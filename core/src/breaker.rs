@@ -2,15 +2,20 @@
 //!
 //! Both breakers live in `FnoProvider.status` and so survive restarts. Every function takes the state as it is stored and gives
 //! the state to store (by compare-and-set), with the event to publish once that write has succeeded.
+//!
+//! The account's breaker is about credentials: what the portal refused, and logins nobody knows the end of. A login that failed in a
+//! step of its flow says something about the portal's pages, so the flow breaker counts it.
 
 pub mod account;
 pub mod flow;
-#[cfg(test)]
-mod tests;
+pub mod resume;
 
 use fno_crds::Reason;
 
 use crate::why::Why;
+
+/// Entries of a breaker's `counted`, at most (the schema's maxItems).
+const MOST_COUNTED: usize = 20;
 
 /// The state after something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,30 +32,23 @@ impl<B: Clone> Change<B> {
     }
 }
 
-fn opened<B>(breaker: B, reason: Reason, message: String) -> Change<B> {
+impl<B> Change<B> {
+    const fn silent(breaker: B) -> Self {
+        Self { breaker, event: None }
+    }
+}
+
+const fn opened<B>(breaker: B, reason: Reason, message: String) -> Change<B> {
     Change { breaker, event: Some(Why { reason, message }) }
 }
 
-fn eased<B>(breaker: B, message: String) -> Change<B> {
+const fn eased<B>(breaker: B, message: String) -> Change<B> {
     Change { breaker, event: Some(Why { reason: Reason::Available, message }) }
 }
 
-/// The things counted, newest first. Several batches fail between two reads, so the last one alone is not enough; what has
-/// dropped off the end could be counted again, which errs towards opening too early.
-struct Counted<'a>(&'a [String]);
-
-/// `maxItems` of `counted` in the schema of both breakers.
-const MOST_COUNTED: usize = 20;
-
-impl Counted<'_> {
-    fn has(&self, what: &str) -> bool {
-        self.0.iter().any(|counted| counted == what)
-    }
-
-    /// With `what` in front and as many of the others as the schema allows.
-    fn with(&self, what: &str) -> Vec<String> {
-        std::iter::once(what.to_owned())
-            .chain(self.0.iter().take(MOST_COUNTED - 1).cloned())
-            .collect()
-    }
+/// The list of what was counted, newest first, with `what` in front. Several batches fail between two reads, so the last one alone
+/// is not enough. What has dropped off the end could be counted again, which errs towards opening too early.
+fn counted_with(counted: &[String], what: &str) -> Vec<String> {
+    let others = counted.iter().filter(|counted| *counted != what).cloned();
+    std::iter::once(what.to_owned()).chain(others).take(MOST_COUNTED).collect()
 }

@@ -12,6 +12,7 @@
 //! * [`finalizer`]: which finalizers a job should have; [`ownership`]: whether a job's batch still takes care of it.
 //! * [`lifecycle`]: what a batch needs next.
 //! * [`mint`]: whether a one-time code may be minted now.
+//! * [`account`]: what the names of one account know together.
 //! * [`breaker`]: when logins and flows are stopped, and what lets them go on.
 //! * [`job_status`], [`batch_status`], [`provider_status`]: what is written about jobs, batches and providers.
 //! * [`batch_wait`]: when jobs show what their batch waits for.
@@ -19,11 +20,13 @@
 //! * [`wait_writes`]: which waiting jobs are told what they wait for, and when.
 //! * [`objects`]: the Pod, Secrets and roles of a batch.
 //! * [`work`]: what a runner is given.
+//! * [`credentials`]: which credentials an account has, told apart without being told.
 //! * [`totp`]: the code of a seed and a step.
 //! * [`text`]: texts with a bound. [`nearest`]: what a mistyped name was meant to be.
 //!   [`outage`]: which of many equal failures are worth a log line.
 //! * [`flow`]: templates, conditions, selectors, rows and the linter: flows as a language.
 
+pub mod account;
 pub mod batch_status;
 pub mod batch_wait;
 pub mod breaker;

@@ -166,7 +166,7 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
                 seen.deadline_of_a_job().into_iter().fold(pod_deadline(seen), Timestamp::min);
             NextAction::Wait { until: Some(until), shown: problem.clone() }
         }
-        PodState::Running { since } => running(seen, *since, needs),
+        PodState::Running { .. } => running(seen, needs),
     }
 }
 
@@ -185,8 +185,8 @@ fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
             let message = format!("The runner gave no sign of life for {limit}.");
             Some(fenced(Why { reason: Reason::RunnerLost, message }))
         }
-        PodState::Running { since } => {
-            late(seen, *since).filter(|(limit, _)| seen.now >= *limit).map(|(_, why)| fenced(why))
+        PodState::Running { .. } => {
+            late(seen).filter(|(limit, _)| seen.now >= *limit).map(|(_, why)| fenced(why))
         }
         PodState::Missing | PodState::Ended { .. } => {
             (silent && seen.run().is_some()).then(|| fenced(runner_lost(seen)))
@@ -195,9 +195,9 @@ fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
 }
 
 /// When a running Pod is given up although its runner gives signs of life: it does not log in, or makes no progress.
-fn late(seen: &BatchFacts<'_>, since: Timestamp) -> Option<(Timestamp, Why)> {
+fn late(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     if seen.login().is_none_or(|login| login.state != LoginState::LoggedIn) {
-        return logins::deadline(seen, since);
+        return logins::deadline(seen);
     }
     let limit = seen.deadlines.progress();
     let job = seen.run().and_then(|run| run.job.as_deref());
@@ -248,7 +248,7 @@ fn pod_deadline(seen: &BatchFacts<'_>) -> Timestamp {
     after(seen.created(), seen.deadlines.pod_running)
 }
 
-fn running(seen: &BatchFacts<'_>, since: Timestamp, needs: Option<LoginNeeds>) -> NextAction {
+fn running(seen: &BatchFacts<'_>, needs: Option<LoginNeeds>) -> NextAction {
     if seen.switches.suspend && seen.batch.spec.stop == Stop::None {
         return NextAction::Drain;
     }
@@ -261,7 +261,7 @@ fn running(seen: &BatchFacts<'_>, since: Timestamp, needs: Option<LoginNeeds>) -
         }
     }
     let silence = after(seen.now, seen.deadlines.heartbeat - seen.silent_for);
-    let late = late(seen, since).map(|(limit, _)| limit);
+    let late = late(seen).map(|(limit, _)| limit);
     let until = [Some(silence), late, held.map(|held| held.until), seen.deadline_of_a_job()]
         .into_iter()
         .flatten()

@@ -6,12 +6,14 @@
 //!
 //! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
 //! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
-//! 3. the step is this login's own now: [`MintRequest::reserved`], kept in memory while the same pass goes on;
-//! 4. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, never over an existing one.
+//! 3. where other providers name the same account, their `lastStep` is read again: two that burn at the same time see each other;
+//! 4. the step is this login's own now: [`MintRequest::reserved`], kept in memory while the same pass goes on;
+//! 5. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, never over an existing one.
 //!
-//! A guard whose answer was lost counts as taken by somebody: a doubtful step is a burnt step. Read again and ask the chain again.
+//! A guard whose answer was lost counts as passed by another login: a doubtful step is a burnt step. Read again and ask the chain again.
 
 mod checks;
+pub mod clock;
 mod login;
 pub mod step;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use login::{LoginPermission, LoginRequest, may_login};
 
+use self::clock::PortalClock;
 use crate::{gate::Gate, time::after, why::Why};
 
 /// When to ask again about something that announces no time of its own (a clock, Valkey, another login). Most changes wake earlier, through a watch.
@@ -38,20 +41,28 @@ pub struct MintRequest<'a> {
     pub stop: Stop,
     /// The provider's `spec.suspend`.
     pub provider_suspended: bool,
+    /// `status.credentialsVersion` of the batch: the credentials its runner has typed.
+    pub pinned: Option<&'a str>,
+    /// Version of the credentials that the account's Secrets hold now: the code would be made of the seed in them.
+    pub current: Option<&'a str>,
     /// The account's breaker.
     pub gate: &'a Gate,
     /// `totp.periodSeconds`.
     pub period: i64,
+    /// `totp.skewSteps`: steps the portal accepts either side of its own.
+    pub skew: i64,
     /// `totp.minRemainingSeconds`. Cut to `period - 1`, because a whole period is never left.
     pub min_remaining: i64,
-    /// `status.accounts[].lastStep`.
+    /// The account's last used step, counted in `period` ([`crate::account::last_step`]).
     pub last_step: Option<i64>,
+    /// The longest period in which it may have been recorded ([`crate::account::SharedAccount::recorded_in`]).
+    pub recorded_in: i64,
     /// The step of a guard whose answer never came.
     pub doubtful: Option<i64>,
     /// The step both guards have passed for this very login; the Secret may be missing.
     pub reserved: Option<i64>,
-    /// The portal's clock minus ours, in milliseconds (`clockOffsetMilliseconds`).
-    pub clock_offset: Option<i64>,
+    /// What is known of the portal's clock.
+    pub clock: PortalClock,
     /// What Valkey is known to say.
     pub valkey: StepRecord,
 }
@@ -61,14 +72,14 @@ pub struct MintRequest<'a> {
 pub enum StepRecord {
     /// Not asked yet.
     Unknown,
-    /// It does not answer.
+    /// No answer.
     Unreachable,
-    /// Nobody has used the step.
+    /// The step is unused.
     Free {
         /// The step asked about.
         step: i64,
     },
-    /// Somebody has, perhaps outside this cluster.
+    /// The step is used, perhaps outside this cluster.
     Taken {
         /// The step asked about.
         step: i64,
@@ -85,6 +96,12 @@ pub enum MintDecision {
     },
     /// This step is burnt for this very login already and still good: create the Secret, no guard.
     Deliver {
+        /// The time step.
+        step: i64,
+    },
+    /// The last step was recorded by a clock that was ahead: set every entry of the account that is later back to this one
+    /// ([`crate::account::burn`]), then ask again. It is the newest step that the portal can have accepted by now.
+    Rebase {
         /// The time step.
         step: i64,
     },
@@ -115,8 +132,9 @@ pub fn mint(request: &MintRequest<'_>) -> MintDecision {
 type Check = fn(&MintRequest<'_>) -> Option<MintDecision>;
 
 /// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
-const CHAIN: [Check; 7] = [
+const CHAIN: [Check; 8] = [
     batch_may_log_in,
+    credentials_are_current,
     breaker_allows,
     clocks_agree,
     reserved_step_is_still_good,
@@ -134,8 +152,21 @@ fn breaker_allows(request: &MintRequest<'_>) -> Option<MintDecision> {
     checks::breaker(request.gate).map(|why| MintDecision::Never { why })
 }
 
+/// The wait would be in vain: the batch has measured the clock and does not do so again.
 fn clocks_agree(request: &MintRequest<'_>) -> Option<MintDecision> {
-    checks::clocks(request.clock_offset, request.period).map(|why| not_yet(request.now, why))
+    request
+        .clock
+        .known_at_the_code(request.now)
+        .filter(|offset| offset.is_too_far_for(request.period))
+        .map(|offset| MintDecision::Never {
+            why: checks::clock_skew(offset.sentence(request.period)),
+        })
+}
+
+/// A code of another seed than the one whose refusal would be booked.
+fn credentials_are_current(request: &MintRequest<'_>) -> Option<MintDecision> {
+    let current = request.pinned.is_some() && request.pinned == request.current;
+    (!current).then(|| MintDecision::Never { why: checks::other_credentials() })
 }
 
 /// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered
@@ -152,19 +183,23 @@ fn valkey_answers(request: &MintRequest<'_>) -> Option<MintDecision> {
     checks::valkey(request.valkey == StepRecord::Unreachable).map(|why| not_yet(request.now, why))
 }
 
-/// A step is minted after it began, so a last step beyond the next one means that some clock went back.
+/// A step is minted after it began, so a last step beyond the next ones means that some clock was, or is, wrong. Where the portal
+/// confirms our clock, it cannot have accepted such a step yet.
 fn last_step_is_not_in_the_future(request: &MintRequest<'_>) -> Option<MintDecision> {
-    let last = request.last_step?;
+    let newest =
+        step::newest_recorded(request.now, request.period, request.recorded_in, request.skew);
+    let last = request.last_step.filter(|last| *last > newest)?;
+    if request.clock.confirms_ours(request.period) {
+        return Some(MintDecision::Rebase { step: newest });
+    }
     let ahead = last.saturating_sub(step::at(request.now, request.period));
-    (ahead > 1).then(|| {
-        let seconds = ahead.saturating_mul(request.period);
-        not_yet(
-            request.now,
-            checks::clock_skew(format!(
-                "The last code was minted for a step about {seconds} s in the future: the clock of this node, or of the one before it, is wrong."
-            )),
-        )
-    })
+    let seconds = ahead.saturating_mul(request.period);
+    Some(not_yet(
+        request.now,
+        checks::clock_skew(format!(
+            "The last code was minted for a step about {seconds} s in the future, and the portal does not tell the time: the clock of this node, or of the one before it, is wrong. If this node's clock is right, annotate the provider with fno.dev/resume."
+        )),
+    ))
 }
 
 fn step_has_begun(request: &MintRequest<'_>) -> Option<MintDecision> {
@@ -178,7 +213,8 @@ fn not_yet(now: Timestamp, why: Why) -> MintDecision {
     MintDecision::NotYet { until: after(now, RECHECK), why }
 }
 
-/// The first step with enough time left that nobody can have used: after `lastStep`, after whatever is doubtful, after what Valkey calls taken.
+/// The first step with enough time left that cannot have been used: after `lastStep`, after whatever is doubtful, after what Valkey
+/// calls taken.
 fn candidate(request: &MintRequest<'_>) -> i64 {
     let taken = match request.valkey {
         StepRecord::Taken { step } => Some(step),

@@ -13,7 +13,7 @@ pub use evidence_claim::evidence_claim;
 pub use evidence_keys::{KEY_ACCESS_ID, KEY_ACCESS_SECRET, KeysInUse, evidence_key};
 pub use images::images_replaced;
 pub use pod::{PATH_CA, PATH_EVIDENCE_S3, PodInput, pod};
-pub use secrets::{totp_secret, work_secret};
+pub use secrets::{pinned_version, totp_secret, work_secret};
 pub use settings::{
     EnvironmentVariable, EvidenceClaim, EvidenceS3, EvidenceSettings, RunnerSettings,
 };

@@ -43,7 +43,7 @@ use self::{
     queue::{Closing, Queue},
     report::Report,
 };
-use crate::{gate::Gate, key::Key, measure, why::Why};
+use crate::{account::AccountName, gate::Gate, key::Key, measure, why::Why};
 
 pub use waits::Waits;
 
@@ -89,11 +89,16 @@ pub struct JobView {
 pub struct AccountView {
     /// Its name.
     pub name: String,
+    /// One name for the account, the same in every provider of the namespace that has it ([`crate::account::identity::first_names`]):
+    /// its sessions count together.
+    pub identity: AccountName,
+    /// Sessions it may have at once: the smallest `session.maxSessionsPerAccount` of the providers that have it.
+    pub max_sessions: i32,
     /// What its breaker, its Secrets and its seed allow.
     pub gate: Gate,
     /// Seconds per TOTP step; `None` = no TOTP.
     pub totp_period: Option<i64>,
-    /// The last step used.
+    /// The last step used, counted in `totp_period`.
     pub last_step: Option<i64>,
 }
 
@@ -135,6 +140,8 @@ pub struct BatchView {
     pub provider: String,
     /// `spec.account`.
     pub account: String,
+    /// The account, as in [`AccountView::identity`].
+    pub identity: AccountName,
     /// UIDs of the jobs that no other batch may invite: those it has invited, without those it has lost or settled for this try. Empty
     /// once everything about its jobs is written: those that it gives back leave together, not the first one alone.
     pub jobs: Vec<String>,
@@ -270,14 +277,14 @@ impl ProviderView {
 /// Decides what leaves now.
 #[must_use]
 pub fn plan(world: &World<'_>) -> Plan {
-    let live = Live::of(world.batches);
+    let mut live = Live::of(world.batches);
     let mut report = Report::new(world.now, world.jobs.len());
     let mut homes = Homes::of(world, &mut report);
     answer_or_queue(world, &live, &mut homes, &mut report);
     let mut departures = Vec::new();
     for queue in queues(&mut homes, &live) {
         match queue.closing(world.now) {
-            Closing::Leaves => departures.push(Departure::new(queue, &live, world.now)),
+            Closing::Leaves => departures.push(Departure::new(queue, &mut live, world.now)),
             Closing::Lingers { wake_at } => {
                 report.wake(wake_at);
                 report.wait_all(&queue.jobs, sentences::lingers(&queue.provider.spec.batching));

@@ -5,7 +5,8 @@ mod refresh;
 
 pub use accounts::{account, account_mut};
 pub use refresh::{
-    Numbers, ProviderNews, only_numbers_differ, refreshed, resting, set_numbers, transition,
+    Numbers, ProviderNews, Refreshed, only_numbers_differ, refreshed, resting, set_numbers,
+    transition,
 };
 
 use std::collections::BTreeMap;
@@ -13,17 +14,18 @@ use std::collections::BTreeMap;
 use fno_crds::{
     FnoBatch, FnoProvider, FnoProviderStatus, JobPhase, Reason,
     batch::{BatchPhase, Run},
-    condition::{self, types},
+    condition::{self, Status, types},
     job::Action,
     provider_status::{FlowBreaker, JobMilliseconds},
     reason::ReasonClass,
 };
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     breaker::{
         Change,
-        flow::{Observation, Saw, observe},
+        flow::{Observation, Saw, logged_in, observe},
     },
     gate::Gate,
     key::Key,
@@ -32,74 +34,94 @@ use crate::{
     why::Why,
 };
 
-/// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A fault that was mended is noticed within that.
+/// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A corrected fault is noticed within that.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 
-/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then. What is broken
-/// is told before that it is suspended: it would still be broken after.
+/// Whether the provider can work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The value of the condition `Ready`. Unknown while one try decides: until it has succeeded, the fault may still be there.
+    pub ready: Status,
+    /// Why.
+    pub why: Why,
+}
+
+impl Readiness {
+    /// The provider cannot work.
+    #[must_use]
+    pub const fn not(why: Why) -> Self {
+        Self { ready: Status::False, why }
+    }
+
+    /// Whether nothing goes on before a person does something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        matches!(self.ready, Status::False)
+            && matches!(
+                self.why.reason,
+                Reason::FlowInvalid
+                    | Reason::SecretNotFound
+                    | Reason::SeedInvalid
+                    | Reason::BreakerOpen
+                    | Reason::PortalChanged
+                    | Reason::ProviderNotReady
+            )
+    }
+}
+
+/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then. A fault
+/// takes precedence over "suspended": resuming would not fix it.
 #[must_use]
-pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Why {
-    let shut: Vec<(&str, &Why)> = view
+pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Readiness {
+    if let Some(blocked) = view.why_blocked() {
+        return Readiness::not(blocked);
+    }
+    let gates = view.accounts.iter().map(|account| &account.gate);
+    let best = gates.cloned().reduce(Gate::or).unwrap_or(Gate::Open);
+    match (view.flow_gate.clone().and(best), trouble) {
+        (Gate::Shut(why), _) => return Readiness::not(why),
+        (Gate::Open | Gate::Trial(_), Some(trouble)) => return Readiness::not(trouble.clone()),
+        (Gate::Trial(why), None) => return Readiness { ready: Status::Unknown, why },
+        (Gate::Open, None) => {}
+    }
+    if view.spec.suspend {
+        return Readiness::not(sentences::provider_suspended(view));
+    }
+    let message = view
         .accounts
         .iter()
         .filter_map(|account| match &account.gate {
-            Gate::Shut(blocked) => Some((account.name.as_str(), blocked)),
-            Gate::Open | Gate::Trial => None,
+            Gate::Shut(why) => Some(format!("Account {} rests: {}", account.name, why.message)),
+            Gate::Open | Gate::Trial(_) => None,
         })
-        .collect();
-    let flow = match &view.flow_gate {
-        Gate::Shut(blocked) => Some(blocked),
-        Gate::Open | Gate::Trial => None,
-    };
-    let everyone =
-        shut.first().filter(|_| shut.len() == view.accounts.len()).map(|(_, blocked)| *blocked);
-    let blocked = view.why_blocked();
-    if let Some(blocked) = blocked.as_ref().or(flow).or(everyone).or(trouble) {
-        return blocked.clone();
-    }
-    if view.spec.suspend {
-        return sentences::provider_suspended(view);
-    }
-    let message = shut
-        .iter()
-        .map(|(name, blocked)| format!("Account {name} rests: {}", blocked.message))
         .collect::<Vec<_>>()
         .join(" ");
-    Why { reason: Reason::Available, message }
+    Readiness { ready: Status::True, why: Why { reason: Reason::Available, message } }
 }
 
-/// Whether nothing goes on before a person does something.
-#[must_use]
-pub const fn needs_a_person(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::FlowInvalid
-            | Reason::SecretNotFound
-            | Reason::SeedInvalid
-            | Reason::BreakerOpen
-            | Reason::PortalChanged
-            | Reason::ProviderNotReady
-    )
-}
-
-/// Sets `Ready`, `Reconciling` and `Stalled`.
+/// Sets `Ready`, `Reconciling` and `Stalled`. `remark` is something a person should know besides, such as an annotation that counts for
+/// nothing.
 pub fn conditions(
     status: &mut FnoProviderStatus,
     generation: Option<i64>,
-    ready: &Why,
+    readiness: &Readiness,
+    remark: Option<&str>,
     now: Timestamp,
 ) {
-    let good = ready.reason == Reason::Available;
-    let mut set = |type_, value: bool, reason, message: &str| {
+    let Readiness { ready, why } = readiness;
+    let message = [why.message.as_str(), remark.unwrap_or_default()].join(" ");
+    let message = crate::text::at_most(message.trim(), 4000);
+    let mut set = |type_, value: Status, reason, message: &str| {
         condition::set(&mut status.conditions, now, generation, type_, value, reason, message)
     };
-    set(types::READY, good, ready.reason, &crate::text::at_most(&ready.message, 4000));
-    let stalled = needs_a_person(ready.reason);
+    let stalled = readiness.needs_a_person();
+    let remedy = if stalled { why.reason.remedy() } else { "" };
     // kstatus: not there yet, and getting there by itself.
-    let reconciling = !good && !stalled && ready.reason != Reason::Suspended;
-    set(types::RECONCILING, reconciling, ready.reason, "");
-    set(types::STALLED, stalled, ready.reason, if stalled { ready.reason.remedy() } else { "" });
+    let reconciling = *ready != Status::True && !stalled && why.reason != Reason::Suspended;
+    set(types::READY, *ready, why.reason, &message);
+    set(types::RECONCILING, Status::from(reconciling), why.reason, "");
+    set(types::STALLED, Status::from(stalled), why.reason, remedy);
     status.observed_generation = generation;
 }
 
@@ -136,9 +158,9 @@ pub fn after_batch(
     if let Some(time) = run.login_milliseconds {
         status.login_milliseconds = measure::login(status.login_milliseconds, time);
     }
-    status.clock_offset_milliseconds =
-        run.clock_offset_milliseconds.or(status.clock_offset_milliseconds);
+    clock(&mut status, batch, run, now);
 
+    let breaker = if run.logins.is_some_and(|n| n > 0) { logged_in(&breaker) } else { breaker };
     let change = match saw(run) {
         Some(saw) => {
             let name = batch.metadata.name.as_deref().unwrap_or_default();
@@ -156,6 +178,24 @@ pub fn after_batch(
     (status, change)
 }
 
+/// The portal's clock as it was last measured (milliseconds ahead of ours), and when.
+#[must_use]
+pub fn measured_clock(status: &FnoProviderStatus) -> Option<(i64, Timestamp)> {
+    Some((status.clock_offset_milliseconds?, status.clock_measured_at.as_ref()?.0))
+}
+
+/// The newest measurement of the portal's clock. A batch measures on its login page, right after its last permission to log in, and may
+/// end much later than one that has measured after it.
+fn clock(status: &mut FnoProviderStatus, batch: &FnoBatch, run: &Run, now: Timestamp) {
+    let Some(offset) = run.clock_offset_milliseconds else { return };
+    let grants = batch.status.iter().flat_map(|status| &status.grants);
+    let measured = grants.filter_map(|grant| grant.at.as_ref()).map(|at| at.0).max().unwrap_or(now);
+    if status.clock_measured_at.as_ref().is_none_or(|known| known.0 <= measured) {
+        status.clock_offset_milliseconds = Some(offset);
+        status.clock_measured_at = Some(Time(measured));
+    }
+}
+
 fn saw(run: &Run) -> Option<Saw<'_>> {
     if let Some(end) = &run.end {
         let evidence = end.evidence.as_deref();
@@ -164,6 +204,11 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
                 return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), evidence });
             }
             Reason::PortalUnavailable => return Some(Saw::Unavailable { evidence }),
+            Reason::LoginFailed => {
+                if let Some(step) = &end.step {
+                    return Some(Saw::LoginFailed { step, evidence });
+                }
+            }
             _ => {}
         }
     }

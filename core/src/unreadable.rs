@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    account::AccountName,
     key::Key,
     lifecycle::PodState,
     plan::{BatchView, ProviderView},
@@ -120,10 +121,12 @@ impl Unreadable {
         providers: &[ProviderView],
     ) -> Vec<BatchView> {
         let at_work = self.may_be_at_work(pod);
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let view = |provider: &str, account: &str| BatchView {
             key: self.key(),
             provider: provider.to_owned(),
             account: account.to_owned(),
+            identity: identity(providers, namespace, provider, account),
             jobs: if at_work { self.job_uids() } else { Vec::new() },
             holds_session: at_work,
             holds_runner: at_work,
@@ -191,6 +194,24 @@ pub fn batches_not_read<'a>(batches: impl IntoIterator<Item = &'a Unreadable>) -
         first.error
     );
     Some(Why { reason: Reason::ProviderNotReady, message })
+}
+
+/// One name for an account, the same for all of its names, as far as the providers tell.
+fn identity(
+    providers: &[ProviderView],
+    namespace: &str,
+    provider: &str,
+    account: &str,
+) -> AccountName {
+    providers
+        .iter()
+        .filter(|known| known.key.namespace == namespace && known.key.name == provider)
+        .flat_map(|known| &known.accounts)
+        .find(|known| known.name == account)
+        .map_or_else(
+            || AccountName { provider: provider.to_owned(), account: account.to_owned() },
+            |known| known.identity.clone(),
+        )
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ pub struct PinnedLimits {
     /// `spec.session.maxLogins` of the provider: the largest number of logins of this batch.
     #[schemars(range(min = 1, max = 10))]
     pub max_logins: i32,
-    /// `spec.limits.loginFailuresToOpen` of the provider: the number of refused logins that open the account's breaker.
+    /// `spec.limits.loginFailuresToOpen` of the provider: the number of refused logins that open the account's breaker. A stricter
+    /// limit that the provider gets later holds for this batch, too.
     #[schemars(range(min = 1, max = 10))]
     pub login_failures_to_open: i32,
     /// `spec.session.maxLifetime` of the provider: how long the portal may keep this batch's session.
@@ -238,6 +239,11 @@ pub struct FnoBatchStatus {
     /// Where the runner's log is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// Keyed digest of the credentials that this batch types: they are pinned when its first Pod is created. They cannot be found
+    /// out from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub credentials_version: Option<String>,
     /// When the current Pod was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_at: Option<Time>,
@@ -267,6 +273,9 @@ pub struct Grant {
     /// TOTP time step that was used up for this login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
+    /// The period, in seconds, in which `step` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_period_seconds: Option<i32>,
     /// Name of the Secret with the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
@@ -274,6 +283,39 @@ pub struct Grant {
     /// When permission was given. The login's deadline counts from here, because before it only waited for its turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<MicroTime>,
+    /// How the login ended. A provider that was deleted and created again learns from it what the portal refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<LoginResult>,
+    /// When the operator counted the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<MicroTime>,
+}
+
+/// How a login ended, as the operator counted it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    IntoStaticStr,
+)]
+pub enum LoginResult {
+    /// The portal took the credentials.
+    LoggedIn,
+    /// The portal refused the password or the code.
+    Rejected,
+    /// A step of the login flow failed, or the portal was unavailable.
+    Failed,
+    /// Nobody reported how it ended, or it was cut short: a credential may have been refused.
+    Unclear,
+    /// Ended before the portal could judge: the operator withheld the code.
+    NotJudged,
 }
 
 /// How far a login is.

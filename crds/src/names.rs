@@ -21,7 +21,7 @@ pub const RUNNER: &str = "fno-runner";
 pub const FINALIZER: &str = "fno.dev/at-work";
 /// Annotation on a provider: close lingering batches now. The value is free (a time reads well).
 pub const ANNOTATION_FLUSH: &str = "fno.dev/flush";
-/// Annotation on a provider: an RFC 3339 time; breakers opened before it close.
+/// Annotation on a provider: an RFC 3339 time that is not in the future. Breakers opened at or before it close, once.
 pub const ANNOTATION_RESUME: &str = "fno.dev/resume";
 
 /// Keys of an account's credentials Secret.
@@ -34,8 +34,14 @@ pub const KEY_CODE: &str = "code";
 pub const KEY_STEP: &str = "step";
 /// Keys of a batch's TOTP Secret: RFC 3339 time after which it must not be typed.
 pub const KEY_NOT_AFTER: &str = "notAfter";
-/// Key of a batch's work Secret.
+/// Keys of a batch's work Secret: what the runner works from. Beside it lie [`KEY_USERNAME`] and [`KEY_PASSWORD`], as they were pinned.
 pub const KEY_WORK: &str = "work.json";
+/// Keys of a batch's work Secret: the keyed digest of the pinned credentials. It does not enter the Pod.
+pub const KEY_CREDENTIALS_VERSION: &str = "credentialsVersion";
+/// Key of the Secret [`INSTALL_KEY_SECRET`]: 32 random bytes.
+pub const KEY_INSTALL_KEY: &str = "key";
+/// Secret in the operator's namespace with the key that credentials are digested with. Created by the operator when it is missing.
+pub const INSTALL_KEY_SECRET: &str = "fno-operator-credentials-key";
 
 /// Name of the container that drives the portal.
 pub const CONTAINER_RUNNER: &str = "runner";

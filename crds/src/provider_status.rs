@@ -41,6 +41,12 @@ pub struct FnoProviderStatus {
     /// The portal's clock minus the cluster's, in milliseconds. Read from the portal's `Date` header, so exact to about a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_offset_milliseconds: Option<i64>,
+    /// When the portal's clock was measured. A difference that holds logins back is measured again after five minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_measured_at: Option<Time>,
+    /// Value of the annotation `fno.dev/resume` that was last read. The same value never counts twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
     /// Value of the annotation `fno.dev/flush` that was last acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
@@ -50,24 +56,64 @@ pub struct FnoProviderStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// The end of the last step never goes back. Steps are compared by the instant they end at, because an edit of the period changes
+/// what they count. `rebasedFrom` is the one exception, and each value of it works once.
+const LAST_STEP_RULE: &str = "!has(oldSelf.lastStep) || (has(self.lastStep) && (\
+    (has(oldSelf.lastStepPeriodSeconds) && has(self.lastStepPeriodSeconds) \
+        ? (self.lastStep + 1) * self.lastStepPeriodSeconds >= (oldSelf.lastStep + 1) * oldSelf.lastStepPeriodSeconds \
+        : self.lastStep >= oldSelf.lastStep) \
+    || (has(self.rebasedFrom) && self.rebasedFrom == oldSelf.lastStep \
+        && !(has(oldSelf.rebasedFrom) && oldSelf.rebasedFrom == self.rebasedFrom))))";
+
 /// State of one account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(oldSelf.lastStep) || (has(self.lastStep) && self.lastStep >= oldSelf.lastStep)").message("lastStep never goes back: a used code would be minted again"))]
+#[x_kube(validation = Rule::new(LAST_STEP_RULE).message("lastStep never goes back in time, unless rebasedFrom names the value it replaces: a used code would be minted again"))]
 pub struct AccountStatus {
     /// Name of the account in `spec.accounts`.
     #[schemars(length(min = 1, max = 40))]
     pub name: String,
-    /// Last TOTP time step (Unix time divided by `periodSeconds`) that a code was minted for. It never decreases, so that no code is
-    /// minted twice.
+    /// The last TOTP time step a code was minted for (`floor(unix time / lastStepPeriodSeconds)`). The instant at which that step
+    /// ends never goes back: this is guard 1 against using a code twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 253_402_300_799_i64))]
     pub last_step: Option<i64>,
-    /// Breaker that opens after refused logins.
+    /// The period, in seconds, in which `lastStep` counts. Absent: the account's current `totp.periodSeconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 300))]
+    pub last_step_period_seconds: Option<i32>,
+    /// The `lastStep` that the current one replaced although it lay further in the future. It had been recorded by a clock that was
+    /// ahead. Absent after the next code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 253_402_300_799_i64))]
+    pub rebased_from: Option<i64>,
+    /// The last accepted `fno.dev/resume` time that was applied to this account, from this provider or another one that names the
+    /// same account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Time>,
+    /// Stops logins after refused credentials, and for a while after logins that ended without a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<AccountBreaker>,
+    /// Logins (`batch/n`) that may type the account's credentials and whose end is not counted yet. A login is entered here before its
+    /// batch learns of the permission, so two operators cannot both grant the last one that may fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 80)), extend("x-kubernetes-list-type" = "set"))]
+    pub logins: Vec<String>,
     /// Number of running batches that use this account.
     #[serde(default)]
     pub active_batches: i32,
+}
+
+/// What became of the annotation `fno.dev/resume`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resume {
+    /// The annotation's value.
+    #[schemars(length(max = 100))]
+    pub value: String,
+    /// The time it names. Absent: the value counts for nothing, now and later, because it is not a time or was in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Time>,
 }
 
 /// States of a breaker.
@@ -84,14 +130,15 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// Breaker of an account. Counts refused logins, across restarts.
+/// Counts the logins of an account that were refused or ended without a verdict, across restarts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountBreaker {
     /// `Closed`, `Open`, or `HalfOpen`, which lets one login try.
     #[serde(default)]
     pub state: BreakerState,
-    /// Number of logins that failed in a row.
+    /// Logins in a row that were refused or ended without a verdict. A login that failed in a step of the flow is not counted here
+    /// but by the flow breaker.
     #[serde(default)]
     pub failures: i32,
     /// Whether the portal refused a password or a code in one of these logins. Such a breaker does not close by time.
@@ -100,20 +147,41 @@ pub struct AccountBreaker {
     /// Machine-readable reason why it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// When the breaker opened.
+    /// What the portal, or the runner, said about the last counted login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 500))]
+    pub message: Option<String>,
+    /// When it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Time>,
-    /// When it lets one login try. Absent if only a person or a changed Secret closes it.
+    /// When it lets one login try; absent where only other credentials or a person close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Time>,
-    /// Fingerprint of the credentials that failed. The breaker closes when the Secret has another one.
+    /// Keyed digest of the credentials that were typed in the last counted login. The breaker closes when the account's Secret holds
+    /// other values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub credentials_version: Option<String>,
-    /// The failed logins counted last, as `batch/login`, so that each is counted once.
+    /// How often the portal refused which credentials, since it last took them or a person resumed the provider. A Secret that is set
+    /// back to refused values stays refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["credentialsVersion"]))]
+    pub refusals: Vec<Refusals>,
+    /// The logins counted last (`batch/n`, newest first), so that each is counted once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 80)), extend("x-kubernetes-list-type" = "set"))]
     pub counted: Vec<String>,
+}
+
+/// How often the portal refused one set of credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusals {
+    /// Keyed digest of the credentials.
+    #[schemars(length(min = 1, max = 128))]
+    pub credentials_version: String,
+    /// How often.
+    pub count: i32,
 }
 
 /// Breaker that opens when a flow no longer fits the portal or the portal is unavailable.
@@ -130,6 +198,9 @@ pub struct FlowBreaker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub step: Option<String>,
+    /// Logins in a row, over all accounts, that failed in a step of the login flow without a refused credential.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub login_failures: i32,
     /// URI of the folder with the picture of that step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
@@ -144,10 +215,14 @@ pub struct FlowBreaker {
     /// When the portal is probed again. Only of a portal that is unavailable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Time>,
-    /// Names of the batches counted last, so that each is counted once.
+    /// The batches counted last (newest first), so that each is counted once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub counted: Vec<String>,
+}
+
+const fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// Measured time per job of one action.

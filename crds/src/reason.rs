@@ -1,14 +1,15 @@
 //! Why something is as it is: one enum for status, events, metric labels and log fields, so they cannot disagree.
 
+mod document;
 mod unknown;
 
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator as _, IntoStaticStr};
+use strum::{Display, EnumIter, EnumMessage, EnumString, IntoStaticStr};
 
-pub use self::unknown::UnknownReason;
+pub use self::{document::document, unknown::UnknownReason};
 
 /// The one list of reasons. `docs/reasons.md` is generated from it.
 ///
@@ -48,8 +49,10 @@ pub enum Reason {
     Suspended,
     /// A person must approve the cancellation.
     AwaitingApproval,
-    /// Too many refused logins: the account's breaker is open.
+    /// The portal refused the account's password or code too often: its breaker is open.
     BreakerOpen,
+    /// Several logins of the account ended without a verdict, for example because the runner was lost. Logins pause for `limits.openFor`.
+    LoginsPaused,
     /// The same flow step failed on several circuits: the portal looks different than the flow expects.
     PortalChanged,
     /// The portal does not answer, or answers with a server error or a maintenance page.
@@ -149,6 +152,8 @@ pub enum Reason {
     Completed,
     /// Everything needed is there.
     Available,
+    /// The annotation `fno.dev/resume` is not a time, or not one that counts.
+    ResumeIgnored,
 
     // Not ours.
     /// A reason of a newer version of the operator. It is shown and kept as that version wrote it.
@@ -198,6 +203,7 @@ impl Reason {
             | Self::Suspended
             | Self::AwaitingApproval
             | Self::BreakerOpen
+            | Self::LoginsPaused
             | Self::PortalChanged
             | Self::PortalUnavailable
             | Self::ProviderNotFound
@@ -243,7 +249,8 @@ impl Reason {
             | Self::Running
             | Self::Starting
             | Self::Completed
-            | Self::Available => ReasonClass::Normal,
+            | Self::Available
+            | Self::ResumeIgnored => ReasonClass::Normal,
         }
     }
 
@@ -281,6 +288,9 @@ impl Reason {
             Self::AwaitingApproval => "Approve it (verb approve on fnojobs).",
             Self::BreakerOpen => {
                 "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known."
+            }
+            Self::LoginsPaused => {
+                "Nothing: one login tries again after limits.openFor; see the batches' messages for the cause."
             }
             Self::PortalChanged => {
                 "Compare the named step with its picture, correct the provider's flow, or annotate it with fno.dev/resume."
@@ -359,6 +369,9 @@ impl Reason {
                 "Read the message, or upgrade the operator to the version that wrote the reason."
             }
             Self::Unproven => "Look on the portal, then resolve the job (verb resolve on fnojobs).",
+            Self::ResumeIgnored => {
+                "Annotate the provider with fno.dev/resume again, with the present time in UTC."
+            }
             Self::Answered
             | Self::Decided
             | Self::Withdrawn
@@ -369,30 +382,4 @@ impl Reason {
             | Self::Available => "Nothing.",
         }
     }
-}
-
-/// `docs/reasons.md`: every reason, what it means, what follows and what to do about it.
-#[must_use]
-pub fn document() -> String {
-    let mut page = String::from(
-        "<!-- Generated from crds/src/reason.rs by `make crds`. Do not edit. -->\n# Reasons\n\n\
-         The same word stands in `status.reason`, conditions, events, metric labels and log fields.\n\n\
-         | reason | means | what follows | what to do |\n|---|---|---|---|\n",
-    );
-    for reason in Reason::iter() {
-        let follows = match reason.class() {
-            ReasonClass::Waiting => {
-                "waits, costs nothing, continues by itself once the cause is gone"
-            }
-            ReasonClass::RetryCounted => {
-                "tried again after a pause (30 s, doubling to 10 min), uses up a try"
-            }
-            ReasonClass::RetryFree => "tried again, uses up nothing",
-            ReasonClass::Final => "final: the job is Failed",
-            ReasonClass::Normal => "-",
-        };
-        let means = reason.get_documentation().unwrap_or_default();
-        page.push_str(&format!("| `{reason}` | {means} | {follows} | {} |\n", reason.remedy()));
-    }
-    page
 }

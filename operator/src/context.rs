@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use fno_cluster::events::Publisher;
-use fno_core::{lifecycle::Deadlines, outage::Outage};
+use fno_core::{credentials::VersionKey, lifecycle::Deadlines, outage::Outage};
 use fno_process::liveness::Liveness;
 use fno_store::Store;
 use jiff::Timestamp;
@@ -39,6 +39,8 @@ pub struct Context {
     pub rights: Rights,
     /// Which failures of planning are worth a log line.
     pub plan_outage: Mutex<Outage>,
+    /// What credentials are digested with.
+    pub credentials_key: VersionKey,
     /// Used TOTP steps.
     pub used_steps: Arc<dyn UsedSteps>,
     /// Whether the record of used steps answered when it was last asked.

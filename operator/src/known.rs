@@ -1,5 +1,6 @@
 //! What is known of the cluster, and how to wake who works on it. Nothing here acts, and nothing here knows who acts.
 
+pub mod accounts;
 pub mod batches;
 pub mod caches;
 pub mod evidence_keys;

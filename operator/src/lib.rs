@@ -7,7 +7,7 @@
 //! * `planning` is the one task that makes batches. `batch` brings each batch from its creation to its end. `provider` keeps providers' status.
 //! * `finalizers`, `orphan_jobs` and `orphan_pods` correct what a crash or a person left behind; `retention` and `valkey_watch` look after the rest.
 //! * [`delete_all`] runs instead of the operator, when it is uninstalled together with the CRDs.
-//! * `valkey` and `secrets` are the guarded things: nothing there can be printed.
+//! * `valkey`, `secrets` and `install_key` are the guarded things: nothing there can be printed.
 
 pub mod args;
 mod batch;
@@ -18,6 +18,7 @@ pub mod delete_all;
 mod error;
 mod finalizers;
 mod gauges;
+mod install_key;
 mod known;
 pub mod metrics;
 mod orphan_jobs;

@@ -11,9 +11,11 @@ use std::{
 };
 
 use fno_core::{
+    account::Namespace,
     key::Key,
+    mint::clock::MEASURE_AGAIN,
     plan::{Plan, ProviderView, World, plan},
-    provider_status::pause_of,
+    provider_status::{measured_clock, pause_of},
     time::after,
     view::provider::{ViewInputs, view},
 };
@@ -27,7 +29,7 @@ use tracing::{debug, warn};
 use self::wait_reasons::ReasonWriter;
 use crate::{
     context::Context,
-    known::{batches::NewestBatches, key, sessions},
+    known::{accounts, batches::NewestBatches, key, sessions},
     metrics::{Task, Word},
 };
 
@@ -71,7 +73,10 @@ async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) ->
     let works_in = |of: &Key| context.known.caches.is_in_service(&of.namespace);
     batches.readable.retain(|batch| works_in(&key(&**batch)));
     batches.unreadable.retain(|batch| works_in(&batch.key()));
-    let (providers, wakes) = providers(context, &batches, now);
+    let accounts = accounts::by_namespace(&context.known, batches.readable.iter().cloned());
+    let namespaces: BTreeMap<&str, Namespace<'_>> =
+        accounts.iter().map(|(name, accounts)| (name.as_str(), accounts.namespace())).collect();
+    let (providers, wakes) = providers(context, &batches, &namespaces, now);
     let unreadable: BTreeMap<_, _> = context
         .known
         .caches
@@ -79,7 +84,7 @@ async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) ->
         .iter()
         .map(|provider| (provider.key(), provider.provider_not_ready()))
         .collect();
-    let batches = sessions::views(&context.known, &batches, &providers, now);
+    let batches = sessions::views(&context.known, &batches, &namespaces, &providers, now);
 
     let (plan, due) = context.known.jobs.with_pending(|jobs, notes| {
         let world = World {
@@ -142,9 +147,10 @@ fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
 fn providers(
     context: &Context,
     batches: &NewestBatches,
+    namespaces: &BTreeMap<&str, Namespace<'_>>,
     now: Timestamp,
 ) -> (Vec<ProviderView>, Option<Timestamp>) {
-    let mut wakes = Vec::new();
+    let (mut wakes, nobody) = (Vec::new(), Namespace::default());
     let readable = context.known.caches.providers();
     let views = readable
         .iter()
@@ -154,8 +160,11 @@ fn providers(
             let pause = pause_of(&of, batches.readable.iter().map(|batch| &**batch), now);
             wakes.extend(pause.as_ref().map(|(until, _)| *until));
             wakes.extend(breaker_ends(provider));
+            let clock = provider.status.as_ref().and_then(measured_clock);
+            wakes.extend(clock.map(|(_, measured_at)| after(measured_at, MEASURE_AGAIN)));
             let memory = context.known.providers.get(&of);
             let inputs = ViewInputs {
+                namespace: namespaces.get(of.namespace.as_str()).unwrap_or(&nobody),
                 facts: memory.facts.as_deref(),
                 valkey: context.used_steps_answer(),
                 pause: pause.as_ref().map(|(_, why)| why),

@@ -8,17 +8,17 @@ use std::{sync::Arc, time::Duration};
 
 use fno_cluster::patch::status_patch;
 use fno_core::{
+    account::AccountName,
     key::Key,
     provider_status::{
-        Numbers, ProviderNews, conditions, only_numbers_differ, readiness, refreshed, resting,
-        set_numbers, transition,
+        Numbers, ProviderNews, Refreshed, conditions, only_numbers_differ, readiness, refreshed,
+        resting, set_numbers, transition,
     },
     unreadable::Unreadable,
     view::provider::{ProviderFacts, ViewInputs, view},
 };
-use fno_crds::{FnoProvider, FnoProviderStatus, Reason, names::ANNOTATION_RESUME};
+use fno_crds::{FnoProvider, FnoProviderStatus, Reason};
 use futures::future::join_all;
-use jiff::Timestamp;
 use kube::{Api, ResourceExt as _, runtime::controller::Action};
 use tracing::{info, warn};
 
@@ -26,7 +26,7 @@ use crate::{
     context::Context,
     controllers::Reconciled,
     error::{Error, Result},
-    known::{key, provider_key, sessions},
+    known::{accounts::Accounts, key, provider_key, sessions},
     patch::write_status,
 };
 
@@ -74,18 +74,24 @@ async fn refresh(context: &Context, provider: &FnoProvider) -> Result<Action> {
     let of = key(provider);
     let facts = inspect(context, &of, provider).await?;
     let now = context.now();
-    let (mut status, mut news) = refreshed(provider, &facts, resumed_at(provider), now);
+    let mut accounts = Accounts::watched(&context.known, &of.namespace);
+    accounts.set_provider(&of.name, Some(provider.clone()));
+    let Refreshed { mut status, mut news, remark } =
+        refreshed(provider, &facts, &accounts.namespace(), now);
     let refreshed = FnoProvider { status: Some(status.clone()), ..provider.clone() };
+    accounts.set_provider(&of.name, Some(refreshed.clone()));
     let inputs = ViewInputs {
+        namespace: &accounts.namespace(),
         facts: Some(&facts),
         valkey: context.used_steps_answer(),
-        ..ViewInputs::default()
+        pause: None,
+        flushed: None,
     };
     let memory = context.known.providers.get(&of);
     let trouble = sessions::trouble(&context.known, &of).or(memory.trouble);
     let ready = readiness(&view(&refreshed, inputs, now), trouble.as_ref());
-    news.extend(transition(provider, &ready));
-    conditions(&mut status, provider.metadata.generation, &ready, now);
+    news.extend(transition(provider, &ready.why));
+    conditions(&mut status, provider.metadata.generation, &ready, remark.as_deref(), now);
     numbers(context, &of, provider, &mut status);
 
     let old = provider.status.clone().unwrap_or_default();
@@ -96,8 +102,11 @@ async fn refresh(context: &Context, provider: &FnoProvider) -> Result<Action> {
         .map(|since| NUMBERS_EVERY - since);
     if put_off.is_none() {
         write(context, &of, provider, &status, &news).await?;
+        if !news.is_empty() || old.resume != status.resume {
+            wake_namesakes(context, &of, provider, &accounts);
+        }
     }
-    let again = if ready.reason == Reason::Available && !resting(&status) {
+    let again = if ready.why.reason == Reason::Available && !resting(&status) {
         INSPECT_LATER
     } else {
         INSPECT_SOON
@@ -161,7 +170,13 @@ async fn inspect(
             return Ok(Arc::clone(known));
         }
     }
-    let found = inspect::inspect(&context.client, provider, memory.facts.as_deref()).await?;
+    let found = inspect::inspect(
+        &context.client,
+        &context.credentials_key,
+        provider,
+        memory.facts.as_deref(),
+    )
+    .await?;
     let (facts, uptime) = (Arc::new(found), context.clock.uptime());
     context.known.providers.with(of, |memory| memory.inspected_at = Some(uptime));
     let found = Some(Arc::clone(&facts));
@@ -171,14 +186,15 @@ async fn inspect(
     Ok(facts)
 }
 
-fn resumed_at(provider: &FnoProvider) -> Option<Timestamp> {
-    let value = provider.annotations().get(ANNOTATION_RESUME)?;
-    value
-        .parse()
-        .map_err(|_| {
-            warn!(provider = provider.name_any(), value, "the annotation {ANNOTATION_RESUME} is not a time such as 2030-01-31T12:00:00Z and is ignored")
-        })
-        .ok()
+/// Wakes the other providers that have one of this one's accounts: what it learnt, or a person said, concerns them too.
+fn wake_namesakes(context: &Context, of: &Key, provider: &FnoProvider, accounts: &Accounts) {
+    for account in &provider.spec.accounts {
+        let name = AccountName { provider: of.name.clone(), account: account.name.clone() };
+        for other in accounts.other_providers(&name) {
+            let other = Key { namespace: of.namespace.clone(), name: other };
+            context.known.caches.wake_provider(&other);
+        }
+    }
 }
 
 fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut FnoProviderStatus) {
@@ -191,5 +207,5 @@ fn numbers(context: &Context, of: &Key, provider: &FnoProvider, status: &mut Fno
         .collect();
     let memory = context.known.providers.get(of);
     let numbers = Numbers { at_work, pending: memory.pending, flushed: memory.flushed.as_deref() };
-    set_numbers(provider, status, numbers);
+    set_numbers(provider, status, numbers, context.now());
 }

@@ -3,13 +3,13 @@
 use std::{
     future::Future,
     process,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use fno_cluster::{client, events::Publisher, lease::Candidate};
-use fno_core::lifecycle::Deadlines;
+use fno_core::{credentials::VersionKey, lifecycle::Deadlines};
 use fno_process::{
     http::{self, Endpoints, Readiness},
     liveness::Liveness,
@@ -20,7 +20,13 @@ use fno_store::Store;
 use futures::{FutureExt as _, future::BoxFuture};
 use kube::{Client, runtime::Controller};
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, select, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    select,
+    sync::oneshot,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -29,7 +35,7 @@ use crate::{
     args::Args,
     clock::MachineClock,
     context::Context,
-    controllers, finalizers,
+    controllers, finalizers, install_key,
     known::{
         Known,
         caches::{Caches, ScopeInputs},
@@ -44,6 +50,8 @@ use crate::{
 
 /// Name of the Lease by which operators agree on who acts.
 const LEASE: &str = "fno-operator";
+/// The key for credentials is asked for again after this.
+const KEY_AGAIN: Duration = Duration::from_secs(2);
 /// The reporting controller of events.
 const CONTROLLER: &str = "fno.dev/operator";
 /// What is under way may take this long to end before the program ends without it; within the Pod's grace period.
@@ -64,17 +72,28 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {bind} (--bind)"))?;
     info!(version = env!("CARGO_PKG_VERSION"), identity, address = %listener.local_addr().unwrap_or(bind), "starting");
-    let (context, inputs) = prepare(&client, settings, metrics.clone(), log_level, &identity)?;
-    metrics::read_at_scrape(&mut registry, metrics, Arc::clone(&context) as Arc<dyn Source>);
-    let endpoints = Endpoints {
-        ready: ready.clone(),
-        live: context.liveness.clone(),
-        registry: Arc::new(registry),
-    };
+    let (live, started) = (Liveness::default(), Arc::new(OnceLock::new()));
+    metrics::read_at_scrape(
+        &mut registry,
+        metrics.clone(),
+        Arc::clone(&started) as Arc<dyn Source>,
+    );
+    let endpoints =
+        Endpoints { ready: ready.clone(), live: live.clone(), registry: Arc::new(registry) };
     let served = tokio::spawn(http::serve(listener, endpoints, stop.clone()));
+    let terminated = shutdown::listen()?;
+    let key = select! {
+        key = credentials_key(&client, &lease_namespace) => key,
+        () = terminated.cancelled() => {
+            stop.cancel();
+            return Ok(());
+        }
+    };
+    let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity, live, key)?;
+    // Set once, here.
+    _ = started.set(Arc::clone(&context));
 
     let mut candidate = Candidate::new(client, &lease_namespace, LEASE, identity);
-    let terminated = shutdown::listen()?;
     select! {
         () = candidate.lead(|up| ready.set(up)) => {}
         () = terminated.cancelled() => {
@@ -100,12 +119,30 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
+/// The key of this installation. Without it nothing can be told about an account's credentials, so it is waited for.
+async fn credentials_key(client: &Client, namespace: &str) -> VersionKey {
+    loop {
+        match install_key::ensure(client, namespace).await {
+            Ok(key) => return key,
+            Err(error) => {
+                error!(
+                    error = format!("{error:#}"),
+                    "the key for credentials cannot be read; trying again"
+                );
+                sleep(KEY_AGAIN).await;
+            }
+        }
+    }
+}
+
 fn prepare(
     client: &Client,
     settings: Settings,
     metrics: Metrics,
     log_level: String,
     identity: &str,
+    liveness: Liveness,
+    credentials_key: VersionKey,
 ) -> anyhow::Result<(Arc<Context>, Vec<ScopeInputs>)> {
     let store = Store::open(&fno_store::Settings {
         url: settings.evidence.url.clone(),
@@ -125,6 +162,7 @@ fn prepare(
     let context = Context {
         client: client.clone(),
         deadlines,
+        credentials_key,
         // A filter such as `info,fno_operator=debug` is ours; a runner gets its first word.
         runner_log_level: log_level
             .split(',')
@@ -134,7 +172,7 @@ fn prepare(
             .to_owned(),
         metrics,
         publisher: Publisher::new(client.clone(), CONTROLLER, identity),
-        liveness: Liveness::default(),
+        liveness,
         rights: Rights::new(settings.role_binding.clone()),
         plan_outage: Mutex::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey)?),

@@ -1,7 +1,12 @@
 //! The Secrets of accounts, read one by one by name. The operator never lists or watches Secrets: a watch over those of a namespace would have
 //! to be allowed to read all of them, and what is needed is a handful known by name.
 
-use fno_core::{totp::Seed, view::provider::AccountFacts, why::Why};
+use fno_core::{
+    credentials::{Credentials, VersionKey},
+    totp::Seed,
+    view::provider::AccountFacts,
+    why::Why,
+};
 use fno_crds::{
     Reason,
     names::{KEY_PASSWORD, KEY_USERNAME},
@@ -10,61 +15,76 @@ use fno_crds::{
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
-/// Reads an account's Secrets and says what is wrong with them.
+/// User name or password may be this long: they are copied into the batch's work Secret, which has a limit.
+const LONGEST: usize = 8192;
+
+/// What an account's Secrets hold. Not printable.
+pub struct AccountSecrets {
+    /// What may be known of them.
+    pub facts: AccountFacts,
+    /// The seed, where the account has one and it can be used.
+    pub seed: Option<Seed>,
+    credentials: Option<Secret>,
+}
+
+impl AccountSecrets {
+    /// User name and password. The version in the facts is the digest of these very bytes.
+    #[must_use]
+    pub fn credentials(&self) -> Option<Credentials<'_>> {
+        credentials_of(self.credentials.as_ref()?)
+    }
+}
+
+/// Reads an account's Secrets.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn inspect(
+pub async fn read(
     client: &Client,
+    key: &VersionKey,
     namespace: &str,
     account: &Account,
-) -> kube::Result<AccountFacts> {
+) -> kube::Result<AccountSecrets> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let mut problem = None;
-    let mut versions = Vec::new();
     let name = &account.credentials_secret_ref.name;
     let credentials = api.get_opt(name).await?;
-    match &credentials {
-        None => problem = problem.or_else(|| Some(missing(name))),
-        Some(secret) => {
-            versions.push(version(secret));
-            let lacking =
-                [KEY_USERNAME, KEY_PASSWORD].into_iter().find(|key| value(secret, key).is_none());
-            problem = problem.or_else(|| lacking.map(|key| missing_key(name, key)));
-        }
-    }
-    if let Some(totp) = &account.totp {
-        let own = if totp.secret_ref.name == *name {
-            None
-        } else {
-            Some(api.get_opt(&totp.secret_ref.name).await?)
-        };
-        let secret = own.as_ref().unwrap_or(&credentials);
-        if let (Some(secret), Some(_)) = (secret, &own) {
-            versions.push(version(secret));
-        }
-        problem = problem.or_else(|| seed_of(secret.as_ref(), totp).err());
-    }
-    let complete = versions.len()
-        == if account.totp.as_ref().is_some_and(|totp| totp.secret_ref.name != *name) {
-            2
-        } else {
-            1
-        };
-    Ok(AccountFacts { version: complete.then(|| versions.join(",")), problem })
+    let seed = match &account.totp {
+        None => None,
+        Some(totp) if totp.secret_ref.name == *name => Some(seed_of(credentials.as_ref(), totp)),
+        Some(totp) => Some(seed_of(api.get_opt(&totp.secret_ref.name).await?.as_ref(), totp)),
+    };
+    Ok(found(key, name, credentials, seed))
 }
 
-/// Reads an account's seed.
-///
-/// # Errors
-/// The outer one when the API server does not answer, the inner one says what is wrong with the seed.
-pub async fn seed(
-    client: &Client,
-    namespace: &str,
-    totp: &Totp,
-) -> kube::Result<Result<Seed, Why>> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    Ok(seed_of(api.get_opt(&totp.secret_ref.name).await?.as_ref(), totp))
+fn found(
+    key: &VersionKey,
+    name: &str,
+    credentials: Option<Secret>,
+    seed: Option<Result<Seed, Why>>,
+) -> AccountSecrets {
+    let lacking = match &credentials {
+        None => Some(missing(name)),
+        Some(secret) => [KEY_USERNAME, KEY_PASSWORD]
+            .into_iter()
+            .find_map(|key| unusable(name, key, value(secret, key))),
+    };
+    let (seed, invalid) = match seed {
+        None => (None, None),
+        Some(Ok(seed)) => (Some(seed), None),
+        Some(Err(why)) => (None, Some(why)),
+    };
+    let problem = lacking.or(invalid);
+    let version = credentials
+        .as_ref()
+        .and_then(credentials_of)
+        .filter(|_| problem.is_none())
+        .map(|credentials| key.version(&credentials, seed.as_ref()));
+    let fingerprint = seed.as_ref().map(Seed::fingerprint);
+    AccountSecrets { facts: AccountFacts { version, fingerprint, problem }, seed, credentials }
+}
+
+fn credentials_of(secret: &Secret) -> Option<Credentials<'_>> {
+    Some(Credentials::of(value(secret, KEY_USERNAME)?, value(secret, KEY_PASSWORD)?))
 }
 
 fn seed_of(secret: Option<&Secret>, totp: &Totp) -> Result<Seed, Why> {
@@ -81,12 +101,18 @@ fn value<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
     secret.data.as_ref()?.get(key).map(|bytes| bytes.0.as_slice()).filter(|bytes| !bytes.is_empty())
 }
 
-fn version(secret: &Secret) -> String {
-    format!(
-        "{}:{}",
-        secret.metadata.uid.as_deref().unwrap_or_default(),
-        secret.metadata.resource_version.as_deref().unwrap_or_default()
-    )
+fn unusable(name: &str, key: &str, value: Option<&[u8]>) -> Option<Why> {
+    let length = value.map(<[u8]>::len);
+    match length {
+        None => Some(missing_key(name, key)),
+        Some(length) if length > LONGEST => Some(Why {
+            reason: Reason::SecretNotFound,
+            message: format!(
+                "Secret {name}, key {key}: {length} bytes are too long, at most {LONGEST} can be typed."
+            ),
+        }),
+        Some(_) => None,
+    }
 }
 
 fn missing(name: &str) -> Why {
@@ -128,5 +154,44 @@ mod tests {
             "{message}"
         );
         assert_eq!(found(Some(&secret("GEZDGNBVGY3TQOJQ"))), None);
+    }
+
+    fn stored(version: &str, label: &str, password: &str) -> Secret {
+        let bytes = |text: &str| k8s_openapi::ByteString(text.as_bytes().to_vec());
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"uid": version, "resourceVersion": version, "labels": {"team": label}},
+            "data": {"username": bytes("bot"), "password": bytes(password)}}))
+        .expect("a Secret")
+    }
+
+    #[test]
+    fn a_label_or_another_storage_of_the_same_values_is_not_another_version() {
+        let key = VersionKey::new(&[1; 32]).expect("a key");
+        let version = |secret| found(&key, "bot", Some(secret), None).facts.version;
+        let first = version(stored("1", "a", "hunter2"));
+        assert!(first.is_some());
+        assert_eq!(version(stored("2", "b", "hunter2")), first);
+        assert_ne!(version(stored("2", "b", "hunter3")), first);
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_used_have_no_version() {
+        let key = VersionKey::new(&[1; 32]).expect("a key");
+        let none = found(&key, "bot", None, None).facts;
+        assert_eq!(
+            (none.version, none.problem.map(|p| p.reason)),
+            (None, Some(Reason::SecretNotFound))
+        );
+        let empty = found(&key, "bot", Some(stored("1", "a", "")), None).facts;
+        assert!(empty.version.is_none() && empty.problem.is_some());
+        let long = "x".repeat(LONGEST + 1);
+        let long = found(&key, "bot", Some(stored("1", "a", &long)), None).facts;
+        assert!(long.version.is_none() && long.problem.is_some_and(|p| p.message.contains("8193")));
+        let why = Why { reason: Reason::SeedInvalid, message: String::new() };
+        let no_seed = found(&key, "bot", Some(stored("1", "a", "x")), Some(Err(why))).facts;
+        assert_eq!(
+            (no_seed.version, no_seed.problem.map(|p| p.reason)),
+            (None, Some(Reason::SeedInvalid))
+        );
     }
 }

@@ -38,6 +38,7 @@ fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobState]) -> Bat
         silent_for: SignedDuration::ZERO,
         idle_for: SignedDuration::ZERO,
         browser: None,
+        login_state_for: SignedDuration::ZERO,
         jobs,
         held: None,
         deadlines: &DEADLINES,
@@ -105,8 +106,8 @@ fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
         (Some(Reason::ImageUnavailable), Some("no such image"))
     );
     assert_eq!(get(&held.conditions, types::POD_READY).expect("set").reason, "ImageUnavailable");
-    let mended = derive(&seen(&batch, &pod, &[]), held, None);
-    assert_eq!((mended.reason, mended.message), (Some(Reason::Starting), None));
+    let recovered = derive(&seen(&batch, &pod, &[]), held, None);
+    assert_eq!((recovered.reason, recovered.message), (Some(Reason::Starting), None));
 }
 
 #[test]

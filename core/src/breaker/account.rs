@@ -1,18 +1,33 @@
-//! The account's breaker: counts failed logins so that the portal never locks the account because of us.
+//! The account's breaker: counts refused credentials and logins without a verdict, so that the portal never locks the account because
+//! of us.
+//!
+//! A refusal is booked against the credentials that were typed. Credentials that the portal refused `loginFailuresToOpen` times are not
+//! typed again until a person resumes the provider, also when the account's Secret held other values in between.
 
 use fno_crds::{
     Reason,
     provider::Limits,
-    provider_status::{AccountBreaker, BreakerState},
+    provider_status::{AccountBreaker, BreakerState, Refusals},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Change, Counted, eased, opened};
-use crate::{gate::Gate, time::after, why::Why};
+use super::{Change, counted_with, eased, opened};
+use crate::{
+    credentials::{UNKNOWN, are_comparable, differ},
+    gate::Gate,
+    text::at_most,
+    time::after,
+    why::Why,
+};
 
-/// A login that did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The schema's maxItems of `AccountBreaker.refusals`.
+const MOST_VERSIONS: usize = 10;
+/// The schema's maxLength of `AccountBreaker.message`.
+const MESSAGE: usize = 500;
+
+/// A login that the portal refused, or that ended without a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure<'a> {
     /// When it was counted.
     pub now: Timestamp,
@@ -20,97 +35,163 @@ pub struct Failure<'a> {
     pub batch: &'a str,
     /// Which login of the batch.
     pub login: i32,
-    /// `true`: the portal refused the password or the code (`LoginState::Rejected`). `false`: it failed before that (`LoginState::Failed`).
+    /// `true`: the portal refused the password or the code. `false`: nobody knows how the login ended.
     pub refused: bool,
     /// What the portal said.
     pub message: &'a str,
-    /// Fingerprint of the credentials it was tried with.
-    pub credentials_version: &'a str,
+    /// Version of the credentials that were typed. None if nobody knows: then the failure counts against all of them.
+    pub typed: Option<&'a str>,
+    /// Version of the credentials that the account's Secret holds now. None if it cannot be read.
+    pub current: Option<&'a str>,
 }
 
-/// Whether the account may log in.
+impl Failure<'_> {
+    /// How `AccountBreaker.counted` names it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        id(self.batch, self.login)
+    }
+}
+
+/// How `AccountBreaker.counted` names a login.
 #[must_use]
-pub fn gate(account: &str, breaker: &AccountBreaker, now: Timestamp) -> Gate {
+pub fn id(batch: &str, login: i32) -> String {
+    format!("{batch}/{login}")
+}
+
+/// Whether the account may log in with the credentials that its Secret holds now (`current`; None if it cannot be read).
+#[must_use]
+pub fn gate(
+    account: &str,
+    breaker: &AccountBreaker,
+    now: Timestamp,
+    current: Option<&str>,
+    limits: &Limits,
+) -> Gate {
+    let shut = |reason, message| Gate::Shut(Why { reason, message });
+    if refusals(breaker, current) >= limit(limits) {
+        return shut(Reason::BreakerOpen, refused_sentence(account, breaker, current));
+    }
     match effective(breaker, now) {
         BreakerState::Closed => Gate::Open,
-        BreakerState::HalfOpen => Gate::Trial,
+        BreakerState::HalfOpen => Gate::Trial(Why {
+            reason: Reason::LoginsPaused,
+            message: format!("{} One login tries again.", paused_sentence(account, breaker)),
+        }),
+        BreakerState::Open if breaker.refused => {
+            shut(Reason::BreakerOpen, refused_sentence(account, breaker, current))
+        }
         BreakerState::Open => {
-            Gate::Shut(Why { reason: Reason::BreakerOpen, message: sentence(account, breaker) })
+            let next = breaker
+                .open_until
+                .as_ref()
+                .map(|until| format!(" The next one is tried at {}.", until.0))
+                .unwrap_or_default();
+            shut(Reason::LoginsPaused, format!("{}{next}", paused_sentence(account, breaker)))
         }
     }
 }
 
-/// Counts a failed login, once per `batch/n`. The limit, or a failed trial, opens the breaker.
+/// Counts a failed login, once per `batch/n`. The limit, or a failed trial, opens the breaker. `others` is what the other names of the
+/// same account have counted, [`together`].
 #[must_use]
 pub fn failed(
     account: &str,
     breaker: &AccountBreaker,
     failure: &Failure<'_>,
     limits: &Limits,
+    others: &AccountBreaker,
 ) -> Change<AccountBreaker> {
-    let counted = Counted(&breaker.counted);
-    let what = format!("{}/{}", failure.batch, failure.login);
-    if counted.has(&what) {
+    let what = failure.id();
+    if breaker.counted.contains(&what) {
         return Change::none(breaker);
     }
     let before = effective(breaker, failure.now);
-    let mut next = AccountBreaker {
-        failures: breaker.failures.saturating_add(1),
-        refused: breaker.refused || failure.refused,
-        credentials_version: Some(failure.credentials_version.to_owned()),
-        counted: counted.with(&what),
-        ..breaker.clone()
-    };
-    match before {
-        BreakerState::Closed if next.failures < limits.login_failures_to_open => {
-            return Change { breaker: next, event: None };
+    let mut next =
+        AccountBreaker { counted: counted_with(&breaker.counted, &what), ..breaker.clone() };
+    let typed = failure.typed.unwrap_or(UNKNOWN);
+    if failure.refused {
+        next.refusals = one_more(&breaker.refusals, typed);
+        // Other credentials than those that would be typed now: remembered, but no reason to stop these.
+        if failure.current.is_some_and(|current| differ(current, typed)) {
+            return Change::silent(next);
         }
-        // It was on its way when the breaker opened. If it was refused, time no longer closes it.
+    }
+    next.failures = breaker.failures.saturating_add(1);
+    next.refused |= failure.refused;
+    next.credentials_version = Some(typed.to_owned());
+    if !failure.message.is_empty() {
+        next.message = Some(at_most(failure.message, MESSAGE));
+    }
+    match before {
+        BreakerState::Closed if next.failures.saturating_add(others.failures) < limit(limits) => {
+            return Change::silent(next);
+        }
+        // This login was on its way when the breaker opened. If it was refused, time no longer closes the breaker, and neither does a
+        // person who spoke before.
         BreakerState::Open => {
-            next.open_until = if next.refused { None } else { next.open_until };
-            return Change { breaker: next, event: None };
+            if next.refused {
+                (next.open_until, next.reason) = (None, Some(Reason::LoginRejected));
+            }
+            if failure.refused {
+                next.opened_at = next.opened_at.max(Some(Time(failure.now)));
+            }
+            return Change::silent(next);
         }
         BreakerState::Closed | BreakerState::HalfOpen => {}
     }
-    next.state = BreakerState::Open;
-    next.reason = Some(if next.refused { Reason::LoginRejected } else { Reason::LoginFailed });
-    next.opened_at = Some(Time(failure.now));
-    next.open_until = (!next.refused).then(|| Time(after(failure.now, limits.open_for.signed())));
-    let message = format!("{} Last: {}", sentence(account, &next), failure.message);
-    opened(next, Reason::BreakerOpen, message)
+    open(account, next, failure.now, failure.current, limits)
 }
 
-/// A login succeeded: the portal takes these credentials, so everything but the list of what was counted is forgotten.
+/// A login with the credentials `typed` succeeded. Everything is forgotten but the list of what was counted, and what the portal
+/// refused of other credentials.
 #[must_use]
-pub fn succeeded(account: &str, breaker: &AccountBreaker) -> Change<AccountBreaker> {
-    close(breaker, format!("Account {account} logged in: its breaker is closed."))
+pub fn succeeded(
+    account: &str,
+    breaker: &AccountBreaker,
+    typed: Option<&str>,
+) -> Change<AccountBreaker> {
+    let others = |version: &str| typed.is_none_or(|typed| differ(typed, version));
+    let mut refusals = breaker.refusals.clone();
+    refusals.retain(|refusals| others(&refusals.credentials_version));
+    if breaker.refused && breaker.credentials_version.as_deref().is_some_and(others) {
+        return Change::silent(AccountBreaker { refusals, ..breaker.clone() });
+    }
+    let next =
+        AccountBreaker { refusals, counted: breaker.counted.clone(), ..AccountBreaker::default() };
+    close(breaker, next, format!("Account {account} logged in: its breaker is closed."))
 }
 
-/// What time, a new Secret (`credentials_version` as it is now) or a person (`resumed_at`, the annotation `fno.dev/resume`) changes.
+/// What time, other credentials in the Secret (`current`) or a person (`resumed`: an accepted `fno.dev/resume` that was not applied to
+/// this account yet) changes. `others` as in [`failed`].
 #[must_use]
 pub fn refresh(
     account: &str,
     breaker: &AccountBreaker,
     now: Timestamp,
-    credentials_version: Option<&str>,
-    resumed_at: Option<Timestamp>,
+    current: Option<&str>,
+    resumed: Option<Timestamp>,
+    limits: &Limits,
+    others: &AccountBreaker,
 ) -> Change<AccountBreaker> {
-    let failed_with = breaker.credentials_version.as_deref();
-    if failed_with.is_some()
-        && credentials_version.is_some_and(|version| Some(version) != failed_with)
-    {
-        return close(
-            breaker,
-            format!("The credentials of account {account} changed: its breaker is closed."),
-        );
-    }
     let opened_at = breaker.opened_at.as_ref().map(|time| time.0);
     if breaker.state != BreakerState::Closed
-        && resumed_at.is_some_and(|resumed| opened_at.is_none_or(|opened| resumed >= opened))
+        && resumed.is_some_and(|resumed| opened_at.is_none_or(|opened| resumed >= opened))
     {
-        return close(
-            breaker,
-            format!("A person resumed the provider: the breaker of account {account} is closed."),
+        return resume(account, breaker, limits, others);
+    }
+    if let (Some(failed), Some(current)) = (&breaker.credentials_version, current)
+        && differ(failed, current)
+    {
+        return other_credentials(account, breaker, now, current, limits);
+    }
+    if breaker.state != BreakerState::Open && refusals(breaker, current) >= limit(limits) {
+        return open(
+            account,
+            AccountBreaker { refused: true, ..breaker.clone() },
+            now,
+            current,
+            limits,
         );
     }
     if breaker.state == BreakerState::Open && effective(breaker, now) == BreakerState::HalfOpen {
@@ -120,29 +201,194 @@ pub fn refresh(
     Change::none(breaker)
 }
 
+/// How often the portal refused these credentials. Refusals whose version cannot be compared may have been of these, so they count.
+#[must_use]
+pub fn refusals(breaker: &AccountBreaker, version: Option<&str>) -> i32 {
+    let may_be = |refused: &str| version.is_none_or(|version| !differ(version, refused));
+    breaker
+        .refusals
+        .iter()
+        .filter(|refusals| may_be(&refusals.credentials_version))
+        .fold(0, |sum, refusals| sum.saturating_add(refusals.count.max(0)))
+}
+
+/// One breaker that stops whatever one of the two stops: the same account under two names.
+#[must_use]
+pub fn together(one: &AccountBreaker, other: &AccountBreaker) -> AccountBreaker {
+    let (stricter, laxer) =
+        if strictness(other) > strictness(one) { (other, one) } else { (one, other) };
+    let mut refusals = stricter.refusals.clone();
+    for more in &laxer.refusals {
+        match refusals.iter_mut().find(|r| r.credentials_version == more.credentials_version) {
+            Some(known) => known.count = known.count.saturating_add(more.count),
+            None => refusals.push(more.clone()),
+        }
+    }
+    AccountBreaker {
+        failures: stricter.failures.saturating_add(laxer.failures),
+        refused: stricter.refused || laxer.refused,
+        credentials_version: stricter
+            .credentials_version
+            .clone()
+            .or_else(|| laxer.credentials_version.clone()),
+        message: stricter.message.clone().or_else(|| laxer.message.clone()),
+        refusals,
+        counted: stricter.counted.iter().chain(&laxer.counted).cloned().collect(),
+        ..stricter.clone()
+    }
+}
+
+/// Open for good, open for a while (longer is stricter), half open, closed.
+fn strictness(breaker: &AccountBreaker) -> (u8, Timestamp) {
+    let until = breaker.open_until.as_ref().filter(|_| !breaker.refused).map(|until| until.0);
+    match breaker.state {
+        BreakerState::Closed => (0, Timestamp::MIN),
+        BreakerState::HalfOpen => (1, Timestamp::MIN),
+        BreakerState::Open => (2, until.unwrap_or(Timestamp::MAX)),
+    }
+}
+
+fn open(
+    account: &str,
+    next: AccountBreaker,
+    now: Timestamp,
+    current: Option<&str>,
+    limits: &Limits,
+) -> Change<AccountBreaker> {
+    let next = AccountBreaker {
+        state: BreakerState::Open,
+        reason: Some(if next.refused { Reason::LoginRejected } else { Reason::LoginsPaused }),
+        opened_at: Some(Time(now)),
+        open_until: (!next.refused).then(|| Time(after(now, limits.open_for.signed()))),
+        ..next
+    };
+    match gate(account, &next, now, current, limits) {
+        Gate::Shut(why) => opened(next, why.reason, why.message),
+        Gate::Open | Gate::Trial(_) => Change::silent(next),
+    }
+}
+
+/// Closes it, but one more refusal opens it again: the cause may not be the one the person had in mind.
+fn resume(
+    account: &str,
+    breaker: &AccountBreaker,
+    limits: &Limits,
+    others: &AccountBreaker,
+) -> Change<AccountBreaker> {
+    // All names of the account together stay below the limit.
+    let left = |elsewhere: i32| limit(limits).saturating_sub(1).saturating_sub(elsewhere).max(0);
+    let failures = breaker.failures.min(left(others.failures));
+    let refusals = breaker
+        .refusals
+        .iter()
+        .map(|refused| {
+            let elsewhere = refusals(others, Some(&refused.credentials_version));
+            Refusals { count: refused.count.min(left(elsewhere)), ..refused.clone() }
+        })
+        .filter(|refusals| refusals.count > 0)
+        .collect();
+    let next = AccountBreaker {
+        failures,
+        refused: breaker.refused && failures > 0,
+        credentials_version: breaker.credentials_version.clone().filter(|_| failures > 0),
+        refusals,
+        counted: breaker.counted.clone(),
+        ..AccountBreaker::default()
+    };
+    eased(
+        next,
+        format!(
+            "A person resumed the provider: the breaker of account {account} is closed. One more refused login opens it again."
+        ),
+    )
+}
+
+/// The Secret holds other values. They start with what the portal thought of them, if it has seen them before.
+fn other_credentials(
+    account: &str,
+    breaker: &AccountBreaker,
+    now: Timestamp,
+    current: &str,
+    limits: &Limits,
+) -> Change<AccountBreaker> {
+    let known = refusals(breaker, Some(current));
+    let next = AccountBreaker {
+        failures: known,
+        refused: known > 0,
+        credentials_version: (known > 0).then(|| current.to_owned()),
+        refusals: breaker.refusals.clone(),
+        counted: breaker.counted.clone(),
+        ..AccountBreaker::default()
+    };
+    if known >= limit(limits) {
+        return open(account, next, now, Some(current), limits);
+    }
+    close(
+        breaker,
+        next,
+        format!("The credentials of account {account} changed: its breaker is closed."),
+    )
+}
+
 /// The state at a time: an open one whose time is over is half open, stored or not.
 fn effective(breaker: &AccountBreaker, now: Timestamp) -> BreakerState {
     let over = !breaker.refused && breaker.open_until.as_ref().is_some_and(|until| until.0 <= now);
     if breaker.state == BreakerState::Open && over { BreakerState::HalfOpen } else { breaker.state }
 }
 
-fn close(breaker: &AccountBreaker, message: String) -> Change<AccountBreaker> {
-    let next = AccountBreaker { counted: breaker.counted.clone(), ..AccountBreaker::default() };
-    if breaker.state == BreakerState::Closed {
-        Change { breaker: next, event: None }
-    } else {
-        eased(next, message)
-    }
+/// `next` is closed; told only if `before` was not.
+fn close(before: &AccountBreaker, next: AccountBreaker, message: String) -> Change<AccountBreaker> {
+    if before.state == BreakerState::Closed { Change::silent(next) } else { eased(next, message) }
 }
 
-fn sentence(account: &str, breaker: &AccountBreaker) -> String {
-    let logins = format!("{} login(s) of account {account} failed in a row", breaker.failures);
-    match (breaker.refused, &breaker.open_until) {
-        (false, Some(until)) => format!("{logins}; the next one is tried at {}.", until.0),
-        (false, None) | (true, _) => {
-            format!(
-                "{logins}, and the portal refused the password or a code: none is tried until the account's Secret changes or a person annotates the provider with fno.dev/resume."
-            )
-        }
-    }
+/// The refusals with one more of `version`, which becomes the newest. The oldest ones drop off.
+fn one_more(refusals: &[Refusals], version: &str) -> Vec<Refusals> {
+    let before = refusals
+        .iter()
+        .find(|refusals| refusals.credentials_version == version)
+        .map_or(0, |refusals| refusals.count);
+    let newest =
+        Refusals { credentials_version: version.to_owned(), count: before.saturating_add(1) };
+    let others =
+        refusals.iter().filter(|refusals| refusals.credentials_version != version).cloned();
+    std::iter::once(newest).chain(others).take(MOST_VERSIONS).collect()
 }
+
+fn limit(limits: &Limits) -> i32 {
+    limits.login_failures_to_open.max(1)
+}
+
+fn refused_sentence(account: &str, breaker: &AccountBreaker, current: Option<&str>) -> String {
+    let times = refusals(breaker, current).max(1);
+    let incomparable = current.is_some_and(|current| {
+        breaker.refusals.iter().any(|r| !are_comparable(&r.credentials_version, current))
+    });
+    let remedy = if incomparable {
+        "Nobody can tell whether the account's Secret holds other values by now, because the key they are compared with is a new one: a person must annotate the provider with fno.dev/resume."
+    } else {
+        "Correct the account's Secret, or annotate the provider with fno.dev/resume."
+    };
+    format!(
+        "The portal refused the password or a code of account {account} {times} time(s){}: no login is tried. {remedy}",
+        words(breaker)
+    )
+}
+
+fn paused_sentence(account: &str, breaker: &AccountBreaker) -> String {
+    format!(
+        "{} login(s) of account {account} ended without a verdict{}.",
+        breaker.failures,
+        words(breaker)
+    )
+}
+
+fn words(breaker: &AccountBreaker) -> String {
+    breaker
+        .message
+        .as_ref()
+        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The flow breaker: stops a provider whose flow no longer fits its portal, or whose portal is away.
 //!
-//! It never closes by itself: mended flows, a person, or (portal away) time make it half open, and one job as a canary decides.
+//! This breaker never closes by itself: corrected flows, a person, or (portal away) time make it half open, and one job as a canary decides.
 
 use fno_crds::{
     Reason,
@@ -10,7 +10,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Change, Counted, eased, opened};
+use super::{Change, counted_with, eased, opened};
 use crate::{gate::Gate, time::after, why::Why};
 
 /// The first pause before a portal that is away is probed. Each failed probe doubles it, up to `limits.openFor`.
@@ -48,6 +48,13 @@ pub enum Saw<'a> {
         /// Where its picture lies.
         evidence: Option<&'a str>,
     },
+    /// The batch ended because a step of the login flow failed, and no credential was refused.
+    LoginFailed {
+        /// The step.
+        step: &'a str,
+        /// Where its picture lies.
+        evidence: Option<&'a str>,
+    },
     /// The batch ended with `PortalUnavailable`.
     Unavailable {
         /// Where the picture lies.
@@ -60,7 +67,10 @@ pub enum Saw<'a> {
 pub fn gate(breaker: &FlowBreaker, now: Timestamp) -> Gate {
     match effective(breaker, now) {
         BreakerState::Closed => Gate::Open,
-        BreakerState::HalfOpen => Gate::Trial,
+        BreakerState::HalfOpen => Gate::Trial(Why {
+            reason: breaker.reason.unwrap_or(Reason::PortalChanged),
+            message: format!("{} One job tries as a canary.", what_happened(breaker)),
+        }),
         BreakerState::Open => Gate::Shut(Why {
             reason: breaker.reason.unwrap_or(Reason::PortalChanged),
             message: sentence(breaker),
@@ -85,22 +95,73 @@ pub fn observe(
         Saw::StepFailed { step, evidence } if trial => open(
             breaker,
             seen,
-            breaker.reason.unwrap_or(Reason::PortalChanged),
-            Some(step),
-            evidence,
+            Found {
+                reason: breaker.reason.unwrap_or(Reason::PortalChanged),
+                step: Some(step),
+                evidence,
+                login_failures: 0,
+            },
             limits,
         ),
         Saw::Answer | Saw::StepFailed { .. } => Change::none(breaker),
         Saw::Changed { step, evidence } => {
-            open(breaker, seen, Reason::PortalChanged, Some(step), evidence, limits)
+            let found = Found {
+                reason: Reason::PortalChanged,
+                step: Some(step),
+                evidence,
+                login_failures: 0,
+            };
+            open(breaker, seen, found, limits)
+        }
+        Saw::LoginFailed { step, evidence } => {
+            login_failed(breaker, seen, step, evidence, trial, limits)
         }
         Saw::Unavailable { evidence } => {
-            open(breaker, seen, Reason::PortalUnavailable, None, evidence, limits)
+            let found = Found {
+                reason: Reason::PortalUnavailable,
+                step: None,
+                evidence,
+                login_failures: 0,
+            };
+            open(breaker, seen, found, limits)
         }
     }
 }
 
-/// What time, changed flows (`flows_digest` as it is now) or a person (`resumed_at`, the annotation `fno.dev/resume`) changes.
+/// A batch logged in: failures of the login flow are no longer in a row.
+#[must_use]
+pub fn logged_in(breaker: &FlowBreaker) -> FlowBreaker {
+    match breaker.state {
+        BreakerState::Closed => FlowBreaker { login_failures: 0, ..breaker.clone() },
+        BreakerState::Open | BreakerState::HalfOpen => breaker.clone(),
+    }
+}
+
+/// The limit of failed logins in a row opens it, and so does a canary that does not get in.
+fn login_failed(
+    breaker: &FlowBreaker,
+    seen: &Observation<'_>,
+    step: &str,
+    evidence: Option<&str>,
+    trial: bool,
+    limits: &Limits,
+) -> Change<FlowBreaker> {
+    let of_older_flows = !trial && effective(breaker, seen.now) == BreakerState::HalfOpen;
+    if of_older_flows || breaker.counted.iter().any(|counted| counted == seen.batch) {
+        return Change::none(breaker);
+    }
+    let login_failures = breaker.login_failures.saturating_add(1);
+    if trial || login_failures >= limits.login_failures_to_open.max(1) {
+        let found =
+            Found { reason: Reason::PortalChanged, step: Some(step), evidence, login_failures };
+        return open(breaker, seen, found, limits);
+    }
+    let counted = counted_with(&breaker.counted, seen.batch);
+    Change::silent(FlowBreaker { login_failures, counted, ..breaker.clone() })
+}
+
+/// What time, changed flows (`flows_digest` as it is now) or a person (`resumed_at`: a `fno.dev/resume` that was accepted just now)
+/// changes.
 #[must_use]
 pub fn refresh(
     breaker: &FlowBreaker,
@@ -135,19 +196,27 @@ pub fn refresh(
     eased(trial(), format!("{why}: the flow breaker lets one job through as a canary."))
 }
 
+/// What opens it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    reason: Reason,
+    step: Option<&'a str>,
+    evidence: Option<&'a str>,
+    /// Set where the step is one of the login flow.
+    login_failures: i32,
+}
+
 fn open(
     breaker: &FlowBreaker,
     seen: &Observation<'_>,
-    reason: Reason,
-    step: Option<&str>,
-    evidence: Option<&str>,
+    found: Found<'_>,
     limits: &Limits,
 ) -> Change<FlowBreaker> {
-    let counted = Counted(&breaker.counted);
-    if counted.has(seen.batch) {
+    let Found { reason, step, evidence, login_failures } = found;
+    if breaker.counted.iter().any(|counted| counted == seen.batch) {
         return Change::none(breaker);
     }
-    let counted = counted.with(seen.batch);
+    let counted = counted_with(&breaker.counted, seen.batch);
     let before = effective(breaker, seen.now);
     // What else was at work when it opened. Only one thing is worse than a portal that is away: one that has changed.
     if before == BreakerState::Open
@@ -159,6 +228,7 @@ fn open(
         state: BreakerState::Open,
         reason: Some(reason),
         step: step.map(str::to_owned),
+        login_failures,
         evidence: evidence.map(str::to_owned),
         flows_digest: Some(seen.flows_digest.to_owned()),
         opened_at: Some(Time(seen.now)),
@@ -188,22 +258,30 @@ fn effective(breaker: &FlowBreaker, now: Timestamp) -> BreakerState {
 }
 
 fn sentence(breaker: &FlowBreaker) -> String {
+    let next = match &breaker.open_until {
+        Some(until) => format!("The portal is probed with one job at {}.", until.0),
+        None => "Correct the flow, or annotate the provider with fno.dev/resume.".to_owned(),
+    };
     let picture =
         breaker.evidence.as_ref().map(|uri| format!(" Picture: {uri}")).unwrap_or_default();
-    match (&breaker.open_until, &breaker.step) {
-        (Some(until), _) => format!(
-            "The portal does not answer, or with an error; it is probed with one job at {}.{picture}",
-            until.0
+    format!("{} {next}{picture}", what_happened(breaker))
+}
+
+fn what_happened(breaker: &FlowBreaker) -> String {
+    match (breaker.reason, &breaker.step) {
+        (Some(Reason::PortalUnavailable), _) => {
+            "The portal does not answer, or answers with an error.".to_owned()
+        }
+        (_, Some(step)) if breaker.login_failures > 0 => format!(
+            "Step {step:?} of the login flow failed, {} login(s) in a row, and no credential was refused: the login page looks different than the flow expects.",
+            breaker.login_failures
         ),
-        (None, Some(step)) => {
-            format!(
-                "Step {step:?} failed in the same way on several circuits: the portal looks different. Mend the flow, or annotate the provider with fno.dev/resume.{picture}"
-            )
-        }
-        (None, None) => {
-            format!(
-                "The portal looks different than the flows expect. Mend them, or annotate the provider with fno.dev/resume.{picture}"
-            )
-        }
+        (_, Some(step)) => format!(
+            "Step {step:?} failed in the same way on several circuits: the portal looks different than the flow expects."
+        ),
+        (_, None) => "The portal looks different than the flows expect.".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,9 @@ pub struct BatchFacts<'a> {
     pub idle_for: SignedDuration,
     /// What is known about the end of the browser's container, for people: without it a crash is told in the driver's words only.
     pub browser: Option<&'a str>,
+    /// How long we have seen the runner's login in its current state (none yet, the same login and state), by our own clock and while
+    /// its Pod runs.
+    pub login_state_for: SignedDuration,
     /// The jobs the batch got.
     pub jobs: &'a [JobState],
     /// What holds the current step.

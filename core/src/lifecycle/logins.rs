@@ -2,45 +2,83 @@
 
 use fno_crds::{
     FnoBatchStatus, Reason,
-    batch::{Grant, GrantState, LoginState, Run, RunLogin},
+    batch::{Grant, GrantState, LoginResult, LoginState, Run, RunLogin},
+    reason::ReasonClass,
 };
 use jiff::Timestamp;
 
 use super::facts::BatchFacts;
-use crate::{time::after, why::Why};
+use crate::{account::history::is_open, time::after, why::Why};
 
 /// How a login ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginEnded {
     /// Logged in.
     LoggedIn,
-    /// The portal refused the password or the code.
+    /// The portal refused the password or the code. It counts against the credentials.
     Rejected(Why),
-    /// It failed before the portal could judge a credential.
+    /// A step of the login flow failed, or the portal is unavailable. The flow breaker judges that at the batch's end.
     Failed(Why),
+    /// Cut short, or its end was not reported: a credential may have been refused. Counts as a failure of the account, and not as a
+    /// refusal: that would stop the account until a person resumes it.
+    Unclear(Why),
+    /// Nothing was there to be judged: the operator withheld the code. It counts for nothing.
+    NotJudged(Why),
 }
 
-/// What the login at hand needs of the operator.
+impl LoginEnded {
+    /// As the batch's grant keeps it.
+    #[must_use]
+    pub const fn result(&self) -> LoginResult {
+        match self {
+            Self::LoggedIn => LoginResult::LoggedIn,
+            Self::Rejected(_) => LoginResult::Rejected,
+            Self::Failed(_) => LoginResult::Failed,
+            Self::Unclear(_) => LoginResult::Unclear,
+            Self::NotJudged(_) => LoginResult::NotJudged,
+        }
+    }
+
+    /// Why it did not succeed.
+    #[must_use]
+    pub const fn why(&self) -> Option<&Why> {
+        match self {
+            Self::LoggedIn => None,
+            Self::Rejected(why) | Self::Failed(why) | Self::Unclear(why) | Self::NotJudged(why) => {
+                Some(why)
+            }
+        }
+    }
+
+    /// Whether it counts as a failure of the account, and if so, whether as a refusal.
+    #[must_use]
+    pub const fn counts(&self) -> Option<bool> {
+        match self {
+            Self::Rejected(_) => Some(true),
+            Self::Unclear(_) => Some(false),
+            Self::LoggedIn | Self::Failed(_) | Self::NotJudged(_) => None,
+        }
+    }
+}
+
+/// What the current login needs of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginNeeds {
     /// Login `n` has ended: count it, remove its Secret.
     Closing(i32, LoginEnded),
-    /// The runner asks for leave for login `n`.
+    /// The runner asks for permission for login `n`.
     LoginPermission(i32),
     /// The code field of login `n` is on screen.
     Code(i32),
 }
 
-/// LoginPermission that was given and not closed yet.
+/// The permission that was given and is not closed yet.
 #[must_use]
 pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
-    status
-        .grants
-        .iter()
-        .find(|grant| matches!(grant.state, GrantState::Granted | GrantState::CodeReady))
+    status.grants.iter().find(|grant| is_open(grant))
 }
 
-/// Why leave was refused: it is said until the runner has ended for it.
+/// Why the login was refused; reported until the runner exits.
 #[must_use]
 pub fn refusal(seen: &BatchFacts<'_>) -> Option<Why> {
     let status = seen.batch.status.as_ref()?;
@@ -51,7 +89,7 @@ pub fn refusal(seen: &BatchFacts<'_>) -> Option<Why> {
     })
 }
 
-/// What the login at hand needs, if anything. An open login is closed before the next one begins.
+/// What the current login needs, if anything. An open login is closed before the next one is granted.
 #[must_use]
 pub fn needs(seen: &BatchFacts<'_>) -> Option<LoginNeeds> {
     let (status, run) = (seen.batch.status.as_ref()?, seen.run()?);
@@ -71,87 +109,111 @@ pub fn needs(seen: &BatchFacts<'_>) -> Option<LoginNeeds> {
 }
 
 fn ended(status: &FnoBatchStatus, run: &Run, open: i32, login: &RunLogin) -> Option<LoginEnded> {
-    let why = |reason| Why {
-        reason: login.reason.unwrap_or(reason),
-        message: login.message.clone().unwrap_or_default(),
-    };
     if login.n == open {
         return match login.state {
             LoginState::AskingLogin | LoginState::AwaitingCode => {
                 run.end.as_ref().map(|end| unreported(status, run, end.reason))
             }
             LoginState::LoggedIn => Some(LoginEnded::LoggedIn),
-            LoginState::Rejected => Some(LoginEnded::Rejected(why(Reason::LoginRejected))),
-            LoginState::Failed => Some(LoginEnded::Failed(why(Reason::LoginFailed))),
+            LoginState::Rejected => Some(LoginEnded::Rejected(said(login, Reason::LoginRejected))),
+            LoginState::Failed => Some(failed(said(login, Reason::LoginFailed))),
         };
     }
     // The runner went on without waiting: its report of this login was overwritten before we saw it.
     (login.n > open).then(|| unreported(status, run, Reason::LoginRejected))
 }
 
-/// A login whose end was not seen. Taking it for a refused credential is the safe guess: one refusal too many locks an account.
+/// What a reported failure says, by its reason.
+fn failed(why: Why) -> LoginEnded {
+    match why.reason {
+        Reason::LoginFailed
+        | Reason::StepFailed
+        | Reason::Timeout
+        | Reason::AmbiguousMatch
+        | Reason::PortalChanged
+        | Reason::PortalUnavailable => LoginEnded::Failed(why),
+        // What the operator said instead of a code.
+        reason if reason.class() == ReasonClass::Waiting => LoginEnded::NotJudged(why),
+        _ => LoginEnded::Unclear(why),
+    }
+}
+
+/// A login whose end the runner did not report, although it reported the batch's.
 fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded {
     if run.logins.unwrap_or(0) > status.logins.unwrap_or(0) {
         return LoginEnded::LoggedIn;
     }
-    let message = "the runner did not report how the login ended".to_owned();
+    let why = Why { reason, message: "The runner did not report how the login ended.".to_owned() };
     match reason {
-        Reason::LoginFailed
-        | Reason::PortalUnavailable
-        | Reason::Drained
-        | Reason::Aborted
-        | Reason::BrowserCrashed
-        | Reason::Timeout
-        | Reason::PortalChanged => LoginEnded::Failed(Why { reason, message }),
-        _ => LoginEnded::Rejected(Why { reason: Reason::LoginRejected, message }),
+        Reason::LoginRejected => LoginEnded::Rejected(why),
+        _ => failed(why),
     }
 }
 
-/// How an open login ends when the runner is lost. After the code was out it may have been typed and refused, so that counts as such.
+/// How an open login ends when the runner is lost, or the batch is stopped or deleted. `login` is the runner's last report of it.
+///
+/// While the runner waits for a code that was not made, nothing can be refused. Otherwise a credential may have been typed, and nobody
+/// knows what the portal said.
 #[must_use]
-pub fn lost(grant: &Grant) -> LoginEnded {
-    let message = "the runner was lost during the login".to_owned();
-    match grant.state {
-        GrantState::CodeReady => {
-            LoginEnded::Rejected(Why { reason: Reason::LoginRejected, message })
+pub fn lost(grant: &Grant, login: Option<&RunLogin>) -> LoginEnded {
+    let why = Why {
+        reason: Reason::RunnerLost,
+        message: "The runner was lost, or stopped, during the login.".to_owned(),
+    };
+    let Some(login) = login.filter(|login| login.n == grant.login) else {
+        return LoginEnded::Unclear(why);
+    };
+    match login.state {
+        LoginState::LoggedIn => LoginEnded::LoggedIn,
+        LoginState::Rejected => LoginEnded::Rejected(said(login, Reason::LoginRejected)),
+        LoginState::Failed => failed(said(login, Reason::LoginFailed)),
+        LoginState::AwaitingCode if grant.state == GrantState::Granted => {
+            LoginEnded::NotJudged(why)
         }
-        _ => LoginEnded::Failed(Why { reason: Reason::LoginFailed, message }),
+        LoginState::AwaitingCode | LoginState::AskingLogin => LoginEnded::Unclear(why),
     }
 }
 
-/// Until when the login at hand has to be done, and what is said when it is not. `running` is since when the runner runs.
-/// While a login waits for its turn no deadline runs.
+fn said(login: &RunLogin, reason: Reason) -> Why {
+    Why {
+        reason: login.reason.unwrap_or(reason),
+        message: login.message.clone().unwrap_or_default(),
+    }
+}
+
+/// Until when the current login has to be done, and what is said when it is not. All times are the operator's: those of its grants, and
+/// how long it has seen the login's state. While a login waits for its turn no deadline runs.
 #[must_use]
-pub fn deadline(seen: &BatchFacts<'_>, running: Timestamp) -> Option<(Timestamp, Why)> {
+pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     let late = |said: &str| Why {
         reason: Reason::LoginFailed,
         message: format!(
-            "{said} within {}",
+            "{said} within {}.",
             fno_crds::Duration::from(seen.deadlines.logged_in.unsigned_abs())
         ),
     };
     let held = || seen.held.map(|held| held.why.clone());
-    let limit = |since| after(since, seen.deadlines.logged_in);
+    let of_state = || after(seen.now, seen.deadlines.logged_in - seen.login_state_for);
     let Some(login) = seen.login() else {
-        return Some((limit(running), late("The runner did not ask to log in")));
+        return Some((of_state(), late("The runner did not ask to log in")));
     };
     let grant = seen.batch.status.iter().flat_map(|s| &s.grants).find(|g| g.login == login.n);
-    let granted = grant.and_then(|g| g.at.as_ref()).map_or(login.at.0, |at| at.0);
+    let since_grant = || {
+        let granted = grant.and_then(|grant| grant.at.as_ref());
+        granted.map_or_else(of_state, |at| after(at.0, seen.deadlines.logged_in))
+    };
     match login.state {
         LoginState::LoggedIn => None,
         LoginState::AskingLogin if grant.is_none() => match seen.held {
             Some(held) if held.in_turn => None,
-            _ => Some((
-                limit(login.at.0),
-                held().unwrap_or_else(|| late("The login was not answered")),
-            )),
+            _ => Some((of_state(), held().unwrap_or_else(|| late("The login was not answered")))),
         },
-        LoginState::AskingLogin => Some((limit(granted), late("The login was not done"))),
+        LoginState::AskingLogin => Some((since_grant(), late("The login was not done"))),
         LoginState::AwaitingCode => {
-            Some((limit(granted), held().unwrap_or_else(|| late("The login was not done"))))
+            Some((since_grant(), held().unwrap_or_else(|| late("The login was not done"))))
         }
         LoginState::Rejected | LoginState::Failed => {
-            Some((limit(login.at.0), late("The runner did not go on after its failed login")))
+            Some((of_state(), late("The runner did not go on after its failed login")))
         }
     }
 }

@@ -1,3 +1,5 @@
+mod logins;
+
 use fno_crds::FnoBatch;
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ struct Case {
     silent: i64,
     idle: i64,
     browser: Option<&'static str>,
+    login_state_for: i64,
     jobs: Vec<JobState>,
     held: Option<Hold>,
     now: Timestamp,
@@ -45,6 +48,7 @@ fn case(status: Value) -> Case {
         silent: 0,
         idle: 0,
         browser: None,
+        login_state_for: 30,
         jobs: vec![JobState { at_work: true, ..JobState::settled("u".to_owned(), true) }],
         held: None,
         now: time(NOW),
@@ -84,6 +88,7 @@ impl Case {
             silent_for: SignedDuration::from_secs(self.silent),
             idle_for: SignedDuration::from_secs(self.idle),
             browser: self.browser,
+            login_state_for: SignedDuration::from_secs(self.login_state_for),
             jobs: &self.jobs,
             held: self.held.as_ref(),
             deadlines: &DEADLINES,
@@ -206,125 +211,6 @@ fn only_a_pod_that_never_ran_gets_a_successor() {
         case(fresh()).pod(over(false)).at("2030-01-01T00:05:00Z").next(),
         NextAction::End(_)
     ));
-}
-
-#[test]
-fn a_login_goes_from_leave_over_the_code_to_its_closing() {
-    assert_eq!(
-        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(),
-        NextAction::Grant { login: 1 }
-    );
-    assert!(matches!(
-        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(),
-        NextAction::Wait { .. }
-    ));
-    assert_eq!(
-        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(),
-        NextAction::Mint { login: 1 }
-    );
-    assert!(matches!(
-        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(),
-        NextAction::Wait { .. }
-    ));
-    let closing = assigned(
-        json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
-        &["CodeReady"],
-    )
-    .next();
-    assert_eq!(closing, NextAction::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
-    assert!(matches!(
-        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"])
-            .next(),
-        NextAction::Wait { .. }
-    ));
-    assert_eq!(
-        assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"])
-            .next(),
-        NextAction::Grant { login: 2 }
-    );
-}
-
-#[test]
-fn leave_is_given_to_the_current_pod_only() {
-    assert!(matches!(
-        assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(),
-        NextAction::Wait { .. }
-    ));
-}
-
-#[test]
-fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
-    let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"])
-        .with(|case| {
-            let status = case.batch.status.as_mut().expect("a status");
-            (status.reason, status.message) =
-                (Some(Reason::BreakerOpen), Some("two refused".to_owned()));
-        });
-    assert_eq!(refused.waits().1, Some(Reason::BreakerOpen));
-}
-
-#[test]
-fn every_way_a_login_can_end_is_counted_as_what_it_was_and_the_worst_is_assumed_if_unseen() {
-    let ended = |run: Value, given: &str| match assigned(run, &[given]).next() {
-        NextAction::CloseLogin { login: 1, ended } => ended,
-        other => panic!("{other:?}"),
-    };
-    assert!(
-        matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected)
-    );
-    assert!(
-        matches!(ended(json!({"podUid": "p1", "login": login(1, "Failed")}), "Granted"), LoginEnded::Failed(b) if b.reason == Reason::LoginFailed)
-    );
-    // The report was overwritten by the next question.
-    assert!(matches!(
-        ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"),
-        LoginEnded::Rejected(_)
-    ));
-    assert_eq!(
-        ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"),
-        LoginEnded::LoggedIn
-    );
-    assert!(matches!(
-        ended(
-            json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("Drained", false)}),
-            "Granted"
-        ),
-        LoginEnded::Failed(_)
-    ));
-    assert!(matches!(
-        ended(
-            json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end("LoginRejected", false)}),
-            "CodeReady"
-        ),
-        LoginEnded::Rejected(_)
-    ));
-}
-
-#[test]
-fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
-    let asking = || {
-        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[])
-            .at("2030-01-01T00:10:00Z")
-    };
-    assert_eq!(
-        asking().held(Reason::WaitingForSession, "2030-01-01T00:10:05Z", true).waits().1,
-        Some(Reason::WaitingForSession)
-    );
-    assert_eq!(
-        asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(),
-        (BatchPhase::Failed, Reason::ValkeyUnavailable, true)
-    );
-    // From leave on it runs, whatever the turn took.
-    let granted = |now| {
-        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now)
-    };
-    assert_eq!(granted("2030-01-01T00:05:00Z").waits().0, Some(time("2030-01-01T00:05:40Z")));
-    assert_eq!(
-        granted("2030-01-01T00:05:40Z").ends(),
-        (BatchPhase::Failed, Reason::LoginFailed, true)
-    );
-    let mute = assigned(json!({"podUid": "p1"}), &[]);
-    assert_eq!(mute.at("2030-01-01T00:05:10Z").ends().1, Reason::LoginFailed);
 }
 
 #[test]

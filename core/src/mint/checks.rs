@@ -1,4 +1,4 @@
-//! The checks that both chains share. Each gives the reason it is violated for, or nothing.
+//! The checks that both chains share. Each gives the reason for which it is violated.
 
 use fno_crds::{
     Reason,
@@ -6,9 +6,10 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
+use super::clock::PortalClock;
 use crate::{gate::Gate, why::Why};
 
-/// Only a living batch that nobody stops gets on the portal.
+/// A batch may log in only while it is active and not being stopped.
 pub(super) fn batch(phase: BatchPhase, stop: Stop, provider_suspended: bool) -> Option<Why> {
     let (reason, message) = match (phase, stop) {
         (BatchPhase::Completed | BatchPhase::Failed, _) => {
@@ -31,27 +32,32 @@ pub(super) fn batch(phase: BatchPhase, stop: Stop, provider_suspended: bool) -> 
 /// A breaker that is open stops every login at once: waiting would hold a runner for nothing.
 pub(super) fn breaker(gate: &Gate) -> Option<Why> {
     match gate {
-        Gate::Open | Gate::Trial => None,
+        Gate::Open | Gate::Trial(_) => None,
         Gate::Shut(why) => Some(why.clone()),
     }
 }
 
-/// With clocks more than half a step apart the portal would judge our code by another step than the one that is burnt.
-pub(super) fn clocks(offset: Option<i64>, period: i64) -> Option<Why> {
-    let half = period.saturating_mul(500);
-    offset
-        .filter(|offset| offset.unsigned_abs() > half.unsigned_abs())
-        .map(|offset| {
-            let seconds = |milliseconds| milliseconds as f64 / 1000.0;
-            clock_skew(format!("The portal's clock and ours differ by {:.1} s; with codes of {period} s at most {:.1} s are allowed.", seconds(offset), seconds(half)))
-        })
+/// With clocks more than half a step apart, the portal would judge our code by another step than the one that is burnt.
+pub(super) fn clocks(clock: &PortalClock, now: Timestamp, period: i64) -> Option<Why> {
+    clock
+        .known(now)
+        .filter(|offset| offset.is_too_far_for(period))
+        .map(|offset| clock_skew(offset.sentence(period)))
+}
+
+/// The credentials changed since the batch started. Its jobs go back free of charge, as after a drain.
+pub(super) fn other_credentials() -> Why {
+    Why {
+        reason: Reason::Drained,
+        message: "The account's Secret holds other credentials than those this batch was started with: another batch logs in with them.".to_owned(),
+    }
 }
 
 pub(super) const fn clock_skew(message: String) -> Why {
     Why { reason: Reason::ClockSkew, message }
 }
 
-/// Without the shared record nobody knows whether a step is used elsewhere.
+/// Without the shared record, a step may be in use elsewhere.
 pub(super) fn valkey(unreachable: bool) -> Option<Why> {
     unreachable.then(|| Why {
         reason: Reason::ValkeyUnavailable,

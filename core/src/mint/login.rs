@@ -1,4 +1,4 @@
-//! LoginPermission to log in: asked before every login, with one-time code or without.
+//! Permission to log in: asked before every login, with one-time code or without.
 
 use fno_crds::{
     Reason,
@@ -6,10 +6,10 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
-use super::{RECHECK, checks};
+use super::{RECHECK, checks, clock::PortalClock};
 use crate::{gate::Gate, time::after, why::Why};
 
-/// What is known when a batch asks for leave to log in.
+/// What is known when a batch asks for permission to log in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoginRequest<'a> {
     /// The time.
@@ -20,13 +20,17 @@ pub struct LoginRequest<'a> {
     pub stop: Stop,
     /// The provider's `spec.suspend`.
     pub provider_suspended: bool,
+    /// `status.credentialsVersion` of the batch: the credentials its runner types.
+    pub pinned: Option<&'a str>,
+    /// Version of the credentials that the account's Secret holds now.
+    pub current: Option<&'a str>,
     /// The account's breaker.
     pub gate: &'a Gate,
-    /// `breaker.failures` of the account. Count a login's failure before leave for the next one is asked for.
+    /// Failures of the account ([`crate::account::SharedAccount::failures`]). A login's failure is counted before permission for the next one is asked for.
     pub failures: i32,
     /// `limits.loginFailuresToOpen`.
     pub failures_to_open: i32,
-    /// Logins of **other** batches on this account that have leave and are not judged yet (grant neither `Done` nor `Refused`).
+    /// Logins of **other** batches on this account that have permission and are not judged yet (grant neither `Done` nor `Refused`).
     pub undecided: usize,
     /// Which login of the batch, from 1.
     pub login: i32,
@@ -38,8 +42,8 @@ pub struct LoginRequest<'a> {
     pub max_sessions: i32,
     /// `totp.periodSeconds`; `None` = no one-time code.
     pub period: Option<i64>,
-    /// The portal's clock minus ours, in milliseconds (`clockOffsetMilliseconds`).
-    pub clock_offset: Option<i64>,
+    /// What is known of the portal's clock.
+    pub clock: PortalClock,
     /// Valkey is known not to answer: a code could not be minted, so the password is not typed either.
     pub valkey_unreachable: bool,
 }
@@ -73,9 +77,10 @@ pub fn may_login(request: &LoginRequest<'_>) -> LoginPermission {
 type Check = fn(&LoginRequest<'_>) -> Option<LoginPermission>;
 
 /// First what ends the batch, then what is waited for.
-const CHAIN: [Check; 7] = [
+const CHAIN: [Check; 8] = [
     batch_may_log_in,
     logins_are_left,
+    credentials_are_current,
     breaker_allows,
     clocks_agree,
     valkey_answers,
@@ -103,8 +108,16 @@ fn breaker_allows(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     checks::breaker(request.gate).map(refused)
 }
 
+/// A batch that would be stopped at the code does not even type the password, and does not hold a runner for it.
 fn clocks_agree(request: &LoginRequest<'_>) -> Option<LoginPermission> {
-    checks::clocks(request.clock_offset, request.period?).map(|why| not_yet(request, why))
+    checks::clocks(&request.clock, request.now, request.period?).map(refused)
+}
+
+/// The runner types what it was given at its start. When the account's Secret holds other values by now, only another batch can type
+/// those, and a refusal of the old ones would be one too many.
+fn credentials_are_current(request: &LoginRequest<'_>) -> Option<LoginPermission> {
+    let current = request.pinned.is_some() && request.pinned == request.current;
+    (!current).then(|| refused(checks::other_credentials()))
 }
 
 fn valkey_answers(request: &LoginRequest<'_>) -> Option<LoginPermission> {
@@ -122,11 +135,11 @@ fn session_is_free(request: &LoginRequest<'_>) -> Option<LoginPermission> {
 }
 
 /// Sessions that log in at the same moment with the same wrong password would fail together, past the breaker and up to the portal's
-/// own lockout. So never more logins are on their way than may fail; and a trial is alone.
+/// own lockout. So the logins on their way are never more than may fail, and a trial is alone.
 fn failures_can_be_afforded(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     let affordable = match request.gate {
         Gate::Open => limit(request.failures_to_open.saturating_sub(request.failures.max(0))),
-        Gate::Trial | Gate::Shut(_) => 1,
+        Gate::Trial(_) | Gate::Shut(_) => 1,
     };
     (request.undecided >= affordable).then(|| {
         let message = format!(

@@ -22,6 +22,29 @@ pub fn ends(step: i64, period: i64) -> Timestamp {
     begins(step.saturating_add(1), period)
 }
 
+/// The newest step whose code a portal can have accepted by now that tolerates `skew` steps either side, with a clock up to half a
+/// period from ours.
+#[must_use]
+pub fn newest_usable(now: Timestamp, period: i64, skew: i64) -> i64 {
+    at(now, period).saturating_add(skew.max(0)).saturating_add(1)
+}
+
+/// The newest step, counted in `period`, that may stand recorded by now where steps were counted in `recorded_in`: one of a longer
+/// period ends later than any of `period` that the portal can have accepted.
+#[must_use]
+pub fn newest_recorded(now: Timestamp, period: i64, recorded_in: i64, skew: i64) -> i64 {
+    let longer = recorded_in.max(period);
+    rebased(newest_usable(now, longer, skew), longer, period)
+}
+
+/// A step of one period, counted in another: the last one that begins before the used step ends. Its successor begins when the used
+/// step is over, so no code is made for a time that has had one.
+#[must_use]
+pub const fn rebased(step: i64, from_period: i64, to_period: i64) -> i64 {
+    let until = step.saturating_add(1).saturating_mul(at_least_one(from_period));
+    until.saturating_sub(1).div_euclid(at_least_one(to_period))
+}
+
 /// Seconds a used step stays in Valkey: until no portal that tolerates `skew` steps either side can take its code any more, and
 /// never less than two minutes, because clocks differ (60 s, as often seen, is shorter than a code's life).
 #[must_use]

@@ -1,11 +1,15 @@
+mod clocks;
+mod logins;
+
 use fno_crds::{
     Reason,
     batch::{BatchPhase, Stop},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    LoginPermission, LoginRequest, MintDecision, MintRequest, StepRecord, may_login, mint, step,
+    LoginPermission, LoginRequest, MintDecision, MintRequest, StepRecord, clock::PortalClock,
+    may_login, mint, step,
 };
 use crate::{gate::Gate, why::Why};
 
@@ -28,13 +32,17 @@ fn request() -> MintRequest<'static> {
         phase: BatchPhase::Assigned,
         stop: Stop::None,
         provider_suspended: false,
+        pinned: Some("k:v1"),
+        current: Some("k:v1"),
         gate: &Gate::Open,
         period: 30,
+        skew: 1,
         min_remaining: 10,
         last_step: Some(98),
+        recorded_in: 30,
         doubtful: None,
         reserved: None,
-        clock_offset: Some(500),
+        clock: own(500),
         valkey: StepRecord::Unknown,
     }
 }
@@ -46,6 +54,8 @@ fn login() -> LoginRequest<'static> {
         phase: BatchPhase::Assigned,
         stop: Stop::None,
         provider_suspended: false,
+        pinned: Some("k:v1"),
+        current: Some("k:v1"),
         gate: &Gate::Open,
         failures: 0,
         failures_to_open: 2,
@@ -55,26 +65,37 @@ fn login() -> LoginRequest<'static> {
         sessions: 0,
         max_sessions: 1,
         period: Some(30),
-        clock_offset: None,
+        clock: PortalClock::default(),
         valkey_unreachable: false,
     }
+}
+
+fn trial() -> Gate {
+    Gate::Trial(Why { reason: Reason::LoginsPaused, message: "two logins failed".to_owned() })
+}
+
+/// The portal's clock is ahead of ours by so much, as the batch itself has measured.
+fn own(millis: i64) -> PortalClock {
+    PortalClock { own: Some(millis), earlier: None }
 }
 
 fn never(verdict: &MintDecision) -> Option<Reason> {
     match verdict {
         MintDecision::Never { why } => Some(why.reason),
-        MintDecision::Mint { .. } | MintDecision::Deliver { .. } | MintDecision::NotYet { .. } => {
-            None
-        }
+        MintDecision::Mint { .. }
+        | MintDecision::Deliver { .. }
+        | MintDecision::Rebase { .. }
+        | MintDecision::NotYet { .. } => None,
     }
 }
 
 fn not_yet(verdict: &MintDecision) -> Option<(Reason, Timestamp)> {
     match verdict {
         MintDecision::NotYet { until, why } => Some((why.reason, *until)),
-        MintDecision::Mint { .. } | MintDecision::Deliver { .. } | MintDecision::Never { .. } => {
-            None
-        }
+        MintDecision::Mint { .. }
+        | MintDecision::Deliver { .. }
+        | MintDecision::Rebase { .. }
+        | MintDecision::Never { .. } => None,
     }
 }
 
@@ -94,7 +115,7 @@ fn the_current_step_is_minted_when_nothing_speaks_against_it() {
         "the account's first code"
     );
     assert_eq!(
-        mint(&MintRequest { gate: &Gate::Trial, ..request() }),
+        mint(&MintRequest { gate: &trial(), ..request() }),
         MintDecision::Mint { step: 100 },
         "the trial's own login"
     );
@@ -178,48 +199,75 @@ fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
 }
 
 #[test]
-fn clocks_that_differ_by_more_than_half_a_step_stop_minting() {
-    for (offset, skewed) in [
-        (None, false),
-        (Some(15_000), false),
-        (Some(-15_000), false),
-        (Some(15_001), true),
-        (Some(-15_001), true),
-        (Some(i64::MIN), true),
-    ] {
-        let verdict = mint(&MintRequest { clock_offset: offset, ..request() });
+fn credentials_that_changed_since_the_batch_started_end_it() {
+    for current in [Some("k:v2"), Some("other:v1"), None] {
         assert_eq!(
-            not_yet(&verdict).map(|(reason, _)| reason),
-            skewed.then_some(Reason::ClockSkew),
-            "{offset:?}"
+            never(&mint(&MintRequest { current, ..request() })),
+            Some(Reason::Drained),
+            "{current:?}"
+        );
+        assert!(
+            matches!(may_login(&LoginRequest { current, ..login() }), LoginPermission::Refused { why } if why.reason == Reason::Drained),
+            "{current:?}"
         );
     }
+    let unknown = MintRequest { pinned: None, current: None, ..request() };
+    assert_eq!(never(&mint(&unknown)), Some(Reason::Drained), "nobody knows what is typed");
+}
+
+#[test]
+fn a_last_step_in_the_future_is_set_back_where_the_portal_confirms_our_clock() {
+    // 57 years, as an edit of the period once made of it.
+    let far = MintRequest { last_step: Some(60_000_000), ..request() };
     assert_eq!(
-        not_yet(&mint(&MintRequest {
-            clock_offset: Some(3000),
-            period: 5,
-            min_remaining: 0,
-            ..request()
-        }))
-        .map(|(reason, _)| reason),
-        Some(Reason::ClockSkew)
+        mint(&far),
+        MintDecision::Rebase { step: 102 },
+        "the portal cannot have taken a later one yet"
+    );
+    let rebased = MintRequest { last_step: Some(102), ..far.clone() };
+    assert_eq!(not_yet(&mint(&rebased)), Some((Reason::WaitingForCode, at(90_000))));
+    assert_eq!(mint(&MintRequest { now: at(90_000), ..rebased }), MintDecision::Mint { step: 103 });
+    let silent = MintRequest { clock: PortalClock::default(), ..far };
+    let MintDecision::NotYet { why, until } = mint(&silent) else { panic!("a code") };
+    assert_eq!((why.reason, until), (Reason::ClockSkew, at(10_000)));
+    assert!(why.message.contains("fno.dev/resume"), "{}", why.message);
+    // Little ahead: it comes.
+    for last_step in [101, 102] {
+        let soon = MintRequest { last_step: Some(last_step), ..silent.clone() };
+        assert_eq!(not_yet(&mint(&soon)).map(|(reason, _)| reason), Some(Reason::WaitingForCode));
+    }
+    assert!(
+        not_yet(&mint(&MintRequest { last_step: Some(i64::MAX), ..silent })).is_some(),
+        "no overflow"
     );
 }
 
 #[test]
-fn a_last_step_in_the_future_means_a_wrong_clock_not_a_long_silence() {
+fn a_step_of_a_longer_period_is_not_from_the_future_before_it_ends() {
+    // Step 50 of 60 s is the current one, and ends with step 101 of 30 s or step 305 of 10 s.
+    let (recorded_in, period) = (60, 10);
+    let last_step = Some(step::rebased(50, recorded_in, period));
+    let edited = MintRequest { period, last_step, recorded_in, min_remaining: 3, ..request() };
     assert_eq!(
-        not_yet(&mint(&MintRequest { last_step: Some(101), ..request() })),
-        Some((Reason::WaitingForCode, at(60_000))),
-        "a clock may be a little behind"
+        not_yet(&mint(&edited)),
+        Some((Reason::WaitingForCode, step::ends(50, recorded_in)))
     );
-    let (reason, until) =
-        not_yet(&mint(&MintRequest { last_step: Some(102), ..request() })).expect("no code");
-    assert_eq!((reason, until), (Reason::ClockSkew, at(10_000)));
-    assert!(
-        not_yet(&mint(&MintRequest { last_step: Some(i64::MAX), ..request() })).is_some(),
-        "no overflow"
-    );
+    let wrong = MintRequest { last_step: Some(100_000), ..edited };
+    let newest = step::newest_recorded(wrong.now, period, recorded_in, wrong.skew);
+    assert_eq!(mint(&wrong), MintDecision::Rebase { step: newest });
+}
+
+#[test]
+fn a_used_step_covers_the_same_time_when_it_is_counted_in_another_period() {
+    // Step 100 of 30 s is used until 3030 s: step 50 of 60 s begins at 3000 s and is used with it, as are 300 to 302 of 10 s.
+    for (to, expected) in [(30, 100), (60, 50), (10, 302), (7, 432), (300, 10), (1, 3029)] {
+        let rebased = step::rebased(100, 30, to);
+        assert_eq!(rebased, expected, "30 s -> {to} s");
+        let used_until = step::ends(100, 30);
+        assert!(step::begins(rebased, to) < used_until, "no more than needed");
+        assert!(step::begins(rebased + 1, to) >= used_until, "never earlier in time");
+    }
+    assert_eq!(step::rebased(i64::MAX, 30, 60), (i64::MAX - 1).div_euclid(60), "no overflow");
 }
 
 #[test]
@@ -251,8 +299,7 @@ fn a_step_burnt_for_this_login_is_delivered_while_it_is_good() {
         MintDecision::Mint { step: 101 }
     );
     assert_eq!(
-        not_yet(&mint(&MintRequest { clock_offset: Some(60_000), ..burnt.clone() }))
-            .map(|(reason, _)| reason),
+        never(&mint(&MintRequest { clock: own(60_000), ..burnt.clone() })),
         Some(Reason::ClockSkew)
     );
     for last_step in [None, Some(99)] {
@@ -294,92 +341,4 @@ fn a_used_step_is_remembered_longer_than_any_portal_takes_its_code() {
             step::key_ttl(period, skew) >= u64::try_from(period * (2 + skew)).expect("positive")
         );
     }
-}
-
-#[test]
-fn leave_to_log_in_is_given_when_nothing_speaks_against_it() {
-    assert_eq!(may_login(&login()), LoginPermission::Granted);
-    assert_eq!(
-        may_login(&LoginRequest { login: 3, phase: BatchPhase::InProgress, ..login() }),
-        LoginPermission::Granted
-    );
-    let password_only = LoginRequest {
-        period: None,
-        valkey_unreachable: true,
-        clock_offset: Some(999_000),
-        ..login()
-    };
-    assert_eq!(
-        may_login(&password_only),
-        LoginPermission::Granted,
-        "what only codes need does not matter"
-    );
-}
-
-#[test]
-fn each_thing_that_forbids_a_login_ends_the_batch_with_its_reason() {
-    let open = shut();
-    let cases = [
-        (LoginRequest { phase: BatchPhase::Failed, ..login() }, Reason::Aborted),
-        (LoginRequest { stop: Stop::Abort, ..login() }, Reason::Aborted),
-        (LoginRequest { stop: Stop::Drain, ..login() }, Reason::Drained),
-        (LoginRequest { provider_suspended: true, ..login() }, Reason::Suspended),
-        (LoginRequest { login: 4, ..login() }, Reason::SessionLost),
-        (LoginRequest { gate: &open, ..login() }, Reason::BreakerOpen),
-    ];
-    for (request, expected) in cases {
-        match may_login(&request) {
-            LoginPermission::Refused { why } => assert_eq!(why.reason, expected),
-            other => panic!("{expected}: {other:?}"),
-        }
-    }
-}
-
-#[test]
-fn a_login_waits_for_clocks_valkey_a_session_and_the_verdict_on_others() {
-    let cases = [
-        (LoginRequest { clock_offset: Some(16_000), ..login() }, Reason::ClockSkew),
-        (LoginRequest { valkey_unreachable: true, ..login() }, Reason::ValkeyUnavailable),
-        (LoginRequest { sessions: 1, ..login() }, Reason::WaitingForSession),
-        (LoginRequest { undecided: 1, ..login() }, Reason::WaitingForSession),
-        (
-            LoginRequest { sessions: 1, undecided: 1, max_sessions: 2, ..login() },
-            Reason::WaitingForSession,
-        ),
-        (LoginRequest { undecided: 2, max_sessions: 5, ..login() }, Reason::WaitingForSession),
-        (
-            LoginRequest { undecided: 1, failures: 1, max_sessions: 5, ..login() },
-            Reason::WaitingForSession,
-        ),
-        (
-            LoginRequest {
-                undecided: 1,
-                gate: &Gate::Trial,
-                failures_to_open: 10,
-                max_sessions: 5,
-                ..login()
-            },
-            Reason::WaitingForSession,
-        ),
-    ];
-    for (request, expected) in cases {
-        match may_login(&request) {
-            LoginPermission::NotYet { until, why } => {
-                assert_eq!((why.reason, until), (expected, at(10_000)))
-            }
-            other => panic!("{expected}: {other:?}"),
-        }
-    }
-}
-
-#[test]
-fn never_more_logins_are_on_their_way_than_may_fail() {
-    // Three sessions start together with a wrong password; the portal locks at three refusals, the breaker opens at two.
-    let granted = |failures, undecided| {
-        may_login(&LoginRequest { failures, undecided, max_sessions: 3, sessions: 0, ..login() })
-            == LoginPermission::Granted
-    };
-    assert!(granted(0, 0) && granted(0, 1) && !granted(0, 2));
-    assert!(granted(1, 0) && !granted(1, 1));
-    assert!(granted(2, 0), "the limit was lowered under a closed breaker: one at a time");
 }

@@ -41,8 +41,6 @@ pub struct PodInput<'a> {
     pub attempt: i32,
     /// The batch's provider.
     pub provider: &'a FnoProviderSpec,
-    /// Secret with the account's username and password.
-    pub credentials_secret: &'a str,
     /// How runner Pods are made.
     pub settings: &'a RunnerSettings,
     /// Where evidence goes.
@@ -56,7 +54,7 @@ pub struct PodInput<'a> {
 /// The Pod of an attempt.
 #[must_use]
 pub fn pod(input: &PodInput<'_>) -> Pod {
-    let PodInput { batch, attempt, provider, credentials_secret, settings, evidence, .. } = *input;
+    let PodInput { batch, attempt, provider, settings, evidence, .. } = *input;
     let name = batch.metadata.name.as_deref().unwrap_or_default();
     let or =
         |own: &Vec<_>, general: &Vec<_>| if own.is_empty() { general.clone() } else { own.clone() };
@@ -103,7 +101,7 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
             }),
             init_containers: Some(vec![browser(provider, settings)]),
             containers: vec![runner(input)],
-            volumes: Some(volumes(name, provider, credentials_secret, settings, evidence)),
+            volumes: Some(volumes(name, provider, settings, evidence)),
             ..PodSpec::default()
         }),
         status: None,
@@ -238,7 +236,6 @@ fn container(
 fn volumes(
     batch: &str,
     provider: &FnoProviderSpec,
-    credentials_secret: &str,
     settings: &RunnerSettings,
     evidence: &EvidenceSettings,
 ) -> Vec<Volume> {
@@ -247,8 +244,12 @@ fn volumes(
         empty("browser-tmp", None, &settings.tmp_size),
         empty("shm", Some("Memory"), &settings.shm_size),
         secret("work", &names::work_secret(batch), &[names::KEY_WORK]),
-        // Two keys by name: the TOTP seed may lie in the same Secret and never enters the Pod.
-        secret("credentials", credentials_secret, &[names::KEY_USERNAME, names::KEY_PASSWORD]),
+        // Not the account's own Secret: a change of it must not change what is typed, and the TOTP seed may lie in it.
+        secret(
+            "credentials",
+            &names::work_secret(batch),
+            &[names::KEY_USERNAME, names::KEY_PASSWORD],
+        ),
         token(),
     ];
     volumes.push(if evidence.folder().is_some() {

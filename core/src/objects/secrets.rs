@@ -7,15 +7,40 @@ use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 
 use super::metadata;
-use crate::work::Work;
+use crate::{credentials::Credentials, work::Work};
 
 /// `<batch>-work`: what the runner is given. Mounted, so it has to exist before the Pod.
 ///
+/// The credentials are pinned here, from the very bytes that `credentials_version` was made from: the runner types these and no
+/// others, whatever becomes of the account's Secret meanwhile. The seed is not in it.
+///
 /// # Errors
 /// Never: the types of [`Work`] serialise.
-pub fn work_secret(batch: &FnoBatch, work: &Work) -> Result<Secret, serde_json::Error> {
+pub fn work_secret(
+    batch: &FnoBatch,
+    work: &Work,
+    credentials: &Credentials<'_>,
+    credentials_version: &str,
+) -> Result<Secret, serde_json::Error> {
     let name = names::work_secret(batch.metadata.name.as_deref().unwrap_or_default());
-    Ok(immutable(batch, name, [(names::KEY_WORK, serde_json::to_vec(work)?)]))
+    Ok(immutable(
+        batch,
+        name,
+        [
+            (names::KEY_WORK, serde_json::to_vec(work)?),
+            (names::KEY_USERNAME, credentials.username().to_vec()),
+            (names::KEY_PASSWORD, credentials.password().to_vec()),
+            (names::KEY_CREDENTIALS_VERSION, credentials_version.as_bytes().to_vec()),
+        ],
+    ))
+}
+
+/// The version of the credentials that a work Secret pins. An earlier pass may have created it and not been able to say so in the
+/// batch's status.
+#[must_use]
+pub fn pinned_version(work_secret: &Secret) -> Option<String> {
+    let stored = work_secret.data.as_ref()?.get(names::KEY_CREDENTIALS_VERSION)?;
+    String::from_utf8(stored.0.clone()).ok().filter(|version| !version.is_empty())
 }
 
 /// `<batch>-totp-<login>`: one code, of one time step, not to be typed after `not_after`.

@@ -7,9 +7,9 @@ use fno_crds::{
 use jiff::Timestamp;
 
 use super::{
-    Candidate, Gate, NewBatch, ProviderView,
+    Candidate, NewBatch, ProviderView,
     deal::{self, Bounds, Card},
-    live::{Live, Taken},
+    live::Live,
     name::Names,
     queue::{self, Queue},
     report::Report,
@@ -29,11 +29,9 @@ pub(super) struct Departure<'a> {
 }
 
 impl<'a> Departure<'a> {
-    pub fn new(queue: Queue<'a>, live: &Live<'_>, now: Timestamp) -> Self {
+    pub fn new(queue: Queue<'a>, live: &mut Live<'a>, now: Timestamp) -> Self {
         let provider = queue.provider;
-        let nothing = Taken::default();
-        let taken = live.of_provider(&provider.key).unwrap_or(&nothing);
-        let possible = slots::sessions(provider, taken, now);
+        let possible = slots::sessions(provider, live, now);
         let starts: Vec<f64> = possible.slots.iter().map(|slot| slot.start).collect();
         let wanted = session_count::choose(&session_count::Work {
             jobs: queue.jobs.len(),
@@ -44,7 +42,11 @@ impl<'a> Departure<'a> {
             login_gap: possible.login_gap,
             objective: provider.spec.batching.objective,
         });
-        Self { queue, possible, wanted, runners_held: taken.runners }
+        for slot in &possible.slots[..wanted] {
+            live.promise(&provider.key.namespace, slot.identity);
+        }
+        let runners_held = live.of_provider(&provider.key).runners;
+        Self { queue, possible, wanted, runners_held }
     }
 
     /// What it asks of the cluster's runners.
@@ -96,7 +98,7 @@ impl<'a> Departure<'a> {
     fn deal(&self, slots: &[Slot<'_>]) -> (Vec<Vec<Candidate<'a>>>, Vec<Candidate<'a>>) {
         let Queue { provider, jobs, session_seconds, session_bytes, session_jobs, limits, .. } =
             &self.queue;
-        if provider.flow_gate == Gate::Trial && !slots.is_empty() {
+        if provider.flow_gate.is_trial() && !slots.is_empty() {
             let (canary, rest) = self.queue.canary();
             return (vec![vec![canary]], rest);
         }

@@ -55,7 +55,7 @@ fn shut(provider: &ProviderView) -> Option<Why> {
     let mut first = None;
     for account in &provider.accounts {
         match &account.gate {
-            Gate::Open | Gate::Trial => return None,
+            Gate::Open | Gate::Trial(_) => return None,
             Gate::Shut(blocked) => first = first.or(Some(blocked)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{BatchView, JobView, Key};
+use super::{AccountName, BatchView, JobView, Key};
 
 /// Everything the existing batches take up.
 #[derive(Default)]
@@ -14,7 +14,9 @@ pub(super) struct Live<'a> {
     /// How large a batch may be that a job is in, by the job's UID, where the API server refused the content of an earlier one.
     limits: HashMap<&'a str, Limit<'a>>,
     /// By namespace and provider.
-    providers: HashMap<(&'a str, &'a str), Taken<'a>>,
+    providers: HashMap<(&'a str, &'a str), Taken>,
+    /// Sessions by namespace and account, whatever providers they belong to.
+    accounts: HashMap<(&'a str, &'a AccountName), usize>,
 }
 
 /// What a refusal means for a job.
@@ -27,14 +29,12 @@ pub(super) struct Limit<'a> {
 }
 
 /// What the batches of one provider take up.
-#[derive(Default)]
-pub(super) struct Taken<'a> {
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
     /// Batches that are not finished.
     pub batches: usize,
     /// Sessions that are, or may still be, alive.
     pub sessions: usize,
-    /// The same by account.
-    pub accounts: HashMap<&'a str, usize>,
     /// Runner Pods.
     pub runners: usize,
 }
@@ -55,7 +55,7 @@ impl<'a> Live<'a> {
             // A batch that is not finished may log in any moment, whatever is said about its session.
             if batch.holds_session || !batch.finished {
                 taken.sessions += 1;
-                *taken.accounts.entry(&batch.account).or_default() += 1;
+                *live.accounts.entry((&batch.key.namespace, &batch.identity)).or_default() += 1;
             }
         }
         live
@@ -88,7 +88,20 @@ impl<'a> Live<'a> {
         self.invited.get(job.uid.as_str()).copied()
     }
 
-    pub fn of_provider<'b>(&'b self, provider: &'b Key) -> Option<&'b Taken<'b>> {
-        self.providers.get(&(provider.namespace.as_str(), provider.name.as_str()))
+    pub fn of_provider(&self, provider: &Key) -> Taken {
+        self.providers
+            .get(&(provider.namespace.as_str(), provider.name.as_str()))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Sessions of an account of that namespace, with those that are promised already.
+    pub fn sessions_of(&self, namespace: &str, account: &AccountName) -> usize {
+        self.accounts.get(&(namespace, account)).copied().unwrap_or(0)
+    }
+
+    /// Another provider that leaves in the same planning may have the same account.
+    pub fn promise(&mut self, namespace: &'a str, account: &'a AccountName) {
+        *self.accounts.entry((namespace, account)).or_default() += 1;
     }
 }

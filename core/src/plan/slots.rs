@@ -3,12 +3,13 @@
 use fno_crds::provider::Objective;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AccountView, Gate, ProviderView, live::Taken};
+use super::{AccountName, AccountView, Gate, ProviderView, live::Live};
 use crate::mint::step;
 
 /// A session that could be opened.
 pub(super) struct Slot<'a> {
     pub account: &'a str,
+    pub identity: &'a AccountName,
     /// Seconds by which the account's steps hold up the login.
     pub start: f64,
 }
@@ -41,12 +42,13 @@ pub(super) struct Sessions<'a> {
 /// What could be opened beside what is at work.
 pub(super) fn sessions<'a>(
     provider: &'a ProviderView,
-    taken: &Taken<'_>,
+    live: &Live<'_>,
     now: Timestamp,
 ) -> Sessions<'a> {
     let spec = &provider.spec;
+    let taken = live.of_provider(&provider.key);
     let none = |limit| Sessions { slots: Vec::new(), limit, login_gap: 0.0 };
-    if provider.flow_gate == Gate::Trial && taken.sessions > 0 {
+    if provider.flow_gate.is_trial() && taken.sessions > 0 {
         return none(Limit::Canary);
     }
     // A second session beside one at work would be a second login.
@@ -58,25 +60,20 @@ pub(super) fn sessions<'a>(
         return none(Limit::Batches);
     }
 
-    let per_account = count(spec.session.max_sessions_per_account);
     let mut candidates = Vec::new();
     for (index, account) in provider.accounts.iter().enumerate() {
         let most = match account.gate {
-            Gate::Open => per_account,
-            Gate::Trial => 1,
+            // A second name of one account.
+            _ if named_before(provider, index) => 0,
+            Gate::Open => count(account.max_sessions),
+            Gate::Trial(_) => 1,
             Gate::Shut(_) => 0,
         };
-        let live = taken.accounts.get(account.name.as_str()).copied().unwrap_or(0);
+        let live = live.sessions_of(&provider.key.namespace, &account.identity);
         let first = first_login(account, provider.login_seconds(), now);
         for nth in 0..most.saturating_sub(live).min(free) {
             let start = (nth as f64).mul_add(period(account), first);
-            candidates.push((
-                start,
-                account.gate == Gate::Trial,
-                account.last_step,
-                live + nth,
-                index,
-            ));
+            candidates.push((start, account.gate.is_trial(), account.last_step, live + nth, index));
         }
     }
     // The soonest login; a proven account before one on trial; the account whose last code is longest ago; the one with the fewest sessions.
@@ -86,24 +83,32 @@ pub(super) fn sessions<'a>(
 
     let usable =
         || provider.accounts.iter().filter(|account| !matches!(account.gate, Gate::Shut(_)));
-    let limit = if provider.flow_gate == Gate::Trial {
+    let limit = if provider.flow_gate.is_trial() {
         Limit::Canary
     } else if candidates.len() >= free {
         Limit::Batches
-    } else if usable().all(|account| account.gate == Gate::Trial) {
+    } else if usable().all(|account| account.gate.is_trial()) {
         Limit::Trial
     } else {
         Limit::AccountSessions
     };
-    candidates.truncate(if provider.flow_gate == Gate::Trial { 1 } else { free });
+    candidates.truncate(if provider.flow_gate.is_trial() { 1 } else { free });
     let slots = candidates
         .into_iter()
         .map(|(start, _, _, _, index)| Slot {
             account: provider.accounts[index].name.as_str(),
+            identity: &provider.accounts[index].identity,
             start,
         })
         .collect();
     Sessions { slots, limit, login_gap: login_gap(usable()) }
+}
+
+fn named_before(provider: &ProviderView, index: usize) -> bool {
+    let account = &provider.accounts[index];
+    provider.accounts[..index].iter().any(|earlier| {
+        earlier.identity == account.identity && !matches!(earlier.gate, Gate::Shut(_))
+    })
 }
 
 /// Seconds by which an account's first login is held up because the current step is used. A login needs its own time before the

@@ -3,13 +3,19 @@
 use fno_crds::{
     FnoProvider, FnoProviderStatus, Reason,
     condition::{get, types},
-    names::ANNOTATION_FLUSH,
-    provider_status::{BreakerState, Pending},
+    names::{ANNOTATION_FLUSH, ANNOTATION_RESUME},
+    provider_status::{AccountBreaker, BreakerState, Pending},
 };
 use jiff::Timestamp;
 
 use super::account_mut;
-use crate::{breaker, text::at_most, view::provider::ProviderFacts, why::Why};
+use crate::{
+    account::{AccountName, Namespace, drop_old_entries, resumed},
+    breaker::{self, resume},
+    text::at_most,
+    view::provider::ProviderFacts,
+    why::Why,
+};
 
 /// Something to publish about a provider once the status that says it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,33 +41,64 @@ impl ProviderNews {
     }
 }
 
-/// The status after what time, a new Secret, changed flows or a person (`resumed_at`, the annotation `fno.dev/resume`) change about the breakers.
+/// What [`refreshed`] gives.
+#[derive(Clone, Debug, Default)]
+pub struct Refreshed {
+    /// The status to store.
+    pub status: FnoProviderStatus,
+    /// What to publish once it is stored.
+    pub news: Vec<ProviderNews>,
+    /// What a person should know besides: an annotation that counts for nothing.
+    pub remark: Option<String>,
+}
+
+/// The status after what time, other credentials, changed flows or a person (the annotation `fno.dev/resume`) change about the breakers, and
+/// with what the provider has lost and other names of its accounts or the batches still know.
 #[must_use]
 pub fn refreshed(
     provider: &FnoProvider,
     facts: &ProviderFacts,
-    resumed_at: Option<Timestamp>,
+    namespace: &Namespace<'_>,
     now: Timestamp,
-) -> (FnoProviderStatus, Vec<ProviderNews>) {
+) -> Refreshed {
     let mut status = provider.status.clone().unwrap_or_default();
     let mut news = Vec::new();
+    let meta = &provider.metadata;
+    let annotation = meta.annotations.as_ref().and_then(|all| all.get(ANNOTATION_RESUME));
+    let is_known = status.observed_generation.is_some();
+    let reading =
+        resume::read(annotation.map(String::as_str), status.resume.as_ref(), is_known, now);
+    let said = reading.stored.as_ref().and_then(|resume| resume.resumed_at.as_ref()).map(|at| at.0);
     for account in &provider.spec.accounts {
+        let name = AccountName {
+            provider: meta.name.clone().unwrap_or_default(),
+            account: account.name.clone(),
+        };
+        let Some(shared) = namespace.account(&name) else { continue };
+        let resumed_at = said.max(namespace.resumed(&name));
+        let change = shared.refreshed(now, resumed_at);
+        news.extend(ProviderNews::of_breaker(change.breaker.state, change.event));
         let entry = account_mut(&mut status, &account.name);
-        if let Some(breaker) = &entry.breaker {
-            let version =
-                facts.accounts.get(&account.name).and_then(|facts| facts.version.as_deref());
-            let change =
-                breaker::account::refresh(&account.name, breaker, now, version, resumed_at);
-            news.extend(ProviderNews::of_breaker(change.breaker.state, change.event));
+        if entry.breaker.is_some() || change.breaker != AccountBreaker::default() {
             entry.breaker = Some(change.breaker);
+        }
+        if let Some(resumed_at) = resumed_at {
+            let totp = account.totp.as_ref().map(|totp| (totp.period_seconds, totp.skew_steps));
+            *entry = resumed(entry, resumed_at, now, totp);
         }
     }
     if let Some(breaker) = &status.flow_breaker {
-        let change = breaker::flow::refresh(breaker, now, &facts.flows_digest, resumed_at);
+        let change = breaker::flow::refresh(breaker, now, &facts.flows_digest, reading.accepted);
         news.extend(ProviderNews::of_breaker(change.breaker.state, change.event));
         status.flow_breaker = Some(change.breaker);
     }
-    (status, news)
+    let ignored = reading.refused.clone().filter(|_| reading.is_new);
+    news.extend(ignored.map(|message| ProviderNews {
+        warning: true,
+        what: Why { reason: Reason::ResumeIgnored, message },
+    }));
+    status.resume = reading.stored;
+    Refreshed { status, news, remark: reading.refused }
 }
 
 /// What is counted about a provider.
@@ -76,15 +113,20 @@ pub struct Numbers<'a> {
 }
 
 /// Writes the numbers into a status.
-pub fn set_numbers(provider: &FnoProvider, status: &mut FnoProviderStatus, numbers: Numbers<'_>) {
+pub fn set_numbers(
+    provider: &FnoProvider,
+    status: &mut FnoProviderStatus,
+    numbers: Numbers<'_>,
+    now: Timestamp,
+) {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     for account in &provider.spec.accounts {
         account_mut(status, &account.name).active_batches =
             number(numbers.at_work.iter().filter(|name| **name == account.name).count());
     }
-    // An account that was taken out of the spec keeps its last step: put back, it must not use a code twice.
+    // An account that was taken out of the spec keeps its last step and its refusals: put back, it must not use a code twice.
     let named = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
-    status.accounts.retain(|account| named(&account.name) || account.last_step.is_some());
+    drop_old_entries(&mut status.accounts, named, now);
     status.active_batches = Some(number(numbers.at_work.len()));
     status.pending = numbers.pending.or_else(|| status.pending.take());
     let flush = provider.metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION_FLUSH));
@@ -127,7 +169,10 @@ pub fn transition(provider: &FnoProvider, ready: &Why) -> Option<ProviderNews> {
     let changed = was != Some(ready.reason.as_str())
         && !matches!(
             ready.reason,
-            Reason::BreakerOpen | Reason::PortalChanged | Reason::PortalUnavailable
+            Reason::BreakerOpen
+                | Reason::LoginsPaused
+                | Reason::PortalChanged
+                | Reason::PortalUnavailable
         );
     let first_good = was.is_none() && ready.reason == Reason::Available;
     let wanted = matches!(ready.reason, Reason::Available | Reason::Suspended);

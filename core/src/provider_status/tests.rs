@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{key::Key, plan::AccountView};
+use crate::{account::AccountName, key::Key, plan::AccountView};
 
 fn now() -> Timestamp {
     "2030-01-01T00:10:00Z".parse().expect("a time")
@@ -46,6 +46,8 @@ fn view(blocked: Option<Why>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
             .zip('a'..)
             .map(|(gate, name)| AccountView {
                 name: name.to_string(),
+                identity: AccountName { provider: "p".to_owned(), account: name.to_string() },
+                max_sessions: 1,
                 gate: gate.clone(),
                 totp_period: None,
                 last_step: None,
@@ -56,6 +58,10 @@ fn view(blocked: Option<Why>, gates: &[Gate], flow_gate: Gate) -> ProviderView {
         flush: false,
         work_bytes: 0,
     }
+}
+
+fn trial() -> Gate {
+    Gate::Trial(because(Reason::PortalChanged))
 }
 
 fn because(reason: Reason) -> Why {
@@ -80,9 +86,11 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
             Some(&image),
             Reason::FlowInvalid,
         ),
-        (view(None, &[Gate::Trial], Gate::Trial), Some(&image), Reason::ImageUnavailable),
+        (view(None, &[trial()], trial()), Some(&image), Reason::ImageUnavailable),
     ] {
-        assert_eq!(readiness(&view, trouble).reason, expected);
+        let readiness = readiness(&view, trouble);
+        assert_eq!(readiness.why.reason, expected);
+        assert_eq!(readiness.ready == Status::True, expected == Reason::Available);
     }
     let suspended = |blocked| {
         let view = view(blocked, &[Gate::Open], Gate::Open);
@@ -93,12 +101,30 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
             },
             None,
         )
+        .why
         .reason
     };
     assert_eq!(suspended(None), Reason::Suspended);
     assert_eq!(suspended(Some(because(Reason::SecretNotFound))), Reason::SecretNotFound);
     let partly = readiness(&view(None, &[Gate::Open, shut()], Gate::Open), None);
-    assert_eq!(partly.message, "Account b rests: BreakerOpen.");
+    assert_eq!(partly.why.message, "Account b rests: BreakerOpen.");
+}
+
+#[test]
+fn a_provider_on_trial_is_neither_ready_nor_in_need_of_a_person() {
+    for (accounts, flow) in [
+        (vec![Gate::Open], trial()),
+        (vec![trial()], Gate::Open),
+        (vec![Gate::Shut(because(Reason::BreakerOpen)), trial()], Gate::Open),
+    ] {
+        let readiness = readiness(&view(None, &accounts, flow), None);
+        assert_eq!(
+            (readiness.ready, readiness.why.reason, readiness.needs_a_person()),
+            (Status::Unknown, Reason::PortalChanged, false)
+        );
+    }
+    let some_work = readiness(&view(None, &[Gate::Open, trial()], Gate::Open), None);
+    assert_eq!(some_work.ready, Status::True, "one account is enough");
 }
 
 #[test]
@@ -110,7 +136,9 @@ fn conditions_say_whether_a_person_is_needed_or_it_goes_on_by_itself() {
         (Reason::ValkeyUnavailable, "False", "False", "True"),
         (Reason::Suspended, "False", "False", "False"),
     ] {
-        conditions(&mut status, Some(3), &because(reason), now());
+        let readiness =
+            Readiness { ready: Status::from(reason == Reason::Available), why: because(reason) };
+        conditions(&mut status, Some(3), &readiness, Some("A remark."), now());
         let value = |type_| condition::get(&status.conditions, type_).expect(type_).status.clone();
         assert_eq!(
             (
@@ -123,6 +151,8 @@ fn conditions_say_whether_a_person_is_needed_or_it_goes_on_by_itself() {
         );
     }
     assert_eq!(status.observed_generation, Some(3));
+    let ready = condition::get(&status.conditions, types::READY).expect("Ready");
+    assert!(ready.message.ends_with("A remark."), "{}", ready.message);
 }
 
 #[test]

@@ -4,16 +4,19 @@ use fno_crds::{FnoBatch, Reason, batch::GrantState, provider::Session};
 use jiff::Timestamp;
 
 use crate::{
+    account::AccountName,
     key::Key,
     lifecycle::PodState,
     plan::{BatchView, Rejected},
     time::after,
 };
 
-/// The view of a batch at a time. `pod` is its current Pod as watched, and `session` the session settings of its provider as they are now.
+/// The view of a batch at a time. `identity` is the account it uses ([`crate::account::Namespace::identity_of`]), `pod` its current Pod as
+/// watched, and `session` the session settings of its provider as they are now.
 #[must_use]
 pub fn view(
     batch: &FnoBatch,
+    identity: AccountName,
     pod: Option<&PodState>,
     session: &Session,
     now: Timestamp,
@@ -26,6 +29,7 @@ pub fn view(
         },
         provider: batch.spec.provider.clone(),
         account: batch.spec.account.clone(),
+        identity,
         jobs: held_jobs(batch),
         holds_session: !finished || outlives(batch, pod, session, now),
         holds_runner: !finished || pod.is_some_and(|pod| !pod.is_over()),
@@ -110,6 +114,15 @@ mod tests {
         Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
     }
 
+    fn view_of(
+        batch: &FnoBatch,
+        pod: Option<&PodState>,
+        session: &Session,
+        now: Timestamp,
+    ) -> BatchView {
+        view(batch, AccountName::of(batch), pod, session, now)
+    }
+
     fn running() -> PodState {
         PodState::Running { since: at(0) }
     }
@@ -146,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_batch_whose_content_was_refused_names_its_jobs() {
-        let view = |status| view(&batch(&status), None, &Session::default(), at(0));
+        let view = |status| view_of(&batch(&status), None, &Session::default(), at(0));
         let refused = json!({"phase": "Failed", "reason": "WorkRejected", "message": "too long"});
         let rejected = view(refused).rejected.expect("a refusal");
         assert_eq!((rejected.jobs.len(), rejected.message.as_str()), (3, "too long"));
@@ -160,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_is_not_finished_holds_its_session_and_its_runner_whatever_its_pod_does() {
-        let view = view(&batch(&json!({"phase": "Assigned"})), None, &Session::default(), at(0));
+        let view = view_of(&batch(&json!({"phase": "Assigned"})), None, &Session::default(), at(0));
         assert!(view.holds_session && view.holds_runner && !view.finished);
     }
 
@@ -188,7 +201,7 @@ mod tests {
             (&again, Some(running()), lifetime + 59, true),
             (&again, Some(running()), lifetime + 60, false),
         ] {
-            let view = view(&batch(status), pod.as_ref(), &Session::default(), at(seconds));
+            let view = view_of(&batch(status), pod.as_ref(), &Session::default(), at(seconds));
             assert_eq!(view.holds_session, alive, "{status} {pod:?} after {seconds} s");
         }
     }

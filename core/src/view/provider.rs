@@ -6,12 +6,14 @@ use fno_crds::{FnoProvider, Reason, names::ANNOTATION_FLUSH, provider::Account};
 use jiff::Timestamp;
 
 use crate::{
+    account::{AccountName, Namespace, SharedAccount},
     breaker,
     gate::Gate,
     key::Key,
     measure,
+    mint::clock::PortalClock,
     plan::{AccountView, ProviderView},
-    provider_status,
+    provider_status::measured_clock,
     why::Why,
 };
 
@@ -33,15 +35,19 @@ pub struct ProviderFacts {
 /// What was found out about an account's Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFacts {
-    /// Which version of the credentials this is, made of UIDs and versions and of nothing secret. None while a Secret is missing.
+    /// Keyed digest of the credentials. None while a Secret is missing or cannot be used.
     pub version: Option<String>,
+    /// Fingerprint of the seed, where the account has one.
+    pub fingerprint: Option<String>,
     /// What is wrong with them.
     pub problem: Option<Why>,
 }
 
 /// What a view is made from, beside the provider.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ViewInputs<'a> {
+    /// The accounts of its namespace.
+    pub namespace: &'a Namespace<'a>,
     /// What was found out about it.
     pub facts: Option<&'a ProviderFacts>,
     /// Valkey answers.
@@ -74,7 +80,7 @@ pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> P
             .spec
             .accounts
             .iter()
-            .map(|account| account_view(provider, account, facts, inputs.valkey, now))
+            .map(|account| account_view(provider, account, facts, &inputs, now))
             .collect(),
         job_seconds: status
             .job_milliseconds
@@ -104,24 +110,45 @@ fn account_view(
     provider: &FnoProvider,
     account: &Account,
     facts: Option<&ProviderFacts>,
-    valkey: bool,
+    inputs: &ViewInputs<'_>,
     now: Timestamp,
 ) -> AccountView {
-    let stored = provider_status::account(provider, &account.name);
+    let name = AccountName {
+        provider: provider.metadata.name.clone().unwrap_or_default(),
+        account: account.name.clone(),
+    };
+    let shared = inputs.namespace.account(&name);
+    let totp = account
+        .totp
+        .as_ref()
+        .map(|totp| (i64::from(totp.period_seconds), i64::from(totp.skew_steps)));
     let problem = facts.and_then(|facts| facts.accounts.get(&account.name)?.problem.clone());
-    let no_codes = (account.totp.is_some() && !valkey).then(|| Why {
+    let no_codes = (account.totp.is_some() && !inputs.valkey).then(|| Why {
         reason: Reason::ValkeyUnavailable,
         message: "Valkey does not answer, so no one-time code may be minted. Sessions that are logged in go on.".to_owned(),
     });
     AccountView {
         name: account.name.clone(),
+        identity: inputs.namespace.identity(&name),
+        max_sessions: shared.as_ref().map_or(1, SharedAccount::max_sessions),
         gate: problem.or(no_codes).map_or_else(
-            || breaker::account::gate(&account.name, &stored.breaker.unwrap_or_default(), now),
+            || {
+                let breaker = shared.as_ref().map_or(Gate::Open, |shared| shared.gate(now));
+                breaker
+                    .and(totp.map_or(Gate::Open, |(period, _)| clock(provider).gate(period, now)))
+            },
             Gate::Shut,
         ),
-        totp_period: account.totp.as_ref().map(|totp| i64::from(totp.period_seconds)),
-        last_step: stored.last_step,
+        totp_period: totp.map(|(period, _)| period),
+        last_step: totp
+            .zip(shared)
+            .and_then(|((period, skew), shared)| shared.last_step(now, period, skew)),
     }
+}
+
+/// The portal's clock, as an earlier batch has measured it.
+fn clock(provider: &FnoProvider) -> PortalClock {
+    PortalClock { own: None, earlier: provider.status.as_ref().and_then(measured_clock) }
 }
 
 #[cfg(test)]
@@ -129,6 +156,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::account::Member;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
@@ -158,20 +186,29 @@ mod tests {
         }
     }
 
+    fn view_with(
+        provider: &FnoProvider,
+        facts: Option<&ProviderFacts>,
+        valkey: bool,
+        pause: Option<&Why>,
+        flushed: Option<&str>,
+    ) -> ProviderView {
+        let namespace = Namespace::new(vec![Member { provider, facts }], []);
+        view(provider, ViewInputs { namespace: &namespace, facts, valkey, pause, flushed }, at(0))
+    }
+
     fn reason(gate: &Gate) -> Option<Reason> {
         match gate {
             Gate::Shut(why) => Some(why.reason),
-            Gate::Open | Gate::Trial => None,
+            Gate::Open | Gate::Trial(_) => None,
         }
     }
 
     #[test]
     fn nothing_leaves_for_a_provider_whose_present_generation_was_not_inspected() {
         let provider = provider(&Value::Null, &Value::Null);
-        let blocked = |facts: Option<&ProviderFacts>| {
-            view(&provider, ViewInputs { facts, valkey: true, ..ViewInputs::default() }, at(0))
-                .blocked
-        };
+        let blocked =
+            |facts: Option<&ProviderFacts>| view_with(&provider, facts, true, None, None).blocked;
         let not_ready = Some(Reason::ProviderNotReady);
         assert_eq!(blocked(None).map(|why| why.reason), not_ready);
         assert_eq!(blocked(Some(&facts(2))).map(|why| why.reason), not_ready);
@@ -183,9 +220,9 @@ mod tests {
         let pause = Why { reason: Reason::RetryBackoff, message: String::new() };
         let wrong = ProviderFacts { flow_error: Some("no".to_owned()), ..facts(3) };
         let blocked = |facts| {
-            let known =
-                ViewInputs { facts: Some(facts), valkey: true, pause: Some(&pause), flushed: None };
-            view(&provider(&Value::Null, &Value::Null), known, at(0)).blocked.map(|why| why.reason)
+            let provider = provider(&Value::Null, &Value::Null);
+            let view = view_with(&provider, Some(facts), true, Some(&pause), None);
+            view.blocked.map(|why| why.reason)
         };
         assert_eq!(blocked(&wrong), Some(Reason::FlowInvalid));
         assert_eq!(blocked(&facts(3)), Some(Reason::RetryBackoff));
@@ -194,8 +231,8 @@ mod tests {
     #[test]
     fn without_valkey_only_accounts_without_codes_may_log_in() {
         let facts = facts(3);
-        let known = ViewInputs { facts: Some(&facts), ..ViewInputs::default() };
-        let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
+        let provider = provider(&Value::Null, &Value::Null);
+        let view = view_with(&provider, Some(&facts), false, None, None);
         assert_eq!(reason(&view.accounts[0].gate), None);
         assert_eq!(reason(&view.accounts[1].gate), Some(Reason::ValkeyUnavailable));
     }
@@ -204,11 +241,10 @@ mod tests {
     fn what_is_wrong_with_a_secret_shuts_its_account_alone() {
         let mut facts = facts(3);
         let problem = Why { reason: Reason::SecretNotFound, message: String::new() };
-        facts
-            .accounts
-            .insert("plain".to_owned(), AccountFacts { version: None, problem: Some(problem) });
-        let known = ViewInputs { facts: Some(&facts), valkey: true, ..ViewInputs::default() };
-        let view = view(&provider(&Value::Null, &Value::Null), known, at(0));
+        let missing = AccountFacts { version: None, fingerprint: None, problem: Some(problem) };
+        facts.accounts.insert("plain".to_owned(), missing);
+        let provider = provider(&Value::Null, &Value::Null);
+        let view = view_with(&provider, Some(&facts), true, None, None);
         assert_eq!(reason(&view.accounts[0].gate), Some(Reason::SecretNotFound));
         assert_eq!(reason(&view.accounts[1].gate), None);
     }
@@ -217,12 +253,21 @@ mod tests {
     fn a_flush_holds_until_it_was_planned_with_or_stored_as_done() {
         let flush = json!({ANNOTATION_FLUSH: "now"});
         let flushes = |stored: Value, flushed| {
-            let known = ViewInputs { valkey: true, flushed, ..ViewInputs::default() };
-            view(&provider(&flush, &stored), known, at(0)).flush
+            view_with(&provider(&flush, &stored), None, true, None, flushed).flush
         };
         assert!(flushes(Value::Null, None));
         assert!(flushes(json!({"flushed": "before"}), Some("before")));
         assert!(!flushes(json!({"flushed": "now"}), None));
         assert!(!flushes(Value::Null, Some("now")));
+    }
+
+    #[test]
+    fn clocks_too_far_apart_shut_accounts_with_codes_alone() {
+        let stored =
+            json!({"clockOffsetMilliseconds": 40_000, "clockMeasuredAt": at(0).to_string()});
+        let provider = provider(&Value::Null, &stored);
+        let view = view_with(&provider, Some(&facts(3)), true, None, None);
+        assert_eq!(reason(&view.accounts[0].gate), None);
+        assert_eq!(reason(&view.accounts[1].gate), Some(Reason::ClockSkew));
     }
 }

@@ -64,7 +64,7 @@ proptest! {
         scene.providers[0].accounts = accounts
             .iter()
             .enumerate()
-            .map(|(i, (tens, ago))| AccountView { totp_period: Some(tens * 10), last_step: Some((START + 60) / (tens * 10) - ago), ..account(&format!("a{i}")) })
+            .map(|(i, (tens, ago))| AccountView { totp_period: Some(tens * 10), last_step: Some((START + 60) / (tens * 10) - ago), max_sessions: per_account, ..account(&format!("a{i}")) })
             .collect();
         let plan = scene.plan();
         prop_assert!(plan.waits.is_empty(), "all fit into one batch each");

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fno_core::{
+    account::AccountName,
     gate::Gate,
     key::Key,
     plan::{self, AccountView, BatchView, JobView, NewBatch, ProviderQueue, ProviderView, World},
@@ -59,12 +60,37 @@ pub fn provider(name: &str) -> ProviderView {
 }
 
 pub fn account(name: &str) -> AccountView {
-    AccountView { name: name.to_owned(), gate: Gate::Open, totp_period: None, last_step: None }
+    AccountView {
+        name: name.to_owned(),
+        identity: identity("octotel", name),
+        max_sessions: 1,
+        gate: Gate::Open,
+        totp_period: None,
+        last_step: None,
+    }
+}
+
+/// The account of a provider that no other provider has.
+pub fn identity(provider: &str, account: &str) -> AccountName {
+    AccountName { provider: provider.to_owned(), account: account.to_owned() }
+}
+
+pub fn trial(reason: Reason) -> Gate {
+    Gate::Trial(blocked(reason))
+}
+
+/// What the accounts of a provider follow from its settings.
+fn settled(provider: &mut ProviderView) {
+    for account in &mut provider.accounts {
+        account.identity = identity(&provider.key.name, &account.name);
+        account.max_sessions = provider.spec.session.max_sessions_per_account;
+    }
 }
 
 /// Changes a provider's settings.
 pub fn with(mut provider: ProviderView, change: impl FnOnce(&mut FnoProviderSpec)) -> ProviderView {
     change(Arc::make_mut(&mut provider.spec));
+    settled(&mut provider);
     provider
 }
 
@@ -100,6 +126,7 @@ pub fn batch(name: &str, account: &str, jobs: &[&str]) -> BatchView {
         key: key(name),
         provider: "octotel".to_owned(),
         account: account.to_owned(),
+        identity: identity("octotel", account),
         jobs: jobs.iter().map(|job| format!("uid-{job}")).collect(),
         holds_session: true,
         holds_runner: true,
@@ -171,6 +198,7 @@ impl Scene {
     /// Changes the first provider's settings.
     pub fn with(mut self, change: impl FnOnce(&mut FnoProviderSpec)) -> Self {
         change(Arc::make_mut(&mut self.providers[0].spec));
+        settled(&mut self.providers[0]);
         self
     }
 
@@ -195,6 +223,7 @@ impl Scene {
             key: new.key.clone(),
             provider: new.spec.provider.clone(),
             account: new.spec.account.clone(),
+            identity: identity(&new.spec.provider, &new.spec.account),
             jobs: new.spec.jobs.iter().map(|job| job.uid.clone()).collect(),
             holds_session: true,
             holds_runner: true,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fno_core::{batch_status, key::Key, lifecycle::End, provider_status::ProviderNews, why::Why};
 use fno_crds::{FnoBatch, batch::BatchPhase};
+use kube::ResourceExt as _;
 
 use super::{
     acted::{self, Acted},
@@ -58,7 +59,7 @@ pub async fn conclude(
     if let Some((login, ended)) = login::left_open(&status) {
         login::count(context, batch, login, &ended).await?;
         login::remove_code(context, batch, login).await?;
-        status = login::closed(status, login);
+        status = login::closed(status, login, &ended, context.now());
         events.push(BatchEvent::LoginEnded { login, ended });
     }
     teach_provider(context, batch).await?;
@@ -69,11 +70,8 @@ pub async fn conclude(
     Ok(Acted { events, ..Acted::stated(Arc::clone(batch), ended) })
 }
 
-/// What a batch found out about its portal: times, the clock, whether the flows fit.
+/// What a batch found out about its portal: times, the clock, whether the flows fit. None of its logins is on its way any more.
 async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
-    if batch.status.as_ref().and_then(|status| status.run.as_ref()).is_none() {
-        return Ok(());
-    }
     let of = provider_key(batch);
     let action_of = |name: &str| {
         context
@@ -84,7 +82,8 @@ async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
     provider::status::update(context, &of, |provider| {
         let (status, change) =
             fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
-        (status, ProviderNews::of_breaker(change.breaker.state, change.event).into_iter().collect())
+        let news = ProviderNews::of_breaker(change.breaker.state, change.event);
+        (login::forget_batch(status, &batch.name_any()), news.into_iter().collect())
     })
     .await?;
     Ok(())

@@ -64,11 +64,7 @@ pub async fn publish(context: &Context, batch: &FnoBatch, event: &BatchEvent) {
 
 async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &LoginEnded) {
     let of = provider_key(batch);
-    let (result, why) = match ended {
-        LoginEnded::LoggedIn => ("LoggedIn", None),
-        LoginEnded::Rejected(why) => ("Rejected", Some(why)),
-        LoginEnded::Failed(why) => ("Failed", Some(why)),
-    };
+    let (result, why) = (ended.result().into(), ended.why());
     let labels = LoginEnd {
         namespace: of.namespace.clone(),
         provider: of.name.clone(),

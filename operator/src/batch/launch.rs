@@ -5,7 +5,10 @@ use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
 use fno_core::{
     key::Key,
     lifecycle::{End, Hold},
-    objects::{self, KEY_ACCESS_ID, PodInput, access, evidence_claim, is_owned, work_secret},
+    objects::{
+        self, KEY_ACCESS_ID, PodInput, access, evidence_claim, is_owned, pinned_version,
+        work_secret,
+    },
     time::after,
     why::Why,
     work::{JobWork, Work},
@@ -35,6 +38,7 @@ use crate::{
     error::{Error, Result},
     known::{key, provider_key},
     provider,
+    secrets::{self, AccountSecrets},
 };
 
 /// A refused Pod is asked for again after this.
@@ -52,8 +56,8 @@ pub async fn launch(
     status: FnoBatchStatus,
 ) -> Result<Acted> {
     let of = key(&**batch);
-    let provider = match provider_for(context, batch, attempt).await? {
-        Ok(provider) => provider,
+    let (provider, secrets) = match provider_for(context, batch, attempt).await? {
+        Ok(found) => found,
         Err(why) => {
             let end = End { phase: BatchPhase::Failed, why, fence: true };
             return end::finish(context, batch, observed, end).await;
@@ -66,8 +70,8 @@ pub async fn launch(
         .iter()
         .filter_map(|job| at_work(context, batch, &job_key(&job.name), &job.uid))
         .collect();
-    match make(context, batch, &provider, attempt, &jobs).await? {
-        Ok(pod_uid) => {
+    match make(context, batch, &provider, &secrets, attempt, &jobs).await? {
+        Ok(made) => {
             info!(
                 batch = of.name,
                 namespace = of.namespace,
@@ -78,7 +82,7 @@ pub async fn launch(
                 "the runner Pod is made"
             );
             context.known.batches.with(&of, |memory| memory.held = None);
-            let assigned = assigned(batch, status, attempt, pod_uid, context.now());
+            let assigned = assigned(batch, status, attempt, made, context.now());
             Ok(Acted::stated(Arc::clone(batch), assigned))
         }
         // Asking again would change nothing: its jobs are tried in smaller batches.
@@ -95,12 +99,12 @@ pub async fn launch(
     }
 }
 
-/// The provider the Pod is made from; the inner error says why there is to be none.
+/// The provider that the Pod is made from, and the account's Secrets. The inner error says why there is to be no Pod.
 async fn provider_for(
     context: &Context,
     batch: &FnoBatch,
     attempt: i32,
-) -> Result<std::result::Result<FnoProvider, Why>> {
+) -> Result<std::result::Result<(FnoProvider, AccountSecrets), Why>> {
     let of = provider_key(batch);
     let Some(provider) = provider::status::read(&context.client, &of).await? else {
         return Ok(Err(Why {
@@ -122,14 +126,23 @@ async fn provider_for(
             message: format!("The provider has no account {} any more.", batch.spec.account),
         }));
     };
-    let facts = crate::secrets::inspect(&context.client, &of.namespace, account).await?;
-    if facts.problem.is_some() {
+    let key = &context.credentials_key;
+    let secrets = secrets::read(&context.client, key, &of.namespace, account).await?;
+    if let Some(problem) = secrets.facts.problem {
         context.known.caches.wake_provider(&of);
+        return Ok(Err(problem));
     }
-    Ok(facts.problem.map_or(Ok(provider), Err))
+    Ok(Ok((provider, secrets)))
 }
 
-/// Makes the Pod of an attempt and tells its UID. The inner error says why there is no Pod, which may pass.
+/// The Pod of an attempt, and what its runner types.
+struct Made {
+    pod_uid: String,
+    /// Of the credentials in the work Secret. An earlier pass may have stored it, and then these are what the runner types.
+    credentials_version: Option<String>,
+}
+
+/// Makes the Pod of an attempt. The inner error says why there is no Pod, which may pass.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -137,14 +150,15 @@ async fn make(
     context: &Context,
     batch: &FnoBatch,
     provider: &FnoProvider,
+    secrets: &AccountSecrets,
     attempt: i32,
     jobs: &[Arc<FnoJob>],
-) -> Result<std::result::Result<String, Why>> {
+) -> Result<std::result::Result<Made, Why>> {
     if let Err(why) = evidence_access(context, &batch.namespace().unwrap_or_default()).await? {
         return Ok(Err(why));
     }
-    match create_all(context, batch, provider, attempt, jobs).await {
-        Ok(pod_uid) => Ok(Ok(pod_uid)),
+    match create_all(context, batch, provider, secrets, attempt, jobs).await {
+        Ok(made) => Ok(Ok(made)),
         Err(Error::Api(kube::Error::Api(status)))
             if status.code >= 400 && status.code < 500 && status.code != 429 =>
         {
@@ -186,12 +200,13 @@ fn assigned(
     batch: &FnoBatch,
     mut status: FnoBatchStatus,
     attempt: i32,
-    pod_uid: String,
+    made: Made,
     now: Timestamp,
 ) -> FnoBatchStatus {
     status.phase = Some(BatchPhase::Assigned);
+    status.credentials_version = made.credentials_version;
     status.worker = Some(names::pod(&batch.name_any(), attempt));
-    status.pod_uid = Some(pod_uid);
+    status.pod_uid = Some(made.pod_uid);
     status.attempt = Some(attempt);
     status.assigned_at = Some(Time(now));
     status
@@ -201,30 +216,25 @@ async fn create_all(
     context: &Context,
     batch: &FnoBatch,
     provider: &FnoProvider,
+    secrets: &AccountSecrets,
     attempt: i32,
     jobs: &[Arc<FnoJob>],
-) -> Result<String> {
+) -> Result<Made> {
     let (client, settings) = (&context.client, &context.settings);
     let namespace = batch.namespace().unwrap_or_default();
-    let Some(account) =
-        provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
-    else {
-        return Err(Error::Taken(format!(
-            "The provider has no account {} any more.",
-            batch.spec.account
-        )));
+    let (Some(credentials), Some(version)) = (secrets.credentials(), &secrets.facts.version) else {
+        return Err(Error::Taken("The account's Secrets cannot be used any more.".to_owned()));
     };
     if settings.evidence.folder().is_some() {
         ensure_volume(client, &namespace, &evidence_claim(&namespace, &settings.evidence.claim))
             .await?;
     }
     let access = access(batch, provider.spec.session.max_logins);
-    let work = work_secret(
-        batch,
-        &work(batch, provider, account.totp.is_some(), jobs, settings.runner.proxy.as_ref()),
-    )?;
+    let totp = secrets.seed.is_some();
+    let work = work(batch, provider, totp, jobs, settings.runner.proxy.as_ref());
+    let work = work_secret(batch, &work, &credentials, version)?;
     // The mounted Secret has to exist before the Pod; the identity has to before it starts.
-    try_join!(
+    let (work, _, _) = try_join!(
         async { create(client, batch, &work).await.map_err(content) },
         create(client, batch, &access.account),
         create(client, batch, &access.role)
@@ -234,14 +244,15 @@ async fn create_all(
         batch,
         attempt,
         provider: &provider.spec,
-        credentials_secret: &account.credentials_secret_ref.name,
         settings: &settings.runner,
         evidence: &settings.evidence,
         job_deadline: settings.deadlines.job.std(),
         log_level: &context.runner_log_level,
     });
     let created = create(client, batch, &pod).await?;
-    created.uid().ok_or_else(|| Error::Taken("The Pod was created without a UID.".to_owned()))
+    let pod_uid =
+        created.uid().ok_or_else(|| Error::Taken("The Pod was created without a UID.".to_owned()))?;
+    Ok(Made { pod_uid, credentials_version: pinned_version(&work) })
 }
 
 /// Tells a Secret that is refused for what is in it from one that is refused for whose it is: a quota or an admission policy refuses

@@ -1,22 +1,31 @@
-//! Act: give leave to log in, and close a login that ended. One decision at a time per account, so that two batches cannot both be the last one
-//! the breaker allows.
+//! Act: permit a login, and close a login that ended. One decision at a time per account, so that two batches cannot both be the last one that
+//! its breaker allows. Against a second operator the permission is entered in the provider by compare-and-set before the batch learns of it.
+
+mod account;
+mod count;
+
+pub use account::{Place, turn, write_entry};
+pub use count::{count, forget_batch};
 
 use std::sync::Arc;
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::{
-    breaker,
-    lifecycle::{Hold, LoginEnded, open_grant},
-    mint::{LoginPermission, LoginRequest, may_login},
-    provider_status::{self, ProviderNews, account_mut},
+    account::with_login,
+    breaker::account::id,
+    lifecycle::{Hold, LoginEnded, lost, open_grant},
+    mint::{LoginPermission, LoginRequest, clock::PortalClock, may_login},
+    provider_status::measured_clock,
+    time::after,
     why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoBatchStatus, FnoProvider, Reason,
-    batch::{Grant, GrantState, Run},
+    batch::{Grant, GrantState},
     names::totp_secret,
     provider::Account,
 };
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 
@@ -24,24 +33,20 @@ use super::{acted::Acted, events::BatchEvent};
 use crate::{
     context::Context,
     error::Result,
-    known::{batches::Memory, key, provider_key, sessions},
-    provider::status,
+    known::{key, sessions},
     secrets,
 };
+
+/// A login that others were quicker with is asked for again after this.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Answers the runner that asks to log in.
 ///
 /// # Errors
 /// A conflict, or whatever the API server answers.
 pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
-    let of = provider_key(batch);
-    let turn = context.known.providers.turn(&of, &batch.spec.account).await;
-    let provider = status::read(&context.client, &of).await?;
-    let account = provider.as_ref().and_then(|provider| account_of(provider, batch));
-    let permission = match provider.as_ref().zip(account) {
-        Some((provider, account)) => ask(context, batch, provider, account, login).await?,
-        None => LoginPermission::Refused { why: gone(batch) },
-    };
+    let turn = turn(context, batch).await;
+    let permission = permission(context, batch, login).await?;
     let (answer, shown) = match permission {
         LoginPermission::NotYet { until, why } => {
             let in_turn = matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode);
@@ -51,8 +56,16 @@ pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Resu
         LoginPermission::Refused { why } => (GrantState::Refused, Some(why)),
     };
     let mut status = batch.status.clone().unwrap_or_default();
-    let at = Some(MicroTime(context.now()));
-    status.grants.push(Grant { login, state: answer, step: None, secret: None, at });
+    status.grants.push(Grant {
+        login,
+        state: answer,
+        step: None,
+        step_period_seconds: None,
+        secret: None,
+        at: Some(MicroTime(context.now())),
+        result: None,
+        ended_at: None,
+    });
     context.known.batches.with(&key(&**batch), |memory| memory.held = None);
     let events = vec![BatchEvent::LoginAnswered { login, answer, why: shown.clone() }];
     let acted = Acted::stated(Arc::clone(batch), status);
@@ -65,43 +78,112 @@ pub fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Acted {
     Acted::silent(Arc::clone(batch))
 }
 
-async fn ask(
-    context: &Context,
-    batch: &FnoBatch,
-    provider: &FnoProvider,
-    account: &Account,
-    login: i32,
-) -> Result<LoginPermission> {
-    let facts =
-        secrets::inspect(&context.client, &batch.namespace().unwrap_or_default(), account).await?;
-    if let Some(why) = facts.problem {
+/// Decides, and enters a permission in the provider. Where other providers have the same account, they are read once more after that: of
+/// two that enter a login at the same time, at least one sees the other and withdraws.
+async fn permission(context: &Context, batch: &FnoBatch, login: i32) -> Result<LoginPermission> {
+    let mut place = Place::of(context, batch).await?;
+    let Some((provider, account)) = place.account() else {
+        return Ok(LoginPermission::Refused { why: gone(batch) });
+    };
+    let (provider, account) = (provider.clone(), account.clone());
+    let namespace = &batch.namespace().unwrap_or_default();
+    let key = &context.credentials_key;
+    let secrets = secrets::read(&context.client, key, namespace, &account).await?;
+    if let Some(why) = secrets.facts.problem {
         return Ok(LoginPermission::Refused { why });
     }
-    let now = context.now();
-    let breaker = provider_status::account(provider, &account.name).breaker.unwrap_or_default();
-    let others = sessions::others_on_account(&context.known, batch, now);
+    place.accounts.set_facts(&place.name, secrets.facts);
     let unreachable = account.totp.is_some() && context.used_steps.ping().await.is_err();
-    let leave = may_login(&LoginRequest {
-        now,
-        phase: batch.phase(),
-        stop: batch.spec.stop,
-        provider_suspended: provider.spec.suspend,
-        gate: &breaker::account::gate(&account.name, &breaker, now),
-        failures: breaker.failures,
-        failures_to_open: provider.spec.limits.login_failures_to_open,
-        undecided: others.undecided,
-        login,
-        max_logins: provider.spec.session.max_logins,
-        sessions: others.sessions,
-        max_sessions: provider.spec.session.max_sessions_per_account,
-        period: account.totp.as_ref().map(|totp| i64::from(totp.period_seconds)),
-        clock_offset: run(batch).and_then(|run| run.clock_offset_milliseconds),
-        valkey_unreachable: unreachable,
-    });
-    if leave == LoginPermission::Granted {
-        context.known.batches.with(&key(batch), |memory| memory.credentials = facts.version);
+    let asked = Asked { batch, login, provider: &provider, account: &account, unreachable };
+
+    let permission = place.ask(context, &asked);
+    if permission != LoginPermission::Granted {
+        return Ok(permission);
     }
-    Ok(leave)
+    let own = id(&batch.name_any(), login);
+    let entered = place.shared().and_then(|shared| {
+        let entry = shared.own.status.cloned().unwrap_or_default();
+        with_login(&entry, &own, |login| shared.is_over(login, |batch| place.is_gone(batch)))
+    });
+    let Some(entry) = entered else { return Ok(others_first(context.now())) };
+    account::write_entry(context, &provider, &place.name, entry).await?;
+    if !place.others.is_empty() {
+        place.read_others(context).await?;
+        if place.ask(context, &asked) != LoginPermission::Granted {
+            count::withdraw(context, batch, &own).await?;
+            return Ok(others_first(context.now()));
+        }
+    }
+    Ok(LoginPermission::Granted)
+}
+
+/// What is asked for.
+struct Asked<'a> {
+    batch: &'a FnoBatch,
+    login: i32,
+    provider: &'a FnoProvider,
+    account: &'a Account,
+    unreachable: bool,
+}
+
+impl Place {
+    fn ask(&self, context: &Context, asked: &Asked<'_>) -> LoginPermission {
+        let Asked { batch, login, provider, account, unreachable } = *asked;
+        let namespace = self.accounts.namespace();
+        let Some(shared) = namespace.account(&self.name) else {
+            return LoginPermission::Refused { why: gone(batch) };
+        };
+        let now = context.now();
+        let own = id(&batch.name_any(), login);
+        may_login(&LoginRequest {
+            now,
+            phase: batch.phase(),
+            stop: batch.spec.stop,
+            provider_suspended: provider.spec.suspend,
+            pinned: pinned(batch),
+            current: shared.own.current,
+            gate: &shared.gate(now),
+            failures: shared.failures(),
+            failures_to_open: shared.failures_to_open(batch),
+            undecided: shared.undecided(&own, |batch| self.is_gone(batch)).len()
+                + sessions::unreadable_on_account(&context.known, &namespace, batch),
+            login,
+            max_logins: max_logins(batch, provider),
+            sessions: sessions::of_others(&context.known, &namespace, batch, now),
+            max_sessions: shared.max_sessions(),
+            period: account.totp.as_ref().map(|totp| i64::from(totp.period_seconds)),
+            clock: portal_clock(batch, provider),
+            valkey_unreachable: unreachable,
+        })
+    }
+}
+
+/// What is known of the portal's clock.
+#[must_use]
+pub fn portal_clock(batch: &FnoBatch, provider: &FnoProvider) -> PortalClock {
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    PortalClock {
+        own: run.and_then(|run| run.clock_offset_milliseconds),
+        earlier: provider.status.as_ref().and_then(measured_clock),
+    }
+}
+
+/// The credentials that the batch's runner types.
+#[must_use]
+pub fn pinned(batch: &FnoBatch) -> Option<&str> {
+    batch.status.as_ref()?.credentials_version.as_deref()
+}
+
+/// As many as when the batch was created: its runner's Role names the Secrets of so many codes.
+fn max_logins(batch: &FnoBatch, provider: &FnoProvider) -> i32 {
+    let pinned = batch.spec.limits.as_ref().map(|limits| limits.max_logins);
+    pinned.unwrap_or(provider.spec.session.max_logins)
+}
+
+fn others_first(now: Timestamp) -> LoginPermission {
+    let message = "Other logins of the account are on their way.".to_owned();
+    let why = Why { reason: Reason::WaitingForSession, message };
+    LoginPermission::NotYet { until: after(now, ASK_AGAIN), why }
 }
 
 /// Counts how a login ended, removes its code and says so in the batch.
@@ -115,86 +197,36 @@ pub async fn close(
     ended: LoginEnded,
 ) -> Result<Acted> {
     {
-        let of = provider_key(batch);
-        let _turn = context.known.providers.turn(&of, &batch.spec.account).await;
+        let _turn = turn(context, batch).await;
         count(context, batch, login, &ended).await?;
     }
     remove_code(context, batch, login).await?;
     let of = key(&**batch);
     context.known.batches.with(&of, |memory| (memory.held, memory.awaiting) = (None, None));
-    let status = closed(batch.status.clone().unwrap_or_default(), login);
+    let status = closed(batch.status.clone().unwrap_or_default(), login, &ended, context.now());
     let events = vec![BatchEvent::LoginEnded { login, ended }];
     Ok(Acted { events, ..Acted::stated(Arc::clone(batch), status) })
 }
 
 /// The status with a login's grant done.
 #[must_use]
-pub fn closed(mut status: FnoBatchStatus, login: i32) -> FnoBatchStatus {
-    for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
-        (grant.state, grant.secret) = (GrantState::Done, None);
-    }
-    status
-}
-
-/// Takes a login's end into the account's breaker; once, whatever happens in between.
-///
-/// # Errors
-/// Whatever the API server answers.
-pub async fn count(
-    context: &Context,
-    batch: &FnoBatch,
+pub fn closed(
+    mut status: FnoBatchStatus,
     login: i32,
     ended: &LoginEnded,
-) -> Result<()> {
-    let of = provider_key(batch);
-    let credentials =
-        context.known.batches.with(&key(batch), |memory: &mut Memory| memory.credentials.clone());
-    let credentials = match credentials {
-        Some(version) => version,
-        // After a restart: the version that is there now is the likely one.
-        None => context
-            .known
-            .providers
-            .get(&of)
-            .facts
-            .and_then(|facts| facts.accounts.get(&batch.spec.account)?.version.clone())
-            .unwrap_or_default(),
-    };
-    let name = batch.name_any();
-    status::update(context, &of, |provider| {
-        let mut status = provider.status.clone().unwrap_or_default();
-        let account = account_mut(&mut status, &batch.spec.account);
-        let breaker = account.breaker.clone().unwrap_or_default();
-        let failure = |why: &Why, refused| {
-            let failure = breaker::account::Failure {
-                now: context.now(),
-                batch: &name,
-                login,
-                refused,
-                message: &why.message,
-                credentials_version: &credentials,
-            };
-            breaker::account::failed(&batch.spec.account, &breaker, &failure, &provider.spec.limits)
-        };
-        let change = match ended {
-            LoginEnded::LoggedIn => breaker::account::succeeded(&batch.spec.account, &breaker),
-            LoginEnded::Rejected(why) => failure(why, true),
-            LoginEnded::Failed(why) => failure(why, false),
-        };
-        let news = ProviderNews::of_breaker(change.breaker.state, change.event);
-        if account.breaker.is_some() || change.breaker != Default::default() {
-            account.breaker = Some(change.breaker);
-        }
-        (status, news.into_iter().collect())
-    })
-    .await?;
-    Ok(())
+    now: Timestamp,
+) -> FnoBatchStatus {
+    for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
+        (grant.state, grant.secret) = (GrantState::Done, None);
+        (grant.result, grant.ended_at) = (Some(ended.result()), Some(MicroTime(now)));
+    }
+    status
 }
 
 /// Removes a login's code.
 ///
 /// # Errors
-/// Whatever the API server answers, unless that there is none.
+/// Any API error except 404.
 pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Result<()> {
     let grant =
         batch.status.iter().flat_map(|status| &status.grants).find(|grant| grant.login == login);
@@ -210,14 +242,11 @@ pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Res
     }
 }
 
-/// A login nobody will report on any more, if there is one.
+/// A login that nobody will report on any more, if there is one.
 #[must_use]
 pub fn left_open(status: &FnoBatchStatus) -> Option<(i32, LoginEnded)> {
-    open_grant(status).map(|grant| (grant.login, fno_core::lifecycle::lost(grant)))
-}
-
-fn account_of<'a>(provider: &'a FnoProvider, batch: &FnoBatch) -> Option<&'a Account> {
-    provider.spec.accounts.iter().find(|account| account.name == batch.spec.account)
+    let reported = status.run.as_ref().and_then(|run| run.login.as_ref());
+    open_grant(status).map(|grant| (grant.login, lost(grant, reported)))
 }
 
 fn gone(batch: &FnoBatch) -> Why {
@@ -226,8 +255,4 @@ fn gone(batch: &FnoBatch) -> Why {
         reason: Reason::ProviderNotFound,
         message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account),
     }
-}
-
-fn run(batch: &FnoBatch) -> Option<&Run> {
-    batch.status.as_ref()?.run.as_ref()
 }

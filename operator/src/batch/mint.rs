@@ -1,47 +1,58 @@
 //! Act: mint the code of a login, at the prompt. First the account's `lastStep` by compare-and-set, then Valkey, then the Secret: a crash
-//! anywhere burns a step, and none is ever used twice. An answer that never came counts as taken by somebody.
+//! anywhere burns a step, and none is ever used twice. An answer that never came counts as taken by another login.
+
+mod guards;
 
 use std::sync::Arc;
 
-use fno_cluster::{conflict::is_conflict, failure::sentence, patch::status_patch};
 use fno_core::{
-    breaker,
+    account::SharedAccount,
+    gate::Gate,
     lifecycle::Hold,
     mint::{MintDecision, MintRequest, StepRecord, mint, step},
     objects::{is_owned, totp_secret},
-    provider_status::{account, account_mut},
+    time::after,
     totp::Seed,
     why::Why,
 };
 use fno_crds::{
     FnoBatch, FnoProvider, Reason,
     batch::GrantState,
-    names::{self, KEY_STEP},
+    names::{self, KEY_NOT_AFTER, KEY_STEP},
     provider::Totp,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt as _, api::PostParams};
 use tracing::{info, warn};
 
-use super::{acted::Acted, login::hold};
+use self::guards::{Guards, Passed};
+use super::{
+    acted::Acted,
+    login::{Place, hold, pinned, portal_clock, turn},
+};
 use crate::{
     context::Context,
-    error::Result,
+    error::{Error, Result},
     known::{key, provider_key},
-    metrics,
-    patch::write_status,
-    provider::status,
-    secrets,
-    used_steps::StepAnswer,
+    metrics, secrets,
 };
 
 /// Steps tried in one pass, before it is looked at afresh.
 const MOST_STEPS: usize = 4;
+/// After so many steps in a row that others were quicker with.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// A step, and the period in which it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Burnt {
+    step: i64,
+    period: i32,
+}
 
 enum Delivery {
     /// The code of this step lies in its Secret.
-    Delivered(i64),
+    Delivered(Burnt),
     Held(Why, Timestamp),
     Refused(Why),
 }
@@ -51,18 +62,19 @@ enum Delivery {
 /// # Errors
 /// A conflict on the batch, or whatever the API server answers.
 pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
-    let of = provider_key(batch);
-    let turn = context.known.providers.turn(&of, &batch.spec.account).await;
+    let turn = turn(context, batch).await;
     context.known.batches.with(&key(&**batch), |memory| {
         memory.awaiting.get_or_insert_with(|| context.clock.uptime());
     });
     let mut status = batch.status.clone().unwrap_or_default();
     let mut shown = None;
-    let mut grant = |state, step: Option<i64>| {
+    let mut grant = |state, burnt: Option<Burnt>| {
         for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
             grant.state = state;
-            grant.step = step.or(grant.step);
-            grant.secret = step.map(|_| names::totp_secret(&batch.name_any(), login));
+            grant.step = burnt.map(|burnt| burnt.step).or(grant.step);
+            grant.step_period_seconds =
+                burnt.map(|burnt| burnt.period).or(grant.step_period_seconds);
+            grant.secret = burnt.map(|_| names::totp_secret(&batch.name_any(), login));
         }
     };
     match deliver(context, batch, login).await? {
@@ -71,7 +83,7 @@ pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> 
             let in_turn = why.reason == Reason::WaitingForCode;
             return Ok(hold(context, batch, Hold { why, until, in_turn }));
         }
-        Delivery::Delivered(step) => grant(GrantState::CodeReady, Some(step)),
+        Delivery::Delivered(burnt) => grant(GrantState::CodeReady, Some(burnt)),
         Delivery::Refused(why) => {
             warn!(batch = batch.name_any(), login, reason = %why.reason, "no code: {}", why.message);
             grant(GrantState::Refused, None);
@@ -87,181 +99,130 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let name = names::totp_secret(&batch.name_any(), login);
     // An earlier pass may have got this far, and its answer been lost.
-    if let Some(step) = api.get_opt(&name).await?.as_ref().and_then(|secret| step_of(secret, batch))
-    {
-        return Ok(Delivery::Delivered(step));
+    if let Some(burnt) = api.get_opt(&name).await?.as_ref().and_then(|found| burnt(found, batch)) {
+        return Ok(Delivery::Delivered(burnt));
     }
-    let of = provider_key(batch);
-    let refused =
-        |message: String| Ok(Delivery::Refused(Why { reason: Reason::ProviderNotFound, message }));
-    let mut doubtful: Option<i64> = None;
-    let mut valkey = if context.used_steps.ping().await.is_ok() {
-        StepRecord::Unknown
-    } else {
-        StepRecord::Unreachable
-    };
+    let mut guards = Guards::new(context, batch, login).await;
     for _ in 0..MOST_STEPS {
-        let Some(provider) = status::read(&context.client, &of).await? else {
-            return refused(format!("The provider {} is gone.", of.name));
-        };
-        let Some(totp) = provider
-            .spec
-            .accounts
-            .iter()
-            .find(|a| a.name == batch.spec.account)
-            .and_then(|a| a.totp.clone())
-        else {
-            return refused(format!("The account {} has no one-time codes.", batch.spec.account));
-        };
-        let seed = match secrets::seed(&context.client, &of.namespace, &totp).await? {
-            Ok(seed) => seed,
-            Err(why) => return Ok(Delivery::Refused(why)),
-        };
-        let account = account(&provider, &batch.spec.account);
-        let breaker = account.breaker.clone().unwrap_or_default();
-        let now = context.now();
-        let gate = breaker::account::gate(&account.name, &breaker, now);
-        let request = MintRequest {
-            now,
-            phase: batch.phase(),
-            stop: batch.spec.stop,
-            provider_suspended: provider.spec.suspend,
-            gate: &gate,
-            period: i64::from(totp.period_seconds),
-            min_remaining: i64::from(totp.min_remaining_seconds),
-            last_step: account.last_step,
-            doubtful,
-            reserved: None,
-            clock_offset: batch
-                .status
-                .as_ref()
-                .and_then(|status| status.run.as_ref()?.clock_offset_milliseconds),
-            valkey,
-        };
-        let step = match mint(&request) {
-            MintDecision::Mint { step } | MintDecision::Deliver { step } => step,
-            MintDecision::NotYet { until, why } => return Ok(Delivery::Held(why, until)),
-            MintDecision::Never { why } => return Ok(Delivery::Refused(why)),
-        };
-        // Guard 1, authoritative.
-        match burn(context, &provider, &batch.spec.account, step).await {
-            Guard::Passed => {}
-            Guard::Lost => continue,
-            Guard::Doubtful => {
-                doubtful = Some(step);
-                continue;
-            }
-        }
-        // Guard 2, shared with everybody else who uses the account.
-        let tracking = totp.tracking_id.clone().unwrap_or_else(|| seed.fingerprint());
-        let holder = format!("{}/{login}", batch.name_any());
-        let ttl = step::key_ttl(i64::from(totp.period_seconds), i64::from(totp.skew_steps));
-        match context.used_steps.take(&tracking, step, &holder, ttl).await {
-            StepAnswer::Ours => {}
-            StepAnswer::Used => {
-                info!(
-                    batch = batch.name_any(),
-                    login,
-                    totp_step = step,
-                    "this time step of the account was used elsewhere: the next one is taken"
-                );
-                valkey = StepRecord::Taken { step };
-                continue;
-            }
-            StepAnswer::Doubtful => {
-                doubtful = Some(step);
-                valkey = if context.used_steps.ping().await.is_ok() {
-                    StepRecord::Unknown
-                } else {
-                    StepRecord::Unreachable
-                };
-                continue;
-            }
-        }
-        // The guards took time: is what is left of the step still enough?
-        let passed = MintRequest {
-            now: context.now(),
-            last_step: Some(step),
-            reserved: Some(step),
-            valkey: StepRecord::Free { step },
-            ..request
-        };
-        if mint(&passed) != (MintDecision::Deliver { step }) {
-            continue;
-        }
-        if let Some(delivered) = create(&api, batch, login, &seed, &totp, step).await? {
-            context
-                .metrics
-                .totp_minted
-                .get_or_create(&metrics::Provider {
-                    namespace: of.namespace.clone(),
-                    provider: of.name.clone(),
-                })
-                .inc();
-            if let Some(since) =
-                context.known.batches.with(&key(batch), |memory| memory.awaiting.take())
-            {
-                context
-                    .metrics
-                    .totp_wait
-                    .observe((context.clock.uptime().saturating_sub(since)).as_secs_f64());
-            }
-            info!(
-                batch = batch.name_any(),
-                provider = of.name,
-                login,
-                totp_step = step,
-                "a one-time code was minted"
-            );
-            return Ok(Delivery::Delivered(delivered));
+        if let Some(delivery) = attempt(context, batch, login, &api, &mut guards).await? {
+            return Ok(delivery);
         }
     }
+    let message = "Several steps of the account were taken by others in a row.".to_owned();
+    let why = Why { reason: Reason::WaitingForCode, message };
+    Ok(Delivery::Held(why, after(context.now(), ASK_AGAIN)))
+}
+
+/// One try with what is there now. None: a guard was in the way, and everything has to be read again.
+async fn attempt(
+    context: &Context,
+    batch: &FnoBatch,
+    login: i32,
+    api: &Api<Secret>,
+    guards: &mut Guards<'_>,
+) -> Result<Option<Delivery>> {
+    let refused = |reason, message| Ok(Some(Delivery::Refused(Why { reason, message })));
+    let mut place = Place::of(context, batch).await?;
+    let Some((provider, account)) = place.account() else {
+        let of = provider_key(batch);
+        let message = format!("The provider {} or its account is gone.", of.name);
+        return refused(Reason::ProviderNotFound, message);
+    };
+    let (provider, account) = (provider.clone(), account.clone());
+    let namespace = batch.namespace().unwrap_or_default();
+    let read = secrets::read(&context.client, &context.credentials_key, &namespace, &account);
+    let secrets = read.await?;
+    if let Some(why) = secrets.facts.problem {
+        return Ok(Some(Delivery::Refused(why)));
+    }
+    let (Some(totp), Some(seed)) = (&account.totp, &secrets.seed) else {
+        let message = format!("The account {} has no one-time codes.", account.name);
+        return refused(Reason::ProviderNotFound, message);
+    };
+    place.accounts.set_facts(&place.name, secrets.facts);
+    let Some(shared) = place.shared() else { return Ok(None) };
+    guards.count_in(i64::from(totp.period_seconds));
     let now = context.now();
-    let why = Why {
-        reason: Reason::WaitingForCode,
-        message: "Several steps of the account were taken by others in a row.".to_owned(),
+    let gate = shared.gate(now);
+    let request = MintRequest {
+        doubtful: guards.doubtful,
+        valkey: guards.valkey,
+        ..request(now, batch, &provider, totp, &shared, &gate)
     };
-    Ok(Delivery::Held(why, now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now)))
-}
-
-enum Guard {
-    Passed,
-    /// Somebody was quicker: read again.
-    Lost,
-    /// It may have been written.
-    Doubtful,
-}
-
-/// Compare-and-set of `lastStep`.
-async fn burn(context: &Context, provider: &FnoProvider, account: &str, step: i64) -> Guard {
-    let mut status = provider.status.clone().unwrap_or_default();
-    account_mut(&mut status, account).last_step = Some(step);
-    let patch = match status_patch(
-        provider.metadata.resource_version.as_deref(),
-        provider.status.as_ref(),
-        &status,
-    ) {
-        Ok(Some(patch)) => patch,
-        Ok(None) => return Guard::Lost,
-        Err(error) => {
-            warn!(%error, "a status does not serialise");
-            return Guard::Doubtful;
+    let step = match mint(&request) {
+        MintDecision::Mint { step } | MintDecision::Deliver { step } => step,
+        MintDecision::Rebase { step } => {
+            guards::rebase(context, &place, step, totp.period_seconds).await?;
+            return Ok(None);
         }
+        MintDecision::NotYet { until, why } => return Ok(Some(Delivery::Held(why, until))),
+        MintDecision::Never { why } => return Ok(Some(Delivery::Refused(why))),
     };
-    let api: Api<FnoProvider> =
-        Api::namespaced(context.client.clone(), &provider.namespace().unwrap_or_default());
-    match write_status(&api, &provider.name_any(), &patch).await {
-        Ok(_) => Guard::Passed,
-        Err(error) if is_conflict(&error) => Guard::Lost,
-        Err(error) => {
-            warn!(
-                error = sentence(&error),
-                totp_step = step,
-                "the answer about a time step was lost: the step counts as used"
-            );
-            Guard::Doubtful
-        }
+    if guards.pass(&place, &provider, totp, seed, step).await? == Passed::No {
+        return Ok(None);
     }
+    // The guards took time: is what is left of the step still enough?
+    let passed = MintRequest {
+        now: context.now(),
+        last_step: Some(step),
+        reserved: Some(step),
+        valkey: StepRecord::Free { step },
+        ..request
+    };
+    if mint(&passed) != (MintDecision::Deliver { step }) {
+        return Ok(None);
+    }
+    let burnt = create(api, batch, login, seed, totp, step).await?;
+    measure(context, batch, login, burnt.step);
+    Ok(Some(Delivery::Delivered(burnt)))
+}
+
+/// The question, before any guard was tried.
+fn request<'a>(
+    now: Timestamp,
+    batch: &'a FnoBatch,
+    provider: &FnoProvider,
+    totp: &Totp,
+    shared: &SharedAccount<'a>,
+    gate: &'a Gate,
+) -> MintRequest<'a> {
+    let (period, skew) = (i64::from(totp.period_seconds), i64::from(totp.skew_steps));
+    MintRequest {
+        now,
+        phase: batch.phase(),
+        stop: batch.spec.stop,
+        provider_suspended: provider.spec.suspend,
+        pinned: pinned(batch),
+        current: shared.own.current,
+        gate,
+        period,
+        skew,
+        min_remaining: i64::from(totp.min_remaining_seconds),
+        last_step: shared.last_step(now, period, skew),
+        recorded_in: shared.recorded_in(period),
+        doubtful: None,
+        reserved: None,
+        clock: portal_clock(batch, provider),
+        valkey: StepRecord::Unknown,
+    }
+}
+
+fn measure(context: &Context, batch: &FnoBatch, login: i32, step: i64) {
+    let of = provider_key(batch);
+    let labels = metrics::Provider { namespace: of.namespace.clone(), provider: of.name.clone() };
+    context.metrics.totp_minted.get_or_create(&labels).inc();
+    if let Some(since) = context.known.batches.with(&key(batch), |memory| memory.awaiting.take()) {
+        let waited = context.clock.uptime().saturating_sub(since);
+        context.metrics.totp_wait.observe(waited.as_secs_f64());
+    }
+    info!(
+        batch = batch.name_any(),
+        namespace = of.namespace,
+        provider = of.name,
+        login,
+        step,
+        "a one-time code was minted"
+    );
 }
 
 /// The immutable Secret. One that exists belongs to another pass for the same login and is as good.
@@ -272,39 +233,53 @@ async fn create(
     seed: &Seed,
     totp: &Totp,
     step: i64,
-) -> Result<Option<i64>> {
+) -> Result<Burnt> {
     let code = seed.code(totp, step);
-    let secret = totp_secret(
-        batch,
-        login,
-        code.reveal(),
-        step,
-        step::ends(step, i64::from(totp.period_seconds)),
-    );
-    match api
-        .create(
-            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
-            &secret,
-        )
-        .await
-    {
-        Ok(_) => Ok(Some(step)),
-        Err(error) => {
-            let found = api.get_opt(&names::totp_secret(&batch.name_any(), login)).await?;
-            match found.as_ref().and_then(|secret| step_of(secret, batch)) {
-                Some(step) => Ok(Some(step)),
-                None if found.is_some() => Err(crate::error::Error::Taken(format!(
-                    "Secret {} exists already and does not belong to this batch.",
-                    secret.name_any()
-                ))),
-                None => Err(error.into()),
-            }
-        }
+    let ends = step::ends(step, i64::from(totp.period_seconds));
+    let secret = totp_secret(batch, login, code.reveal(), step, ends);
+    let parameters =
+        PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
+    let Err(error) = api.create(&parameters, &secret).await else {
+        return Ok(Burnt { step, period: totp.period_seconds });
+    };
+    let found = api.get_opt(&names::totp_secret(&batch.name_any(), login)).await?;
+    match found.as_ref().and_then(|found| burnt(found, batch)) {
+        Some(burnt) => Ok(burnt),
+        None if found.is_some() => Err(Error::Taken(format!(
+            "Secret {} exists already and does not belong to this batch.",
+            secret.name_any()
+        ))),
+        None => Err(error.into()),
     }
 }
 
-fn step_of(secret: &Secret, batch: &FnoBatch) -> Option<i64> {
+/// The step of a code that lies in its Secret, and its period: the step ends with the code.
+fn burnt(secret: &Secret, batch: &FnoBatch) -> Option<Burnt> {
     let owned = is_owned(&secret.metadata, batch) && secret.metadata.deletion_timestamp.is_none();
-    let stored = secret.data.as_ref()?.get(KEY_STEP).filter(|_| owned)?;
-    std::str::from_utf8(&stored.0).ok()?.parse().ok()
+    let data = secret.data.as_ref().filter(|_| owned)?;
+    let text = |key| std::str::from_utf8(&data.get(key)?.0).ok();
+    let step: i64 = text(KEY_STEP)?.parse().ok()?;
+    let ends: Timestamp = text(KEY_NOT_AFTER)?.parse().ok()?;
+    let period = ends.as_second().checked_div(step.checked_add(1)?)?;
+    Some(Burnt { step, period: i32::try_from(period).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_lies_there_tells_its_step_and_its_period() {
+        let batch: FnoBatch = serde_json::from_value(serde_json::json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
+            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "1"}]},
+        }))
+        .expect("a batch");
+        for (step, period) in [(59_800_000, 30), (29_900_000, 60), (6, 300)] {
+            let ends = step::ends(step, period);
+            let secret = totp_secret(&batch, 1, "123456", step, ends);
+            let period = i32::try_from(period).expect("a period");
+            assert_eq!(burnt(&secret, &batch), Some(Burnt { step, period }));
+        }
+    }
 }

@@ -25,6 +25,7 @@ pub struct Observed {
     silent_for: SignedDuration,
     idle_for: SignedDuration,
     browser: Option<String>,
+    login_state_for: SignedDuration,
     jobs: Vec<JobState>,
     held: Option<Hold>,
 }
@@ -42,6 +43,7 @@ impl Observed {
             silent_for: self.silent_for,
             idle_for: self.idle_for,
             browser: self.browser.as_deref(),
+            login_state_for: self.login_state_for,
             jobs: &self.jobs,
             held: self.held.as_ref(),
             deadlines: &context.deadlines,
@@ -69,6 +71,7 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
         switches,
         silent_for: silent_for(context, batch, &of, &state),
         idle_for: idle_for(context, batch, &of),
+        login_state_for: login_state_for(context, batch, &of, &state),
         jobs: jobs(context, batch, now),
         held: context.known.batches.with(&of, |memory| memory.held.clone()),
         pod: state,
@@ -132,6 +135,27 @@ fn idle_for(context: &Context, batch: &FnoBatch, of: &Key) -> SignedDuration {
     });
     SignedDuration::try_from(context.clock.uptime().saturating_sub(since))
         .unwrap_or(SignedDuration::MAX)
+}
+
+/// Since when we see the runner's login where it is, none yet included: a node's clock does not decide how long it takes.
+fn login_state_for(
+    context: &Context,
+    batch: &FnoBatch,
+    of: &Key,
+    pod: &PodState,
+) -> SignedDuration {
+    let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
+    let login = run.and_then(|run| run.login.as_ref()).map(|login| (login.n, login.state));
+    let state = format!("{} {login:?}", matches!(pod, PodState::Running { .. }));
+    let now = context.clock.uptime();
+    let since = context.known.batches.with(of, |memory| match &memory.login {
+        Some((same, since)) if *same == state => *since,
+        _ => {
+            memory.login = Some((state, now));
+            now
+        }
+    });
+    SignedDuration::try_from(now.saturating_sub(since)).unwrap_or(SignedDuration::MAX)
 }
 
 fn jobs(context: &Context, batch: &FnoBatch, now: Timestamp) -> Vec<JobState> {

@@ -37,8 +37,8 @@ pub struct Memory {
     pub written: Option<Timestamp>,
     /// Since when the runner waits for a code.
     pub awaiting: Option<Duration>,
-    /// Version of the credentials the login at hand was allowed with.
-    pub credentials: Option<String>,
+    /// The state of the runner's login, and since when we see it.
+    pub login: Option<(String, Duration)>,
     /// What it waits for, and whether its jobs show it.
     pub wait: Option<BatchWait>,
     /// Passes that failed in a row.

@@ -1,8 +1,11 @@
 //! Which batches use an account, or may still. A batch that cannot be read may be doing anything its account allows.
 
+use std::collections::BTreeMap;
+
 use fno_core::{
+    account::{AccountName, Namespace},
     key::Key,
-    lifecycle::{PodState, Switches, open_grant},
+    lifecycle::{PodState, Switches},
     objects::current_pod,
     plan::{BatchView, ProviderView},
     unreadable::{Unreadable, batches_not_read},
@@ -13,51 +16,58 @@ use fno_crds::{FnoBatch, provider::Session};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use super::{Known, batches::NewestBatches, key, provider_key};
+use super::{Known, accounts::Accounts, batches::NewestBatches, key, provider_key};
 
-/// What the other batches of an account take up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Others {
-    /// Logins that were granted and have not ended yet, as far as is known.
-    pub undecided: usize,
-    /// Sessions that are alive, or may still be.
-    pub sessions: usize,
+/// Sessions of the other batches on this one's account that are alive, or may still be, whatever the account is called there.
+pub fn of_others(
+    known: &Known,
+    namespace: &Namespace<'_>,
+    batch: &FnoBatch,
+    now: Timestamp,
+) -> usize {
+    let identity = namespace.identity_of(batch);
+    let may_live = |other: &FnoBatch| {
+        let run = other.status.as_ref().and_then(|status| status.run.as_ref());
+        let logged_in = run.and_then(|run| run.logins).unwrap_or(0) > 0;
+        // Nobody reports any more what became of the last login of a finished batch.
+        if other.phase().is_finished() { outlives(known, other, now) } else { logged_in }
+    };
+    let others = namespace.batches_of(&identity).iter();
+    let others = others.filter(|other| other.metadata.uid != batch.metadata.uid);
+    others.filter(|other| may_live(other)).count()
 }
 
-/// What the other batches of this one's account take up.
-pub fn others_on_account(known: &Known, batch: &FnoBatch, now: Timestamp) -> Others {
-    let (batches, mut others) = (known.newest_batches(), Others::default());
-    for other in batches.readable.iter().filter(|other| same_account(other, batch)) {
-        let Some(status) = &other.status else { continue };
-        others.undecided +=
-            usize::from(status.finished_at.is_none() && open_grant(status).is_some());
-        let logged_in = status.run.as_ref().and_then(|run| run.logins).unwrap_or(0) > 0;
-        // Nobody reports any more what became of the last login of a finished batch.
-        let lives =
-            if other.phase().is_finished() { outlives(known, other, now) } else { logged_in };
-        others.sessions += usize::from(lives);
-    }
-    let provider = provider_key(batch);
-    // A login that may be on its way counts as a session, too.
-    others.undecided += batches
+/// Batches that cannot be read and may be at work on this one's account. Each may have a login on its way, which counts as a session, too.
+pub fn unreadable_on_account(known: &Known, namespace: &Namespace<'_>, batch: &FnoBatch) -> usize {
+    let names = namespace.names_of(&AccountName::of(batch));
+    let of = |name: &AccountName| Key {
+        namespace: batch.namespace().unwrap_or_default(),
+        name: name.provider.clone(),
+    };
+    known
+        .newest_batches()
         .unreadable
         .iter()
-        .filter(|other| other.may_use(&provider, &batch.spec.account))
+        .filter(|other| names.iter().any(|name| other.may_use(&of(name), &name.account)))
         .filter(|other| may_be_at_work(known, other))
-        .count();
-    others
+        .count()
 }
 
 /// Wakes the batches that may wait for this one's login or session.
 pub fn wake_others(known: &Known, batch: &FnoBatch) {
-    for other in known.newest_batches().running().filter(|other| same_account(other, batch)) {
-        known.batches.with(&key(&**other), |memory| {
+    let accounts = Accounts::watched(known, &batch.namespace().unwrap_or_default());
+    let namespace = accounts.namespace();
+    for other in namespace.batches_of(&namespace.identity_of(batch)) {
+        if other.metadata.uid == batch.metadata.uid || other.phase().is_finished() {
+            continue;
+        }
+        known.batches.with(&key(*other), |memory| {
             // What was a matter of turn is asked again at once.
             if memory.held.as_ref().is_some_and(|held| held.in_turn) {
                 memory.held = None;
             }
         });
-        known.caches.wake_batch(&key(&**other));
+        known.caches.wake_batch(&key(*other));
     }
 }
 
@@ -86,12 +96,17 @@ pub fn wake_switched(known: &Known, of: Option<&Key>) {
 pub fn views(
     known: &Known,
     batches: &NewestBatches,
+    namespaces: &BTreeMap<&str, Namespace<'_>>,
     providers: &[ProviderView],
     now: Timestamp,
 ) -> Vec<BatchView> {
+    let identity = |batch: &FnoBatch| {
+        let namespace = namespaces.get(batch.namespace().as_deref().unwrap_or_default());
+        namespace.map_or_else(|| AccountName::of(batch), |namespace| namespace.identity_of(batch))
+    };
     let readable = batches.readable.iter().map(|batch| {
         let pod = pod(known, batch.namespace(), current_pod(batch));
-        view::batch::view(batch, pod.as_ref(), &session(known, batch), now)
+        view::batch::view(batch, identity(batch), pod.as_ref(), &session(known, batch), now)
     });
     let unreadable = batches
         .unreadable
@@ -131,13 +146,6 @@ fn unreadable_pod(known: &Known, batch: &Unreadable) -> Option<PodState> {
 fn pod(known: &Known, namespace: Option<String>, name: String) -> Option<PodState> {
     let of = Key { namespace: namespace.unwrap_or_default(), name };
     known.caches.pod(&of).map(|pod| PodState::of(&pod))
-}
-
-fn same_account(other: &FnoBatch, batch: &FnoBatch) -> bool {
-    other.metadata.uid != batch.metadata.uid
-        && other.namespace() == batch.namespace()
-        && other.spec.provider == batch.spec.provider
-        && other.spec.account == batch.spec.account
 }
 
 #[cfg(test)]

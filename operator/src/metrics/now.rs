@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use fno_core::key::Key;
@@ -21,6 +21,13 @@ use super::Metrics;
 pub trait Source: Send + Sync + 'static {
     /// What is true now; `None` before the first lists are complete, and on an operator that does not lead.
     fn read(&self) -> Option<Now>;
+}
+
+/// An operator that is still starting has nothing to tell.
+impl<S: Source> Source for OnceLock<Arc<S>> {
+    fn read(&self) -> Option<Now> {
+        self.get()?.read()
+    }
 }
 
 /// What is true now.

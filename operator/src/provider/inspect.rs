@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fno_core::{flow, view::provider::ProviderFacts, work::size};
+use fno_core::{credentials::VersionKey, flow, view::provider::ProviderFacts, work::size};
 use fno_crds::FnoProvider;
 use kube::Client;
 
@@ -14,6 +14,7 @@ use crate::{error::Result, secrets};
 /// When the API server does not answer.
 pub async fn inspect(
     client: &Client,
+    key: &VersionKey,
     provider: &FnoProvider,
     known: Option<&ProviderFacts>,
 ) -> Result<ProviderFacts> {
@@ -30,7 +31,8 @@ pub async fn inspect(
     let namespace = provider.metadata.namespace.as_deref().unwrap_or_default();
     let mut accounts = BTreeMap::new();
     for account in &provider.spec.accounts {
-        accounts.insert(account.name.clone(), secrets::inspect(client, namespace, account).await?);
+        let secrets = secrets::read(client, key, namespace, account).await?;
+        accounts.insert(account.name.clone(), secrets.facts);
     }
     Ok(ProviderFacts { generation, flows_digest, work_bytes, flow_error, accounts })
 }

@@ -1,6 +1,9 @@
 //! A provider that cannot be read says so itself, and holds up nobody else.
 
-use fno_core::{provider_status::conditions, unreadable::Unreadable};
+use fno_core::{
+    provider_status::{Readiness, conditions},
+    unreadable::Unreadable,
+};
 use fno_crds::{FnoProvider, FnoProviderStatus, condition::types};
 use kube::{Api, core::DynamicObject, discovery::ApiResource, runtime::controller::Action};
 use serde_json::{Value, json};
@@ -27,7 +30,8 @@ pub async fn report(context: &Context, provider: &Unreadable) -> Result<Action> 
         .any(|c| c["type"] == types::READY && c["message"] == why.message.as_str());
     if !says_so {
         let mut status = FnoProviderStatus::default();
-        conditions(&mut status, raw.metadata.generation, &why, context.now());
+        let ready = Readiness::not(why);
+        conditions(&mut status, raw.metadata.generation, &ready, None, context.now());
         let patch = json!({"metadata": {"resourceVersion": raw.metadata.resource_version}, "status": {"conditions": status.conditions}});
         write_status(&api, &of.name, &patch).await?;
         context.known.caches.plan.notify_one();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fno_core::{
     gate::Gate,
-    mint::{MintDecision, MintRequest, StepRecord, mint},
+    mint::{MintDecision, MintRequest, StepRecord, clock::PortalClock, mint},
     totp::{Seed, SeedError},
 };
 use fno_crds::{
@@ -39,14 +39,18 @@ impl Steps {
             phase: BatchPhase::InProgress,
             stop: Stop::None,
             provider_suspended: false,
+            pinned: Some("local"),
+            current: Some("local"),
             gate: &Gate::Open,
             // The schema, which nobody has asked here, says at least 1.
             period: i64::from(self.settings.period_seconds).max(1),
+            skew: i64::from(self.settings.skew_steps),
             min_remaining: i64::from(self.settings.min_remaining_seconds),
             last_step,
+            recorded_in: i64::from(self.settings.period_seconds).max(1),
             doubtful: None,
             reserved: None,
-            clock_offset: None,
+            clock: PortalClock::default(),
             valkey: StepRecord::Unknown,
         })
     }
@@ -64,6 +68,8 @@ impl Codes for Steps {
                     tracing::info!(totp_step = step, "one-time code minted at the prompt");
                     return Ok(SecretString::from(self.seed.code(&self.settings, step).reveal()));
                 }
+                // Steps of this process only, by one clock.
+                MintDecision::Rebase { step } => *last = Some(step),
                 MintDecision::NotYet { until, why } => {
                     tracing::info!("{}", why.message);
                     let wait = until.duration_since(now).try_into().unwrap_or_default();

@@ -1,8 +1,12 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::objects::{
-    EvidenceClaim, access, evidence_claim, images_replaced, totp_secret, work_secret,
+use crate::{
+    credentials::Credentials,
+    objects::{
+        EvidenceClaim, access, evidence_claim, images_replaced, pinned_version, totp_secret,
+        work_secret,
+    },
 };
 
 fn batch() -> FnoBatch {
@@ -38,7 +42,6 @@ fn built(
         batch: &batch(),
         attempt: 1,
         provider,
-        credentials_secret: "octotel-bot",
         settings,
         evidence,
         job_deadline: Duration::from_secs(180),
@@ -141,10 +144,25 @@ fn secrets_are_immutable_and_owned_by_the_batch() {
         "flows": provider(serde_json::json!({})).flows, "session": {}, "limits": {}, "browser": {}, "jobs": [],
     }))
     .expect("work");
-    let secret = work_secret(&batch, &work).expect("work serialises");
-    let stored: crate::work::Work =
-        serde_json::from_slice(&secret.data.expect("data")["work.json"].0).expect("work");
+    let pinned = Credentials::of(b"bot\n", b"hunter2");
+    let secret = work_secret(&batch, &work, &pinned, "k:v1").expect("work serialises");
+    assert_eq!(secret.immutable, Some(true));
+    assert_eq!(pinned_version(&secret).as_deref(), Some("k:v1"), "read back after a crash");
+    let data = secret.data.expect("data");
+    let stored: crate::work::Work = serde_json::from_slice(&data["work.json"].0).expect("work");
     assert_eq!(stored, work);
+    assert_eq!((&*data["username"].0, &*data["password"].0), (&b"bot"[..], &b"hunter2"[..]));
+}
+
+#[test]
+fn a_runner_types_what_was_pinned_and_never_reads_the_accounts_own_secret() {
+    let pod = built(&provider(serde_json::json!({})), &settings(), &EvidenceSettings::default());
+    let volumes = pod.spec.expect("a spec").volumes.expect("volumes");
+    let secrets: Vec<_> = volumes.iter().filter_map(|volume| volume.secret.as_ref()).collect();
+    assert!(secrets.iter().all(|s| s.secret_name.as_deref() == Some("octotel-0a1b2c3d-work")));
+    let keys: BTreeSet<_> =
+        secrets.iter().flat_map(|s| s.items.iter().flatten()).map(|item| &*item.key).collect();
+    assert_eq!(keys, BTreeSet::from(["work.json", "username", "password"]));
 }
 
 #[test]

@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{provider_status::conditions, view::provider::AccountFacts};
+use crate::{
+    account::Member,
+    provider_status::{Readiness, conditions},
+    view::provider::AccountFacts,
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_893_456_000 + seconds).expect("in range")
@@ -22,7 +26,8 @@ fn provider(annotations: &Value, status: &Value) -> FnoProvider {
 }
 
 fn facts(version: &str) -> ProviderFacts {
-    let account = AccountFacts { version: Some(version.to_owned()), problem: None };
+    let account =
+        AccountFacts { version: Some(version.to_owned()), fingerprint: None, problem: None };
     ProviderFacts {
         generation: 3,
         work_bytes: 0,
@@ -33,32 +38,75 @@ fn facts(version: &str) -> ProviderFacts {
 }
 
 fn open(version: &str) -> Value {
-    json!({"accounts": [{"name": "a", "breaker": {
+    json!({"observedGeneration": 3, "accounts": [{"name": "a", "breaker": {
         "state": "Open", "failures": 2, "refused": true, "openedAt": "2030-01-01T00:00:00Z", "credentialsVersion": version}}]})
 }
 
+fn refresh(provider: &FnoProvider, version: &str, now: Timestamp) -> Refreshed {
+    let facts = facts(version);
+    let namespace = Namespace::new(vec![Member { provider, facts: Some(&facts) }], []);
+    refreshed(provider, &facts, &namespace, now)
+}
+
 #[test]
-fn a_new_secret_closes_the_breaker_of_its_account_and_is_published() {
-    let (status, news) = refreshed(&provider(&Value::Null, &open("1")), &facts("2"), None, at(60));
-    assert!(!resting(&status));
-    assert_eq!(news.iter().map(|news| news.warning).collect::<Vec<_>>(), [false]);
-    let (status, news) = refreshed(&provider(&Value::Null, &open("1")), &facts("1"), None, at(60));
-    assert!(resting(&status) && news.is_empty());
+fn other_credentials_close_the_breaker_of_their_account_and_that_is_published() {
+    let stored = provider(&Value::Null, &open("k:1"));
+    let changed = refresh(&stored, "k:2", at(60));
+    assert!(!resting(&changed.status));
+    let warnings: Vec<_> = changed.news.iter().map(|news| news.warning).collect();
+    assert_eq!(warnings, [false]);
+    let same = refresh(&stored, "k:1", at(60));
+    assert!(resting(&same.status) && same.news.is_empty());
+    let incomparable = refresh(&stored, "another-key:1", at(60));
+    assert!(resting(&incomparable.status) && incomparable.news.is_empty());
+}
+
+#[test]
+fn a_resume_counts_once_and_one_in_the_future_is_said_and_never_counts() {
+    let annotated =
+        |seconds| provider(&json!({ANNOTATION_RESUME: at(seconds).to_string()}), &open("k:1"));
+    let resumed = refresh(&annotated(50), "k:1", at(60));
+    let breaker =
+        |refreshed: &Refreshed| refreshed.status.accounts[0].breaker.clone().expect("a breaker");
+    assert_eq!(breaker(&resumed).state, BreakerState::Closed);
+    assert_eq!(resumed.remark, None);
+
+    let future = refresh(&annotated(3600), "k:1", at(60));
+    assert_eq!(breaker(&future).state, BreakerState::Open);
+    let reasons: Vec<_> = future.news.iter().map(|news| news.what.reason).collect();
+    assert_eq!(reasons, [Reason::ResumeIgnored]);
+    assert!(future.remark.is_some_and(|remark| remark.contains("future")));
+    let stored = FnoProvider { status: Some(future.status), ..annotated(3600) };
+    let when_it_has_come = refresh(&stored, "k:1", at(7200));
+    assert_eq!(breaker(&when_it_has_come).state, BreakerState::Open);
+    assert!(when_it_has_come.news.is_empty() && when_it_has_come.remark.is_some());
+}
+
+#[test]
+fn a_resume_counts_for_the_same_account_of_another_provider() {
+    let mut other =
+        provider(&Value::Null, &json!({"resume": {"value": "x", "resumedAt": at(50).to_string()}}));
+    other.metadata.name = Some("q".to_owned());
+    let (stored, facts) = (provider(&Value::Null, &open("k:1")), facts("k:1"));
+    let members = [&stored, &other].map(|provider| Member { provider, facts: Some(&facts) });
+    let namespace = Namespace::new(members.to_vec(), []);
+    let status = refreshed(&stored, &facts, &namespace, at(60)).status;
+    assert!(status.accounts[0].breaker.as_ref().is_some_and(|b| b.state == BreakerState::Closed));
+    assert_eq!(status.accounts[0].resumed_at.as_ref().map(|at| at.0), Some(at(50)));
 }
 
 #[test]
 fn changed_flows_let_a_canary_through() {
     let stored =
         json!({"flowBreaker": {"state": "Open", "flowsDigest": "old", "reason": "PortalChanged"}});
-    let (status, news) = refreshed(&provider(&Value::Null, &stored), &facts("1"), None, at(60));
-    assert_eq!(status.flow_breaker.expect("a breaker").state, BreakerState::HalfOpen);
-    assert_eq!(news.len(), 1);
+    let changed = refresh(&provider(&Value::Null, &stored), "k:1", at(60));
+    assert_eq!(changed.status.flow_breaker.expect("a breaker").state, BreakerState::HalfOpen);
+    assert_eq!(changed.news.len(), 1);
 }
 
 #[test]
 fn a_failure_that_was_counted_is_looked_after_before_the_breaker_opens() {
-    let counted =
-        json!({"accounts": [{"name": "a", "breaker": {"state": "Closed", "failures": 1}}]});
+    let counted = json!({"observedGeneration": 3, "accounts": [{"name": "a", "breaker": {"state": "Closed", "failures": 1}}]});
     assert!(resting(&provider(&Value::Null, &counted).status.expect("a status")));
 }
 
@@ -68,7 +116,7 @@ fn an_account_taken_out_of_the_spec_is_forgotten_unless_a_code_was_used() {
     let provider = provider(&Value::Null, &stored);
     let mut status = provider.status.clone().expect("a status");
     let at_work = ["a", "a", "used"].map(str::to_owned).to_vec();
-    set_numbers(&provider, &mut status, Numbers { at_work, ..Numbers::default() });
+    set_numbers(&provider, &mut status, Numbers { at_work, ..Numbers::default() }, at(0));
     let kept: Vec<_> =
         status.accounts.iter().map(|a| (a.name.as_str(), a.active_batches)).collect();
     assert_eq!(kept, [("used", 0), ("a", 2)]);
@@ -80,14 +128,14 @@ fn the_stored_count_of_waiting_jobs_stands_until_the_first_planning() {
     let stored = json!({"pending": {"count": 4}});
     let provider = provider(&json!({ANNOTATION_FLUSH: "now"}), &stored);
     let mut status = provider.status.clone().expect("a status");
-    set_numbers(&provider, &mut status, Numbers::default());
+    set_numbers(&provider, &mut status, Numbers::default(), at(0));
     assert_eq!((status.pending.as_ref().expect("stored").count, &status.flushed), (4, &None));
     let planned = Numbers {
         pending: Some(Pending { count: 1, ..Pending::default() }),
         flushed: Some("now"),
         ..Numbers::default()
     };
-    set_numbers(&provider, &mut status, planned);
+    set_numbers(&provider, &mut status, planned, at(0));
     assert_eq!(status.pending.expect("planned").count, 1);
     assert_eq!(status.flushed.as_deref(), Some("now"));
 }
@@ -106,7 +154,8 @@ fn readiness_is_published_when_its_reason_changes_and_never_for_a_good_start() {
     let why = |reason| Why { reason, message: String::new() };
     let stored = |reason: Reason| {
         let mut status = FnoProviderStatus::default();
-        conditions(&mut status, Some(3), &why(reason), at(0));
+        let readiness = Readiness { ready: (reason == Reason::Available).into(), why: why(reason) };
+        conditions(&mut status, Some(3), &readiness, None, at(0));
         FnoProvider { status: Some(status), ..provider(&Value::Null, &Value::Null) }
     };
     let fresh = provider(&Value::Null, &Value::Null);

@@ -1,9 +1,8 @@
 //! Which account, and what one on trial may do.
 
-use fno_core::gate::Gate;
 use fno_crds::{Action, Reason};
 
-use crate::world::{Scene, account, batch, job, jobs, names, sizes};
+use crate::world::{Scene, account, batch, job, jobs, names, sizes, trial};
 
 #[test]
 fn the_account_that_can_log_in_soonest_is_taken_then_the_one_longest_unused() {
@@ -36,7 +35,7 @@ fn among_equal_accounts_the_one_with_the_fewest_sessions_is_taken() {
 #[test]
 fn an_account_on_trial_gets_one_batch() {
     let mut scene = Scene::octotel(jobs(100)).with(|p| p.session.max_sessions_per_account = 5);
-    scene.providers[0].accounts[0].gate = Gate::Trial;
+    scene.providers[0].accounts[0].gate = trial(Reason::LoginsPaused);
     let plan = scene.plan();
     assert_eq!(sizes(&plan), [50]);
     assert!(
@@ -53,7 +52,7 @@ fn an_account_on_trial_gets_one_batch() {
 fn a_proven_account_is_taken_before_one_on_trial() {
     let mut scene = Scene::octotel(jobs(1));
     scene.providers[0].accounts = vec![account("a"), account("b")];
-    scene.providers[0].accounts[0].gate = Gate::Trial;
+    scene.providers[0].accounts[0].gate = trial(Reason::LoginsPaused);
     assert_eq!(scene.plan().create[0].spec.account, "b");
 }
 
@@ -62,7 +61,7 @@ fn a_flow_on_trial_lets_one_harmless_job_through_as_a_canary() {
     let mut scene = Scene::octotel(vec![job("cancel"), job("look"), job("look-too")]);
     (scene.jobs[0].action, scene.jobs[0].priority) = (Action::Cancellation, 100);
     scene.providers[0].accounts = vec![account("a"), account("b")];
-    scene.providers[0].flow_gate = Gate::Trial;
+    scene.providers[0].flow_gate = trial(Reason::LoginsPaused);
     let plan = scene.plan();
     assert_eq!(plan.create.len(), 1);
     assert_eq!(names(&plan, 0), ["look"]);

@@ -3,7 +3,7 @@
 use fno_core::why::Why;
 use fno_crds::{Reason, provider::Objective};
 
-use crate::world::{Scene, account, batch, jobs, reasons};
+use crate::world::{Scene, account, batch, identity, jobs, reasons};
 
 #[test]
 fn each_limit_is_named_in_what_the_waiting_jobs_say() {
@@ -65,7 +65,7 @@ fn batches_of_another_namespace_or_provider_take_nothing_but_runners() {
     let mut elsewhere = batch("octotel-1", "ops", &["other"]);
     elsewhere.key.namespace = "elsewhere".to_owned();
     let mut other = batch("evotel-1", "ops", &["other"]);
-    other.provider = "evotel".to_owned();
+    (other.provider, other.identity) = ("evotel".to_owned(), identity("evotel", "ops"));
     scene.batches = vec![elsewhere, other];
     scene.max_runners = 3;
     assert_eq!(scene.plan().create.len(), 1);

@@ -1,23 +1,30 @@
 //! The two operators and everything they share.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use fno_core::mint::step;
-use fno_crds::{JobPhase, batch::BatchPhase};
-use jiff::Timestamp;
+use fno_crds::{JobPhase, batch::BatchPhase, provider_status::AccountStatus};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Disaster, Guards, JOBS, PERIOD,
-    decide::Intent,
-    schedule::{Action, Fault},
-    stored::{Api, Job},
+    Disaster, Guards, JOBS,
+    decide::{Intent, SKEW},
+    schedule::{Action, Edit, Fault},
+    stored::{Api, Job, Provider, Secret, Stage},
 };
 use crate::world;
+
+/// Credentials that the portal refuses more often than this, without a person's word in between, are typed too often.
+const MOST_REFUSALS: usize = 2;
 
 pub struct Operator {
     /// What its watches have told it: some version of the past.
     pub cache: Rc<Api>,
     pub intent: Option<Intent>,
+    /// When a step of a guard whose answer never came ends (seconds).
     pub doubtful: Option<i64>,
 }
 
@@ -28,13 +35,18 @@ pub struct World {
     pub api: Api,
     pub history: Vec<Rc<Api>>,
     pub operators: [Operator; 2],
-    /// Step, and when it was taken.
-    pub valkey: BTreeMap<i64, Timestamp>,
-    /// Whose code a step gave.
-    pub codes: BTreeMap<i64, (String, i32)>,
-    /// Steps others used that Valkey knows of.
-    pub outsiders: Vec<i64>,
+    /// Step and period, and when it was taken.
+    pub valkey: BTreeMap<(i64, i64), Timestamp>,
+    /// Who got a code, and from when until when (seconds) it is the current one.
+    pub codes: Vec<((String, i32), (i64, i64))>,
+    /// Steps and periods others used that Valkey knows of.
+    pub outsiders: Vec<(i64, i64)>,
+    /// The portal takes no code of an earlier time than this.
     pub portal_accepted: i64,
+    /// How often the portal refused which password since a person last resumed the provider.
+    pub refused: BTreeMap<usize, usize>,
+    /// Values of the annotation that an operator has read.
+    pub words: BTreeSet<String>,
 }
 
 pub type Harm = String;
@@ -42,12 +54,20 @@ pub type Harm = String;
 impl World {
     pub fn new(guards: Guards, disaster: Disaster) -> Self {
         let job = Job { version: 1, phase: JobPhase::Pending, batch: None };
+        let provider = Provider {
+            is_known: true,
+            entry: AccountStatus { name: "ops".to_owned(), ..AccountStatus::default() },
+            resume: None,
+            annotation: None,
+            period: 30,
+        };
         let api = Api {
             version: 1,
             jobs: vec![job; JOBS],
             batches: BTreeMap::new(),
-            last_step: (1, None),
-            secrets: BTreeMap::new(),
+            provider: (1, provider),
+            secret: Secret::default(),
+            codes: BTreeMap::new(),
         };
         let seen = Rc::new(api.clone());
         let operator = || Operator { cache: Rc::clone(&seen), intent: None, doubtful: None };
@@ -60,9 +80,11 @@ impl World {
             history: vec![seen],
             operators,
             valkey: BTreeMap::new(),
-            codes: BTreeMap::new(),
+            codes: Vec::new(),
             outsiders: Vec::new(),
             portal_accepted: 0,
+            refused: BTreeMap::new(),
+            words: BTreeSet::new(),
         }
     }
 
@@ -89,22 +111,18 @@ impl World {
                 }
             }
             Action::HandBack { job } => self.hand_back(job),
-            // Against others only Valkey helps: where it forgets, nothing does.
-            Action::OutsiderLogsIn => {
-                let step = step::at(self.now, PERIOD);
-                if self.disaster != Disaster::ValkeyFlushed && !self.valkey.contains_key(&step) {
-                    self.valkey.insert(step, self.now);
-                    self.outsiders.push(step);
-                    self.portal_accepted = self.portal_accepted.max(step);
-                }
-            }
+            Action::OutsiderLogsIn => self.outsider_logs_in(),
             Action::Strike => self.strike(),
             Action::Tick { seconds } => {
                 self.now =
-                    self.now.checked_add(jiff::SignedDuration::from_secs(seconds)).expect("a time");
-                let ttl = i64::try_from(step::key_ttl(PERIOD, 1)).expect("small");
-                self.valkey.retain(|_, taken| self.now.duration_since(*taken).as_secs() < ttl);
+                    self.now.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+                let now = self.now;
+                self.valkey.retain(|(_, period), taken| {
+                    let ttl = i64::try_from(step::key_ttl(*period, SKEW)).expect("small");
+                    now.duration_since(*taken).as_secs() < ttl
+                });
             }
+            Action::Edit(edit) => self.edit(edit),
         }
         if self.history.last().is_none_or(|seen| seen.version != self.api.version) {
             self.history.push(Rc::new(self.api.clone()));
@@ -117,38 +135,107 @@ impl World {
         self.operators[operator].cache = Rc::clone(&self.history[version]);
     }
 
+    /// Against others only Valkey helps: where it forgets, nothing does.
+    fn outsider_logs_in(&mut self) {
+        let period = self.api.provider.1.period;
+        let step = step::at(self.now, period);
+        if self.disaster != Disaster::ValkeyFlushed && !self.valkey.contains_key(&(step, period)) {
+            self.valkey.insert((step, period), self.now);
+            self.outsiders.push((step, period));
+            self.portal_accepted = self.portal_accepted.max((step + 1) * period);
+        }
+    }
+
     fn strike(&mut self) {
         match self.disaster {
             Disaster::ValkeyFlushed => self.valkey.clear(),
             Disaster::ProviderRestoredFromBackup => {
                 let version = self.api.next_version();
-                self.api.last_step = (version, None);
+                self.api.provider.0 = version;
+                self.api.provider.1.entry =
+                    AccountStatus { name: "ops".to_owned(), ..AccountStatus::default() };
             }
+        }
+    }
+
+    fn edit(&mut self, edit: Edit) {
+        let version = self.api.next_version();
+        self.api.provider.0 = version;
+        let provider = &mut self.api.provider.1;
+        match edit {
+            Edit::Secret(password) => self.api.secret.set(password),
+            Edit::Label => self.api.secret.label(),
+            Edit::Period(period) => provider.period = period,
+            Edit::Resume(from_now) => {
+                let time = self.now + SignedDuration::from_secs(from_now);
+                provider.annotation = Some(time.to_string());
+            }
+            Edit::Recreate => {
+                provider.is_known = false;
+                provider.entry =
+                    AccountStatus { name: "ops".to_owned(), ..AccountStatus::default() };
+                provider.resume = None;
+            }
+            Edit::Restore(behind) => {
+                let older = &self.history[self.history.len().saturating_sub(1 + behind)];
+                provider.entry = older.provider.1.entry.clone();
+                provider.resume = older.provider.1.resume.clone();
+                // Whoever restores a status gives the word that stands beside it again.
+                if let Some(value) = &provider.annotation {
+                    self.words.remove(value);
+                }
+            }
+        }
+    }
+
+    /// An operator has read the annotation. A person's word is given once, whatever becomes of the record of it: then what the portal
+    /// refused before is forgiven. A value that was in the future does not count.
+    pub fn listen(&mut self, provider: &Provider) {
+        let Some(resume) = &provider.resume else { return };
+        let counts = resume.resumed_at.as_ref().is_some_and(|at| at.0 <= self.now);
+        if self.words.insert(resume.value.clone()) && counts {
+            self.refused.clear();
         }
     }
 
     fn run(&mut self, batch: usize, answered: bool) -> Result<(), Harm> {
         let version = self.api.next_version();
         let Some((name, batch)) = self.api.batches.iter_mut().nth(batch) else { return Ok(()) };
-        match batch.phase {
-            BatchPhase::Assigned => match self.api.secrets.get(&(name.clone(), batch.login)) {
-                Some(step) if self.now >= step::ends(*step, PERIOD) => {
-                    (batch.version, batch.login) = (version, batch.login + 1)
+        let granted = batch.grant().is_some_and(fno_core::account::history::is_open);
+        match (batch.phase, batch.stage) {
+            (BatchPhase::Assigned, Stage::Asking) if granted => {
+                let (password, _) = batch.pinned;
+                batch.version = version;
+                batch.stage = if password == 0 { Stage::AwaitingCode } else { Stage::Rejected };
+                if password != 0 {
+                    let times = self.refused.entry(password).or_default();
+                    *times += 1;
+                    if *times > MOST_REFUSALS {
+                        return Err(format!("password {password} was typed {times} times"));
+                    }
                 }
-                Some(step) if *step <= self.portal_accepted => {
-                    return Err(format!("the portal refuses the code of step {step} for {name}"));
-                }
-                Some(step) => {
-                    self.portal_accepted = *step;
-                    (batch.version, batch.phase) = (version, BatchPhase::InProgress);
-                }
-                None => {}
-            },
-            BatchPhase::InProgress => {
-                (batch.version, batch.phase, batch.answered) =
-                    (version, BatchPhase::Completed, answered)
             }
-            BatchPhase::Created | BatchPhase::Completed | BatchPhase::Failed => {}
+            (BatchPhase::Assigned, Stage::AwaitingCode) => {
+                let Some((step, period)) = self.api.codes.get(&(name.clone(), batch.login)) else {
+                    return Ok(());
+                };
+                let (from, until) = (step * period, (step + 1) * period);
+                batch.version = version;
+                if self.now.as_second() >= until {
+                    // Too late: it is not typed, and the batch ends.
+                    batch.phase = BatchPhase::Failed;
+                } else if from < self.portal_accepted {
+                    return Err(format!("the portal refuses the code of step {step} for {name}"));
+                } else {
+                    self.portal_accepted = until;
+                    (batch.stage, batch.phase) = (Stage::LoggedIn, BatchPhase::InProgress);
+                }
+            }
+            (BatchPhase::InProgress, _) => {
+                (batch.version, batch.phase, batch.answered) =
+                    (version, BatchPhase::Completed, answered);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -194,13 +281,16 @@ impl World {
         Ok(())
     }
 
-    /// The faults stop: both operators see everything and what they write arrives.
+    /// The faults stop, and a person corrects the Secret and resumes: both operators see everything and what they write arrives.
     pub fn settle(&mut self) -> Result<(), Harm> {
-        for _ in 0..300 {
+        self.act(&Action::Tick { seconds: 1 })?;
+        self.act(&Action::Edit(Edit::Secret(0)))?;
+        self.act(&Action::Edit(Edit::Resume(0)))?;
+        for _ in 0..400 {
             for operator in 0..2 {
                 self.act(&Action::Observe { operator, behind: 0 })?;
-                for _ in 0..2 {
-                    self.act(&Action::Work { operator, pick: 0, fault: Fault::None })?;
+                for pick in 0..4 {
+                    self.act(&Action::Work { operator, pick, fault: Fault::None })?;
                 }
             }
             for batch in 0..self.api.batches.len() {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use fno_core::{
+    account::AccountName,
     batch_status,
     claim::{Claim, JobFacts, claim},
     finalizer, job_status,
@@ -109,7 +110,8 @@ impl Look<'_> {
             if cache.unreadable.contains(name) {
                 return BatchView { jobs: Vec::new(), ..world::batch(name, "ops", &[]) };
             }
-            view::batch::view(batch, cache.pods.get(name), &Session::default(), self.now)
+            let (account, pod) = (AccountName::of(batch), cache.pods.get(name));
+            view::batch::view(batch, account, pod, &Session::default(), self.now)
         });
         let mut provider = world::provider("octotel");
         let spec = std::sync::Arc::make_mut(&mut provider.spec);
@@ -159,6 +161,7 @@ impl Look<'_> {
             silent_for,
             idle_for: silent_for,
             browser: None,
+            login_state_for: silent_for,
             jobs: &states,
             held: None,
             deadlines: &DEADLINES,

@@ -71,17 +71,24 @@ fn a_batch_that_cannot_be_read_takes_up_the_only_session_of_its_account() {
     let mut shown = Shown::new();
     let batch = shown.batch("b", "None", json!({"phase": "Assigned"}));
     let batch = batch.readable().expect("readable");
-    assert_eq!(others_on_account(&shown.known, batch, now()), Others::default());
+    let others = |known: &Known| {
+        let accounts = Accounts::watched(known, "n");
+        let namespace = accounts.namespace();
+        (
+            of_others(known, &namespace, batch, now()),
+            unreadable_on_account(known, &namespace, batch),
+        )
+    };
+    assert_eq!(others(&shown.known), (0, 0));
     shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
-    let others = others_on_account(&shown.known, batch, now());
-    assert_eq!(others.undecided + others.sessions, 1);
+    assert_eq!(others(&shown.known), (0, 1));
 }
 
 #[test]
 fn a_batch_that_cannot_be_read_holds_its_runner_and_its_session_in_planning() {
     let mut shown = Shown::new();
     shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
-    let views = views(&shown.known, &shown.known.newest_batches(), &[], now());
+    let views = views(&shown.known, &shown.known.newest_batches(), &BTreeMap::new(), &[], now());
     assert_eq!(views.len(), 1);
     assert!(views[0].holds_runner && views[0].holds_session && !views[0].finished);
     assert_eq!(views[0].jobs, ["u"]);

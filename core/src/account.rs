@@ -1,0 +1,272 @@
+//! One account under many names: what its names know together.
+//!
+//! Providers of a namespace that name the same credentials Secret or the same seed share one account of the portal. Sessions, undecided
+//! logins, refusals and used steps count together ([`identity`] says which names belong together). What a provider knew and lost, because
+//! it was deleted and created again or restored from a backup, is recovered from the batches ([`history`]).
+
+pub mod entries;
+pub mod history;
+pub mod identity;
+pub mod namespace;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use fno_crds::{
+    FnoBatch,
+    batch::LoginResult,
+    provider::Limits,
+    provider_status::{AccountBreaker, AccountStatus},
+};
+use jiff::Timestamp;
+
+pub use self::{
+    entries::{
+        batch_of, burn, drop_old_entries, resumed, with_login, without_batch, without_login,
+    },
+    history::PastLogin,
+    identity::{AccountName, Named, namesakes},
+    namespace::{Member, Namespace},
+};
+use crate::{
+    breaker::{
+        Change,
+        account::{Failure, failed, gate, id, refresh, refusals, together},
+    },
+    gate::Gate,
+    mint::step,
+    why::Why,
+};
+
+/// What one name of an account knows: an entry of a provider's `status.accounts`.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// The name.
+    pub name: AccountName,
+    /// The entry. None before anything was written.
+    pub status: Option<&'a AccountStatus>,
+    /// The provider's limits.
+    pub limits: &'a Limits,
+    /// The provider's `session.maxSessionsPerAccount`.
+    pub max_sessions: i32,
+    /// Version of the credentials in the Secret that this name points at. None if it cannot be read.
+    pub current: Option<&'a str>,
+}
+
+/// What all names of an account know, as one of them sees it.
+#[derive(Clone, Debug)]
+pub struct SharedAccount<'a> {
+    /// The name that asks.
+    pub own: Entry<'a>,
+    /// The other names.
+    pub others: Vec<Entry<'a>>,
+    /// What the stored batches tell about any of them.
+    pub past: Vec<PastLogin<'a>>,
+}
+
+impl SharedAccount<'_> {
+    /// The strictest limit of all names: the portal has one lockout for all of them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let strictest = self
+            .others
+            .iter()
+            .map(|entry| entry.limits.login_failures_to_open)
+            .fold(self.own.limits.login_failures_to_open, i32::min);
+        Limits { login_failures_to_open: strictest, ..self.own.limits.clone() }
+    }
+
+    /// How many logins of a batch may be refused. A limit that was made stricter since the batch was created holds at once, a laxer
+    /// one holds for later batches.
+    #[must_use]
+    pub fn failures_to_open(&self, batch: &FnoBatch) -> i32 {
+        let now = self.limits().login_failures_to_open;
+        batch.spec.limits.as_ref().map_or(now, |pinned| now.min(pinned.login_failures_to_open))
+    }
+
+    /// Sessions at once: the portal has one limit for all names.
+    #[must_use]
+    pub fn max_sessions(&self) -> i32 {
+        self.entries().map(|entry| entry.max_sessions).min().unwrap_or(1)
+    }
+
+    /// One breaker of what all names have counted, and of what the batches tell and none of them has counted.
+    #[must_use]
+    pub fn breaker(&self) -> AccountBreaker {
+        let known = together(&self.own_breaker(), &self.others_breaker());
+        let (own, nobody) = (&self.own.name.account, AccountBreaker::default());
+        self.lost(&known.counted).iter().fold(known, |breaker, failure| {
+            failed(own, &breaker, failure, &self.limits(), &nobody).breaker
+        })
+    }
+
+    /// Failures of the account's logins that count against the next one: those in a row, and at least the refusals of the credentials
+    /// that its Secret holds now. It may have been set back to them only just.
+    #[must_use]
+    pub fn failures(&self) -> i32 {
+        let breaker = self.breaker();
+        breaker.failures.max(refusals(&breaker, self.own.current))
+    }
+
+    /// Whether the account may log in with the credentials of this name.
+    #[must_use]
+    pub fn gate(&self, now: Timestamp) -> Gate {
+        let of = |breaker: &AccountBreaker| {
+            gate(&self.own.name.account, breaker, now, self.own.current, &self.limits())
+        };
+        match of(&self.breaker()) {
+            Gate::Shut(why) if !matches!(of(&self.own_breaker()), Gate::Shut(_)) => {
+                Gate::Shut(Why { message: format!("{}{}", why.message, self.also_named()), ..why })
+            }
+            gate => gate,
+        }
+    }
+
+    /// What this name's breaker is to be now: with what it has lost, and with what time, other credentials or a person change. `resumed`
+    /// is the last accepted `fno.dev/resume` of any provider with this account.
+    #[must_use]
+    pub fn refreshed(&self, now: Timestamp, resumed: Option<Timestamp>) -> Change<AccountBreaker> {
+        let (own, others, limits) = (&self.own.name.account, self.others_breaker(), self.limits());
+        let mut breaker = self.own_breaker();
+        let mut event = None;
+        let counted = together(&breaker, &others).counted;
+        for failure in self.lost(&counted) {
+            let change = failed(own, &breaker, &failure, &limits, &others);
+            (breaker, event) = (change.breaker, change.event.or(event));
+        }
+        let last = self.own.status.and_then(|status| status.resumed_at.as_ref()).map(|at| at.0);
+        let resumed = resumed.filter(|resumed| last.is_none_or(|last| *resumed > last));
+        let change = refresh(own, &breaker, now, self.own.current, resumed, &limits, &others);
+        Change { event: change.event.or(event), ..change }
+    }
+
+    /// Other logins of the account than `own` (`batch/n`) that may type its credentials and are not counted yet: what the entries tell,
+    /// and what the batches tell. `is_gone` says of a batch that it does not exist.
+    #[must_use]
+    pub fn undecided(&self, own: &str, is_gone: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let entered = self.entered();
+        let open = self.past.iter().filter(|login| login.is_open);
+        entered
+            .filter(|login| !self.is_over(login, &is_gone))
+            .cloned()
+            .chain(open.map(|login| id(login.batch, login.login)))
+            .filter(|login| login != own)
+            .collect()
+    }
+
+    /// Every login (`batch/n`) that an entry holds.
+    pub fn entered(&self) -> impl Iterator<Item = &String> {
+        self.entries().filter_map(|entry| entry.status).flat_map(|status| &status.logins)
+    }
+
+    /// Whether a login (`batch/n`) that an entry holds is over: its batch is gone, or has closed it.
+    #[must_use]
+    pub fn is_over(&self, login: &str, is_gone: impl Fn(&str) -> bool) -> bool {
+        is_gone(batch_of(login))
+            || self.past.iter().any(|past| !past.is_open && id(past.batch, past.login) == login)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<'_>> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// What the other names have counted.
+    #[must_use]
+    pub fn others_breaker(&self) -> AccountBreaker {
+        self.others
+            .iter()
+            .filter_map(|entry| entry.status?.breaker.as_ref())
+            .fold(AccountBreaker::default(), |all, breaker| together(&all, breaker))
+    }
+
+    fn also_named(&self) -> String {
+        let names: Vec<String> = self
+            .others
+            .iter()
+            .map(|entry| format!("{} of provider {}", entry.name.account, entry.name.provider))
+            .collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(
+            " It is the same account as {}, and what they met counts here, too.",
+            names.join(", ")
+        )
+    }
+
+    fn own_breaker(&self) -> AccountBreaker {
+        self.own.status.and_then(|status| status.breaker.clone()).unwrap_or_default()
+    }
+
+    /// Refusals that the batches tell of and that are not counted: after the last success with the same credentials and the last
+    /// resume, oldest first.
+    fn lost(&self, counted: &[String]) -> Vec<Failure<'_>> {
+        let resumed = self
+            .entries()
+            .filter_map(|entry| entry.status?.resumed_at.as_ref())
+            .map(|at| at.0)
+            .max();
+        let mut refused: Vec<&PastLogin<'_>> = self
+            .past
+            .iter()
+            .filter(|login| login.result == Some(LoginResult::Rejected))
+            .filter(|login| !counted.contains(&id(login.batch, login.login)))
+            .filter(|login| {
+                let since = self.last_success(login.version).max(resumed);
+                since.is_none_or(|since| login.ended_at.is_none_or(|ended| ended > since))
+            })
+            .collect();
+        refused.sort_by_key(|login| (login.ended_at, login.batch, login.login));
+        refused.into_iter().map(|login| self.failure(login)).collect()
+    }
+
+    fn failure<'b>(&'b self, login: &PastLogin<'b>) -> Failure<'b> {
+        Failure {
+            now: login.ended_at.unwrap_or(Timestamp::MIN),
+            batch: login.batch,
+            login: login.login,
+            refused: true,
+            message: "",
+            typed: login.version,
+            current: self.own.current,
+        }
+    }
+
+    fn last_success(&self, version: Option<&str>) -> Option<Timestamp> {
+        self.past
+            .iter()
+            .filter(|login| login.result == Some(LoginResult::LoggedIn) && login.version == version)
+            .filter_map(|login| login.ended_at)
+            .max()
+    }
+
+    /// The last used step of all names, counted in `period` (seconds).
+    ///
+    /// A step that only a batch tells of and that lies further ahead than the portal could have accepted comes from a clock that was
+    /// ahead, and counts for nothing. One in an entry is [`crate::mint`]'s to judge.
+    #[must_use]
+    pub fn last_step(&self, now: Timestamp, period: i64, skew: i64) -> Option<i64> {
+        let entries = self.entries().filter_map(|entry| last_step_of(entry.status?, period));
+        let past = self.past.iter().filter_map(|login| {
+            let counted_in = login.period.unwrap_or(period);
+            let step = login.step.filter(|s| *s <= step::newest_usable(now, counted_in, skew))?;
+            Some(step::rebased(step, counted_in, period))
+        });
+        entries.chain(past).max()
+    }
+
+    /// The longest period in which a last step of an entry was recorded, at least `period` (seconds).
+    #[must_use]
+    pub fn recorded_in(&self, period: i64) -> i64 {
+        let entries = self.entries().filter_map(|entry| entry.status?.last_step_period_seconds);
+        entries.map(i64::from).fold(period, i64::max)
+    }
+}
+
+/// The last used step of one entry, counted in `period` (seconds).
+#[must_use]
+pub fn last_step_of(status: &AccountStatus, period: i64) -> Option<i64> {
+    let counted_in = status.last_step_period_seconds.map_or(period, i64::from);
+    Some(step::rebased(status.last_step?, counted_in, period))
+}

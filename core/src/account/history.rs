@@ -1,0 +1,52 @@
+//! What the stored batches tell about an account.
+
+use fno_crds::{
+    FnoBatch,
+    batch::{Grant, GrantState, LoginResult},
+};
+use jiff::Timestamp;
+
+/// A login of a stored batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastLogin<'a> {
+    /// Name of the batch.
+    pub batch: &'a str,
+    /// Which login of it.
+    pub login: i32,
+    /// Version of the credentials that it typed.
+    pub version: Option<&'a str>,
+    /// Permission was given, and the end is not counted yet.
+    pub is_open: bool,
+    /// How it ended.
+    pub result: Option<LoginResult>,
+    /// When that was counted.
+    pub ended_at: Option<Timestamp>,
+    /// The step that was burnt for it.
+    pub step: Option<i64>,
+    /// The period, in seconds, in which `step` counts.
+    pub period: Option<i64>,
+}
+
+/// Whether a permission was given and is not closed yet.
+#[must_use]
+pub const fn is_open(grant: &Grant) -> bool {
+    matches!(grant.state, GrantState::Granted | GrantState::CodeReady)
+}
+
+/// The logins of a batch.
+pub fn logins(batch: &FnoBatch) -> impl Iterator<Item = PastLogin<'_>> {
+    let name = batch.metadata.name.as_deref().unwrap_or_default();
+    let status = batch.status.as_ref();
+    let version = status.and_then(|status| status.credentials_version.as_deref());
+    let past = move |grant: &Grant| PastLogin {
+        batch: name,
+        login: grant.login,
+        version,
+        is_open: is_open(grant) && status.is_some_and(|status| status.finished_at.is_none()),
+        result: grant.result,
+        ended_at: grant.ended_at.as_ref().map(|at| at.0),
+        step: grant.step,
+        period: grant.step_period_seconds.map(i64::from),
+    };
+    status.into_iter().flat_map(|status| &status.grants).map(past)
+}

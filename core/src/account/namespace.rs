@@ -1,0 +1,155 @@
+//! The accounts of a namespace: all names of each, and the batches that use it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use fno_crds::{FnoBatch, FnoProvider};
+use jiff::Timestamp;
+
+use super::{
+    AccountName, Entry, Named, SharedAccount, history,
+    identity::{first_names, namesakes},
+};
+use crate::view::provider::{AccountFacts, ProviderFacts};
+
+/// A provider and what was found out about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// The provider.
+    pub provider: &'a FnoProvider,
+    /// What was found out about it. None before it was inspected.
+    pub facts: Option<&'a ProviderFacts>,
+}
+
+/// The providers and batches of one namespace, sorted by account.
+#[derive(Debug, Default)]
+pub struct Namespace<'a> {
+    members: Vec<Member<'a>>,
+    named: Vec<Named>,
+    first: BTreeMap<AccountName, AccountName>,
+    /// By the first name of the account.
+    batches: HashMap<AccountName, Vec<&'a FnoBatch>>,
+    /// The first name of the account whose Secret holds these credentials now.
+    versions: HashMap<&'a str, AccountName>,
+}
+
+impl<'a> Namespace<'a> {
+    /// Sorts them.
+    #[must_use]
+    pub fn new(members: Vec<Member<'a>>, batches: impl IntoIterator<Item = &'a FnoBatch>) -> Self {
+        let mut namespace = Self { members, ..Self::default() };
+        for member in &namespace.members {
+            let provider = name_of(member.provider);
+            namespace.named.extend(member.provider.spec.accounts.iter().map(|account| {
+                let known = facts_of(member, &account.name);
+                let fingerprint = known.and_then(|facts| facts.fingerprint.as_deref());
+                Named::new(provider, account, fingerprint)
+            }));
+        }
+        namespace.first = first_names(&namespace.named);
+        for member in &namespace.members {
+            for account in &member.provider.spec.accounts {
+                let name = AccountName {
+                    provider: name_of(member.provider).to_owned(),
+                    account: account.name.clone(),
+                };
+                let version = facts_of(member, &account.name).and_then(|f| f.version.as_deref());
+                if let (Some(version), Some(first)) = (version, namespace.first.get(&name)) {
+                    namespace.versions.insert(version, first.clone());
+                }
+            }
+        }
+        for batch in batches {
+            for account in namespace.accounts_of(batch) {
+                namespace.batches.entry(account).or_default().push(batch);
+            }
+        }
+        namespace
+    }
+
+    /// One name for the account, the same for all of its names. A name that no provider has stands for itself.
+    #[must_use]
+    pub fn identity(&self, name: &AccountName) -> AccountName {
+        self.first.get(name).unwrap_or(name).clone()
+    }
+
+    /// The account that a batch uses: by its name, or, where no provider has that name any more, by the credentials that it types.
+    #[must_use]
+    pub fn identity_of(&self, batch: &FnoBatch) -> AccountName {
+        let name = AccountName::of(batch);
+        match self.first.get(&name) {
+            Some(first) => first.clone(),
+            None => self.by_version(batch).cloned().unwrap_or(name),
+        }
+    }
+
+    /// All names of the account of that name.
+    #[must_use]
+    pub fn names_of(&self, name: &AccountName) -> BTreeSet<AccountName> {
+        namesakes(name, &self.named)
+    }
+
+    /// Every batch that uses the account of that name, or has used it.
+    #[must_use]
+    pub fn batches_of(&self, name: &AccountName) -> &[&'a FnoBatch] {
+        self.batches.get(&self.identity(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The account of that name. None if no provider has it.
+    #[must_use]
+    pub fn account(&self, name: &AccountName) -> Option<SharedAccount<'a>> {
+        let own = self.entry(name)?;
+        let others = self
+            .names_of(name)
+            .iter()
+            .filter(|other| *other != name)
+            .filter_map(|other| self.entry(other))
+            .collect();
+        let past = self.batches_of(name).iter().copied().flat_map(history::logins).collect();
+        Some(SharedAccount { own, others, past })
+    }
+
+    /// The last accepted `fno.dev/resume` of the providers that have the account of that name.
+    #[must_use]
+    pub fn resumed(&self, name: &AccountName) -> Option<Timestamp> {
+        let names = self.names_of(name);
+        let providers: BTreeSet<&str> = names.iter().map(|name| name.provider.as_str()).collect();
+        self.members
+            .iter()
+            .filter(|member| providers.contains(name_of(member.provider)))
+            .filter_map(|member| member.provider.status.as_ref()?.resume.as_ref())
+            .filter_map(|resume| resume.resumed_at.as_ref())
+            .map(|at| at.0)
+            .max()
+    }
+
+    fn accounts_of(&self, batch: &FnoBatch) -> BTreeSet<AccountName> {
+        let by_name = self.identity(&AccountName::of(batch));
+        self.by_version(batch).cloned().into_iter().chain([by_name]).collect()
+    }
+
+    fn by_version(&self, batch: &FnoBatch) -> Option<&AccountName> {
+        self.versions.get(batch.status.as_ref()?.credentials_version.as_deref()?)
+    }
+
+    fn entry(&self, name: &AccountName) -> Option<Entry<'a>> {
+        let member = self.members.iter().find(|m| name_of(m.provider) == name.provider)?;
+        let spec = &member.provider.spec;
+        spec.accounts.iter().find(|account| account.name == name.account)?;
+        let entries = member.provider.status.iter().flat_map(|status| &status.accounts);
+        Some(Entry {
+            name: name.clone(),
+            status: entries.into_iter().find(|entry| entry.name == name.account),
+            limits: &spec.limits,
+            max_sessions: spec.session.max_sessions_per_account,
+            current: facts_of(member, &name.account).and_then(|facts| facts.version.as_deref()),
+        })
+    }
+}
+
+fn name_of(provider: &FnoProvider) -> &str {
+    provider.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn facts_of<'a>(member: &Member<'a>, account: &str) -> Option<&'a AccountFacts> {
+    member.facts?.accounts.get(account)
+}

@@ -1,0 +1,196 @@
+use super::*;
+
+#[test]
+fn a_login_goes_from_leave_over_the_code_to_its_closing() {
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(),
+        NextAction::Grant { login: 1 }
+    );
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Granted"]).next(),
+        NextAction::Wait { .. }
+    ));
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["Granted"]).next(),
+        NextAction::Mint { login: 1 }
+    );
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).next(),
+        NextAction::Wait { .. }
+    ));
+    let closing = assigned(
+        json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
+        &["CodeReady"],
+    )
+    .next();
+    assert_eq!(closing, NextAction::CloseLogin { login: 1, ended: LoginEnded::LoggedIn });
+    assert!(matches!(
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}), &["Done"])
+            .next(),
+        NextAction::Wait { .. }
+    ));
+    assert_eq!(
+        assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"])
+            .next(),
+        NextAction::Grant { login: 2 }
+    );
+}
+
+#[test]
+fn leave_is_given_to_the_current_pod_only() {
+    assert!(matches!(
+        assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(),
+        NextAction::Wait { .. }
+    ));
+}
+
+#[test]
+fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
+    let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"])
+        .with(|case| {
+            let status = case.batch.status.as_mut().expect("a status");
+            (status.reason, status.message) =
+                (Some(Reason::BreakerOpen), Some("two refused".to_owned()));
+        });
+    assert_eq!(refused.waits().1, Some(Reason::BreakerOpen));
+}
+
+fn ended(run: Value, given: &str) -> LoginEnded {
+    match assigned(run, &[given]).next() {
+        NextAction::CloseLogin { login: 1, ended } => ended,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn login_failed(reason: &str) -> Value {
+    json!({"n": 1, "state": "Failed", "reason": reason, "at": "2030-01-01T00:00:30.000000Z"})
+}
+
+#[test]
+fn a_login_that_is_reported_is_counted_as_what_it_was() {
+    assert!(
+        matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected)
+    );
+    let reported =
+        |reason| ended(json!({"podUid": "p1", "login": login_failed(reason)}), "CodeReady");
+    for reason in ["LoginFailed", "PortalUnavailable", "PortalChanged", "Timeout"] {
+        let ended = reported(reason);
+        assert!(matches!(ended, LoginEnded::Failed(_)), "{reason}: a matter of the flow");
+        assert_eq!(ended.counts(), None, "{reason}");
+    }
+    for reason in ["BrowserCrashed", "Drained", "Aborted"] {
+        let ended = reported(reason);
+        assert!(matches!(ended, LoginEnded::Unclear(_)), "{reason}: cut short");
+        assert_eq!(ended.counts(), Some(false), "{reason}: a failure, not a refusal");
+    }
+    for reason in ["ClockSkew", "ValkeyUnavailable", "WaitingForCode", "BreakerOpen"] {
+        let ended = reported(reason);
+        assert!(matches!(ended, LoginEnded::NotJudged(_)), "{reason}: we gave no code");
+        assert_eq!(ended.counts(), None, "{reason}");
+    }
+}
+
+#[test]
+fn the_worst_is_assumed_of_a_login_whose_report_was_overwritten() {
+    assert!(matches!(
+        ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"),
+        LoginEnded::Rejected(_)
+    ));
+    assert_eq!(
+        ended(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), "CodeReady"),
+        LoginEnded::LoggedIn
+    );
+}
+
+#[test]
+fn a_run_that_ends_within_a_login_says_what_it_knows() {
+    let with_end = |reason: &str| {
+        let run =
+            json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end(reason, false)});
+        ended(run, "CodeReady")
+    };
+    assert!(matches!(with_end("LoginRejected"), LoginEnded::Rejected(_)));
+    for reason in ["Drained", "RunnerLost", "SessionLost", "BrowserCrashed"] {
+        assert!(matches!(with_end(reason), LoginEnded::Unclear(_)), "{reason}");
+    }
+    assert!(matches!(with_end("ClockSkew"), LoginEnded::NotJudged(_)));
+}
+
+#[test]
+fn an_abort_or_a_lost_pod_while_a_code_is_out_is_no_refusal() {
+    let grant =
+        |state: &str| serde_json::from_value(json!({"login": 1, "state": state})).expect("a grant");
+    let report = |value: Value| serde_json::from_value(value).expect("a login");
+    let with = |state, said: Value| lost(&grant(state), Some(&report(said)));
+    for (state, said) in
+        [("CodeReady", login(1, "AwaitingCode")), ("Granted", login(1, "AskingLogin"))]
+    {
+        let ended = with(state, said);
+        assert_eq!(ended.counts(), Some(false), "{state}: a failure, not a refusal: {ended:?}");
+    }
+    assert_eq!(lost(&grant("CodeReady"), None).counts(), Some(false));
+    assert!(
+        matches!(with("Granted", login(1, "AwaitingCode")), LoginEnded::NotJudged(_)),
+        "the code was never out"
+    );
+    // What the runner did report stands.
+    assert!(matches!(with("CodeReady", login(1, "Rejected")), LoginEnded::Rejected(_)));
+    assert_eq!(with("CodeReady", login(1, "LoggedIn")), LoginEnded::LoggedIn);
+    assert!(matches!(with("CodeReady", login_failed("LoginFailed")), LoginEnded::Failed(_)));
+}
+
+#[test]
+fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
+    let asking = || {
+        assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[])
+            .at("2030-01-01T00:10:00Z")
+            .with(|case| case.login_state_for = 400)
+    };
+    assert_eq!(
+        asking().held(Reason::WaitingForSession, "2030-01-01T00:10:05Z", true).waits().1,
+        Some(Reason::WaitingForSession)
+    );
+    assert_eq!(
+        asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(),
+        (BatchPhase::Failed, Reason::ValkeyUnavailable, true)
+    );
+    // From permission on it runs, whatever the turn took.
+    let granted = |now| {
+        assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now)
+    };
+    assert_eq!(granted("2030-01-01T00:05:00Z").waits().0, Some(time("2030-01-01T00:05:40Z")));
+    assert_eq!(
+        granted("2030-01-01T00:05:40Z").ends(),
+        (BatchPhase::Failed, Reason::LoginFailed, true)
+    );
+    let mute = |seconds| {
+        assigned(json!({"podUid": "p1"}), &[]).with(|case| case.login_state_for = seconds)
+    };
+    assert_eq!(mute(300).ends().1, Reason::LoginFailed);
+    assert_eq!(mute(299).waits().0, Some(time("2030-01-01T00:01:01Z")));
+}
+
+#[test]
+fn a_nodes_clock_moves_no_deadline_of_a_login() {
+    for node in ["2029-12-31T23:00:00.000000Z", "2030-01-01T01:00:00.000000Z"] {
+        for (state, given) in [
+            ("AskingLogin", &[][..]),
+            ("AskingLogin", &["Granted"]),
+            ("AwaitingCode", &["CodeReady"]),
+            ("Rejected", &["Done"]),
+            ("Failed", &["Done"]),
+        ] {
+            let run = json!({"podUid": "p1", "login": {"n": 1, "state": state, "at": node}});
+            let case = assigned(run, given).with(|case| {
+                case.pod = PodState::Running { since: time(node) };
+            });
+            let decided = case.next();
+            assert!(
+                matches!(decided, NextAction::Wait { .. } | NextAction::Grant { .. }),
+                "{state} by a clock at {node}: {decided:?}"
+            );
+            let late = case.at("2030-01-01T00:06:00Z").with(|case| case.login_state_for = 330);
+            assert!(matches!(late.next(), NextAction::End(_)), "{state} by a clock at {node}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a login's end means for its account: booked in the provider, against the credentials that were typed.
+
+use fno_core::{
+    account::{AccountName, without_batch, without_login},
+    breaker::{
+        Change,
+        account::{Failure, failed, id, succeeded},
+    },
+    key::Key,
+    lifecycle::LoginEnded,
+    provider_status::{ProviderNews, account_mut},
+};
+use fno_crds::{
+    FnoBatch, FnoProvider, FnoProviderStatus,
+    provider_status::{AccountBreaker, AccountStatus},
+};
+use kube::ResourceExt as _;
+use tracing::warn;
+
+use super::pinned;
+use crate::{
+    context::Context,
+    error::Result,
+    known::{accounts::Accounts, provider_key},
+    provider::status,
+    secrets,
+};
+
+/// Takes a login's end into the account's breaker; once, whatever happens in between. The login is no longer on its way then.
+///
+/// # Errors
+/// Whatever the API server answers.
+pub async fn count(
+    context: &Context,
+    batch: &FnoBatch,
+    login: i32,
+    ended: &LoginEnded,
+) -> Result<()> {
+    let (of, name) = (provider_key(batch), AccountName::of(batch));
+    let accounts = Accounts::watched(&context.known, &of.namespace);
+    let namespace = accounts.namespace();
+    let shared = namespace.account(&name);
+    let limits = shared.as_ref().map(|shared| shared.limits());
+    let others = shared.as_ref().map(|shared| shared.others_breaker()).unwrap_or_default();
+    let current = match ended.counts() {
+        Some(true) => current_version(context, &accounts, &name, &of).await,
+        Some(false) | None => None,
+    };
+    let batch_name = batch.name_any();
+    status::update(context, &of, |provider| {
+        with_entry(provider, &name, |entry| {
+            let breaker = entry.breaker.clone().unwrap_or_default();
+            let change = match (ended, ended.counts()) {
+                (LoginEnded::LoggedIn, _) => succeeded(&name.account, &breaker, pinned(batch)),
+                (_, None) => Change { breaker, event: None },
+                (_, Some(refused)) => {
+                    let message = ended.why().map(|why| why.message.as_str()).unwrap_or_default();
+                    let failure = Failure {
+                        now: context.now(),
+                        batch: &batch_name,
+                        login,
+                        refused,
+                        message,
+                        typed: pinned(batch),
+                        current: current.as_deref(),
+                    };
+                    let limits = limits.as_ref().unwrap_or(&provider.spec.limits);
+                    failed(&name.account, &breaker, &failure, limits, &others)
+                }
+            };
+            (without_login(entry, &id(&batch_name, login)), change)
+        })
+    })
+    .await?;
+    if *ended == LoginEnded::LoggedIn {
+        clear_others(context, batch, &accounts, &name).await?;
+    }
+    Ok(())
+}
+
+/// The portal took the credentials, whatever name the account has there.
+async fn clear_others(
+    context: &Context,
+    batch: &FnoBatch,
+    accounts: &Accounts,
+    name: &AccountName,
+) -> Result<()> {
+    let namespace = accounts.namespace();
+    let others = namespace.account(name).map(|account| account.others).unwrap_or_default();
+    for other in others {
+        let breaker = other.status.and_then(|status| status.breaker.as_ref());
+        if breaker.is_none_or(|breaker| *breaker == AccountBreaker::default()) {
+            continue;
+        }
+        let of = Key {
+            namespace: batch.namespace().unwrap_or_default(),
+            name: other.name.provider.clone(),
+        };
+        status::update(context, &of, |provider| {
+            with_entry(provider, &other.name, |entry| {
+                let breaker = entry.breaker.clone().unwrap_or_default();
+                (entry, succeeded(&other.name.account, &breaker, pinned(batch)))
+            })
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Takes back a login that was entered, and whose batch never learnt of the permission.
+///
+/// # Errors
+/// Whatever the API server answers.
+pub async fn withdraw(context: &Context, batch: &FnoBatch, login: &str) -> Result<()> {
+    let name = AccountName::of(batch);
+    status::update(context, &provider_key(batch), |provider| {
+        with_entry(provider, &name, |entry| {
+            let breaker = entry.breaker.clone().unwrap_or_default();
+            (without_login(entry, login), Change { breaker, event: None })
+        })
+    })
+    .await?;
+    Ok(())
+}
+
+/// The status without the logins of a batch that has ended.
+#[must_use]
+pub fn forget_batch(mut status: FnoProviderStatus, batch: &str) -> FnoProviderStatus {
+    status.accounts =
+        status.accounts.into_iter().map(|entry| without_batch(entry, batch)).collect();
+    status
+}
+
+/// The status with one entry changed, and the news of its breaker.
+fn with_entry(
+    provider: &FnoProvider,
+    name: &AccountName,
+    change: impl FnOnce(AccountStatus) -> (AccountStatus, Change<AccountBreaker>),
+) -> (FnoProviderStatus, Vec<ProviderNews>) {
+    let mut status = provider.status.clone().unwrap_or_default();
+    let known = status.accounts.iter().any(|entry| entry.name == name.account);
+    let entry = account_mut(&mut status, &name.account);
+    let (mut next, change) = change(entry.clone());
+    let news = ProviderNews::of_breaker(change.breaker.state, change.event);
+    if next.breaker.is_some() || change.breaker != AccountBreaker::default() {
+        next.breaker = Some(change.breaker);
+    }
+    if !known && next == (AccountStatus { name: name.account.clone(), ..AccountStatus::default() })
+    {
+        return (provider.status.clone().unwrap_or_default(), Vec::new());
+    }
+    *entry = next;
+    (status, news.into_iter().collect())
+}
+
+/// Version of the credentials in the account's Secret. None if it cannot be told: then the refusal counts against whatever lies there.
+async fn current_version(
+    context: &Context,
+    accounts: &Accounts,
+    name: &AccountName,
+    of: &Key,
+) -> Option<String> {
+    let spec = &accounts.provider(&name.provider)?.spec;
+    let account = spec.accounts.iter().find(|account| account.name == name.account)?;
+    let key = &context.credentials_key;
+    match secrets::read(&context.client, key, &of.namespace, account).await {
+        Ok(secrets) => secrets.facts.version,
+        Err(error) => {
+            warn!(provider = of.name, namespace = of.namespace, %error, "the Secrets of an account cannot be read");
+            None
+        }
+    }
+}
