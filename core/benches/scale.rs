@@ -9,6 +9,7 @@ use std::{
 };
 
 use fno_core::{
+    account::AccountName,
     gate::Gate,
     key::Key,
     plan::{AccountView, BatchView, JobView, ProviderView, World, plan},
@@ -74,6 +75,10 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_900_000_000).unwrap_or(Timestamp::MAX)
 }
 
+fn identity(provider: &str) -> AccountName {
+    AccountName { provider: provider.to_owned(), account: "bot".to_owned() }
+}
+
 fn key(name: String) -> Key {
     Key { namespace: "isp".to_owned(), name }
 }
@@ -96,6 +101,8 @@ fn provider(name: &str, suspended: bool) -> ProviderView {
         flow_gate: Gate::Open,
         accounts: vec![AccountView {
             name: "bot".to_owned(),
+            identity: identity(name),
+            max_sessions: 1,
             gate: Gate::Open,
             totp_period: Some(30),
             last_step: None,
@@ -135,6 +142,7 @@ fn finished(number: usize) -> BatchView {
         key: key(format!("octotel-{number:08x}")),
         provider: "octotel".to_owned(),
         account: "bot".to_owned(),
+        identity: identity("octotel"),
         jobs: Vec::new(),
         holds_session: false,
         holds_runner: false,
@@ -147,6 +155,7 @@ fn at_work(number: usize) -> BatchView {
     BatchView {
         key: key(format!("at-work-{number:08x}")),
         provider: PROVIDERS[number % PROVIDERS.len()].to_owned(),
+        identity: identity(PROVIDERS[number % PROVIDERS.len()]),
         jobs: (0..50).map(|job| format!("6f0e7c1a-{number:04}-4000-8000-{job:012}")).collect(),
         holds_session: true,
         holds_runner: true,

@@ -19,7 +19,7 @@ use fno_core::{
 };
 use fno_crds::{FnoProvider, FnoProviderStatus, Reason};
 use futures::future::join_all;
-use kube::{Api, ResourceExt as _, runtime::controller::Action};
+use kube::{Api, runtime::controller::Action};
 use tracing::{info, warn};
 
 use crate::{

@@ -23,7 +23,6 @@ use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     select,
-    sync::oneshot,
     task::JoinSet,
     time::{sleep, timeout},
 };

@@ -116,7 +116,7 @@ impl<'a> Queue<'a> {
 fn sort(jobs: &mut [Candidate<'_>], provider: &ProviderView) {
     let batches = usize::try_from(provider.spec.batching.max_concurrent_batches).unwrap_or(1);
     let at_once = match provider.flow_gate {
-        Gate::Trial => jobs.len(),
+        Gate::Trial(_) => jobs.len(),
         Gate::Open | Gate::Shut(_) => jobs.len().min(MOST_JOBS * batches.max(1)),
     };
     if at_once < jobs.len() {

@@ -22,7 +22,7 @@ use crate::{
 pub struct ProviderNews {
     /// Whether a person should act on it; otherwise it is good news.
     pub warning: bool,
-    /// What was done, as a verb: `OpenBreaker`, `HalfOpenBreaker`, `CloseBreaker`, `ChangeReadiness`.
+    /// What was done, as a verb: `OpenBreaker`, `HalfOpenBreaker`, `CloseBreaker`, `ChangeReadiness`, `IgnoreResume`.
     pub action: &'static str,
     /// What.
     pub what: Why,
@@ -95,6 +95,7 @@ pub fn refreshed(
     let ignored = reading.refused.clone().filter(|_| reading.is_new);
     news.extend(ignored.map(|message| ProviderNews {
         warning: true,
+        action: "IgnoreResume",
         what: Why { reason: Reason::ResumeIgnored, message },
     }));
     status.resume = reading.stored;

@@ -38,7 +38,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{key::Key, lifecycle::PodState, provider_status::pause_of, view::batch::view};
+    use crate::{
+        account::AccountName, key::Key, lifecycle::PodState, provider_status::pause_of,
+        view::batch::view,
+    };
 
     const NOW: &str = "2030-01-01T00:10:01Z";
 
@@ -92,8 +95,8 @@ mod tests {
             let left = slimmed(&whole);
             let session = Session::default();
             assert_eq!(
-                view(&left, Some(&running), &session, now()),
-                view(&whole, Some(&running), &session, now())
+                view(&left, AccountName::of(&left), Some(&running), &session, now()),
+                view(&whole, AccountName::of(&whole), Some(&running), &session, now())
             );
             assert_eq!(pause_of(&of, [&left], now()), pause_of(&of, [&whole], now()));
         }

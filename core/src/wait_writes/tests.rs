@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    account::Namespace,
     plan::{World, plan},
     view,
 };
@@ -87,9 +88,14 @@ fn provider() -> crate::plan::ProviderView {
         accounts: BTreeMap::new(),
         work_bytes: 0,
     };
-    let known =
-        view::provider::ViewInputs { facts: Some(&facts), valkey: true, ..Default::default() };
-    view::provider::view(&provider, known, at(0))
+    let inputs = view::provider::ViewInputs {
+        namespace: &Namespace::default(),
+        facts: Some(&facts),
+        valkey: true,
+        pause: None,
+        flushed: None,
+    };
+    view::provider::view(&provider, inputs, at(0))
 }
 
 fn seconds(due: &Due) -> (usize, Option<i64>) {

@@ -250,8 +250,9 @@ async fn create_all(
         log_level: &context.runner_log_level,
     });
     let created = create(client, batch, &pod).await?;
-    let pod_uid =
-        created.uid().ok_or_else(|| Error::Taken("The Pod was created without a UID.".to_owned()))?;
+    let pod_uid = created
+        .uid()
+        .ok_or_else(|| Error::Taken("The Pod was created without a UID.".to_owned()))?;
     Ok(Made { pod_uid, credentials_version: pinned_version(&work) })
 }
 

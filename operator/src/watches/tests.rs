@@ -14,7 +14,7 @@ use fno_cluster::{
     client::{self, Limits},
     events::Publisher,
 };
-use fno_core::lifecycle::Deadlines;
+use fno_core::{credentials::VersionKey, lifecycle::Deadlines};
 use fno_process::liveness::Liveness;
 use fno_store::Store;
 use kube::Client;
@@ -106,6 +106,7 @@ async fn watching(client: Client, namespaces: &[&str]) -> Arc<Context> {
         metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
         publisher: Publisher::new(client, "fno.dev/operator", "test"),
         liveness: Liveness::default(),
+        credentials_key: VersionKey::new(&[7; 32]).expect("a key"),
         rights: Rights::default(),
         plan_outage: Mutex::default(),
         used_steps: Arc::new(Valkey::new(&settings.valkey).expect("settings")),
