@@ -119,3 +119,54 @@ async fn a_step_that_another_user_has_used_is_skipped() -> Result<()> {
     );
     close(arena, []).await
 }
+
+/// A further job says what holds the account: the operator has planned with what was edited before it was submitted.
+async fn still_held(arena: &Arena, n: usize) -> Result<()> {
+    let circuit = arena.portals.circuits("octotel", 1).await?.remove(0).circuit;
+    let name = format!("after-edit-{n}");
+    jobs::submit(&arena.jobs(), vec![jobs::validation(&name, "octotel", &circuit, json!({}))])
+        .await?;
+    jobs::shows(&arena.jobs(), &name, Reason::BreakerOpen, LONG)
+        .await
+        .with_context(|| format!("after edit {n}"))
+        .map(drop)
+}
+
+#[tokio::test]
+async fn no_edit_makes_a_refused_password_be_typed_a_third_time() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("edits").await?;
+    let sample = arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
+    let right = value(&arena, "password").await?;
+    spoil(&arena, "password", "not-the-password").await?;
+    // In the future: a slip of the pen must not switch the breaker off.
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let resume = json!({"metadata": {"annotations": {"fno.dev/resume": tomorrow.to_string()}}});
+    arena.patch_provider("octotel", resume).await?;
+    release_with(&arena, "octotel", 3).await?;
+    jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
+
+    let secrets = arena.api::<k8s_openapi::api::core::v1::Secret>();
+    let label = json!({"metadata": {"labels": {"team": "fibre"}}});
+    secrets.patch("octotel-bot", &Default::default(), &kube::api::Patch::Merge(&label)).await?;
+    still_held(&arena, 1).await?;
+
+    let mut account = serde_json::to_value(&sample.spec.accounts[0])?;
+    account["totp"]["periodSeconds"] = json!(60);
+    let period = json!({"spec": {"accounts": [account]}});
+    arena.patch_provider("octotel", period).await?;
+    still_held(&arena, 2).await?;
+
+    arena.providers().delete("octotel", &Default::default()).await?;
+    jobs::shows(&arena.jobs(), "octotel-000", Reason::ProviderNotFound, LONG).await?;
+    arena.provider("octotel", |_| {}).await?;
+    still_held(&arena, 3).await?;
+
+    let journal = arena.portals.journal().await?;
+    ensure!(journal.refused().len() == 2 && !journal.locked(), "{:?}", journal.refused());
+    spoil(&arena, "password", &right).await?;
+    jobs::all_finished(&arena.jobs(), LONG).await?;
+    let journal = arena.portals.journal().await?;
+    ensure!(journal.refused().len() == 2 && !journal.locked(), "{:?}", journal.refused());
+    close(arena, [right]).await
+}
