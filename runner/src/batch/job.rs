@@ -67,20 +67,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             if self.must_not_start(job, started).is_some() {
                 continue;
             }
-            if self.probe_is_due() {
-                let mut session_trace = std::mem::take(&mut self.trace);
-                let found = self.probe(&mut session_trace).await;
-                self.trace = session_trace;
-                match found? {
-                    Found::Alive | Found::Reachable => self.touch(),
-                    Found::Over | Found::Crashed => continue,
-                    Found::Unavailable => {
-                        return Err(End {
-                            shown: Shown::Session,
-                            ..End::new(Reason::PortalUnavailable, "The portal does not answer.")
-                        });
-                    }
-                }
+            if !self.is_session_alive().await? {
+                continue;
             }
             self.control
                 .reporter()
@@ -115,6 +103,27 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                     return Err(end);
                 }
             }
+        }
+    }
+
+    /// Probes a session that was idle for too long, or is too old. False: the next job needs a new one.
+    async fn is_session_alive(&mut self) -> Result<bool, End> {
+        if !self.probe_is_due() {
+            return Ok(true);
+        }
+        let mut session_trace = std::mem::take(&mut self.trace);
+        let found = self.probe(&mut session_trace).await;
+        self.trace = session_trace;
+        match found? {
+            Found::Alive | Found::Reachable => {
+                self.touch();
+                Ok(true)
+            }
+            Found::Over | Found::Crashed => Ok(false),
+            Found::Unavailable => Err(End {
+                shown: Shown::Session,
+                ..End::new(Reason::PortalUnavailable, "The portal does not answer.")
+            }),
         }
     }
 

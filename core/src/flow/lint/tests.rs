@@ -1,3 +1,4 @@
+mod absence;
 mod any_flow;
 mod wrong_flow;
 mod wrong_step;
