@@ -1,14 +1,13 @@
 //! Act: make the work Secret, the runner's identity and its Pod. Everything has a fixed name and is only ever created: doing it twice does no harm.
 
-use std::{fmt::Debug, path::Path, sync::Arc, time::Duration};
+mod create;
+
+use std::{path::Path, sync::Arc};
 
 use fno_core::{
     key::Key,
     lifecycle::{End, Hold},
-    objects::{
-        self, KEY_ACCESS_ID, PodInput, access, evidence_claim, is_owned, pinned_version,
-        work_secret,
-    },
+    objects::{self, KEY_ACCESS_ID, PodInput, access, evidence_claim, pinned_version, work_secret},
     time::after,
     why::Why,
     work::{JobWork, Work},
@@ -16,17 +15,11 @@ use fno_core::{
 use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoProvider, Reason, batch::BatchPhase, names};
 use futures::try_join;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        core::v1::{PersistentVolumeClaim, Secret},
-        rbac::v1::RoleBinding,
-    },
-    apimachinery::pkg::apis::meta::v1::Time,
-};
-use kube::{Api, Client, Resource, ResourceExt as _, api::PostParams};
-use serde::{Serialize, de::DeserializeOwned};
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{Api, ResourceExt as _};
 use tracing::info;
+
+use self::create::{bind, create, ensure_volume};
 
 use super::{
     acted::Acted,
@@ -312,83 +305,6 @@ fn job_work(job: &FnoJob) -> JobWork {
         expect: job.spec.expect.clone(),
         attempt: job.status.as_ref().and_then(|status| status.attempts).unwrap_or(0) + 1,
         deadline: job.spec.deadline.as_ref().map(|deadline| deadline.0),
-    }
-}
-
-/// Creates an object of the batch and returns it as stored. One that exists is fine if it is this batch's: an earlier pass has made it.
-async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<K>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
-{
-    let (name, namespace) = (object.name_any(), batch.namespace().unwrap_or_default());
-    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
-    match api
-        .create(
-            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
-            object,
-        )
-        .await
-    {
-        Ok(created) => Ok(created),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            match api.get_opt(&name).await? {
-                Some(found)
-                    if is_owned(found.meta(), batch)
-                        && found.meta().deletion_timestamp.is_none() =>
-                {
-                    Ok(found)
-                }
-                Some(_) => Err(Error::Taken(format!(
-                    "{} {name} exists already and does not belong to this batch, or is on its way out.",
-                    K::kind(&())
-                ))),
-                None => Err(Error::Taken(format!("{} {name} has just gone.", K::kind(&())))),
-            }
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Creates the binding. The API server checks that we may grant what the role grants, and looks the role up in a cache of its own that
-/// lags some milliseconds behind the role's creation: until then it answers that it does not find it.
-async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBinding) -> Result<()> {
-    let mut pauses = [20, 50, 100, 200, 400, 800].into_iter().map(Duration::from_millis);
-    loop {
-        match create(client, batch, binding).await {
-            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => {
-                match pauses.next() {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(kube::Error::Api(status).into()),
-                }
-            }
-            other => return other.map(drop),
-        }
-    }
-}
-
-async fn ensure_volume(
-    client: &Client,
-    namespace: &str,
-    claim: &PersistentVolumeClaim,
-) -> Result<()> {
-    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
-    if api.get_opt(&claim.name_any()).await?.is_some() {
-        return Ok(());
-    }
-    match api
-        .create(
-            &PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() },
-            claim,
-        )
-        .await
-    {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(()),
     }
 }
 
