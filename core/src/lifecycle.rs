@@ -321,7 +321,7 @@ fn ended(seen: &BatchFacts<'_>, end: &RunEnd) -> End {
     };
     let reason = match (phase, end.reason) {
         (BatchPhase::Completed, _) => Reason::Completed,
-        // It says it is done, and it is not: its jobs go back as after a drain.
+        // The runner says that it is done, and it is not: its jobs go back as after a drain.
         (_, Reason::Completed) => Reason::Drained,
         (_, reason) => reason,
     };

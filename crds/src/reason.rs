@@ -53,7 +53,7 @@ pub enum Reason {
     BreakerOpen,
     /// Several logins of the account ended without a verdict, for example because the runner was lost. Logins pause for `limits.openFor`.
     LoginsPaused,
-    /// The same flow step failed on several circuits: the portal looks different than the flow expects.
+    /// One flow step failed on several circuits: the portal looks different than the flow expects.
     PortalChanged,
     /// The portal does not answer, or answers with a server error or a maintenance page.
     PortalUnavailable,

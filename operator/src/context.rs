@@ -23,7 +23,7 @@ pub struct Context {
     pub client: Client,
     /// The settings file.
     pub settings: Settings,
-    /// The same deadlines, for decisions.
+    /// The deadlines of `settings`, for decisions.
     pub deadlines: Deadlines,
     /// What runners log.
     pub runner_log_level: String,

@@ -123,7 +123,7 @@ pub struct Hold {
     pub why: Why,
     /// When it is tried again.
     pub until: Timestamp,
-    /// It is a matter of turn, not of something broken: no deadline runs meanwhile.
+    /// The hold is a matter of turn, not of something broken: no deadline runs meanwhile.
     pub in_turn: bool,
 }
 

@@ -195,7 +195,7 @@ fn only_a_pod_that_never_ran_gets_a_successor() {
     assert_eq!(with(fresh(), over(false)), NextAction::Launch { attempt: 2 });
     assert_eq!(with(fresh(), PodState::Missing), NextAction::Launch { attempt: 2 });
     assert!(matches!(with(fresh(), over(true)), NextAction::End(_)));
-    // It is gone, but it has reported: it may have been on the portal.
+    // The Pod is gone, but it has reported: its runner may have been on the portal.
     assert!(matches!(
         with(
             json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}),

@@ -98,7 +98,7 @@ pub enum LoginState {
     LoggedIn,
     /// The portal refused the password or the code.
     Rejected,
-    /// It failed before the portal could judge a credential (error page, timeout).
+    /// The login failed before the portal could judge a credential (error page, timeout).
     Failed,
 }
 

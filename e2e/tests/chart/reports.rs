@@ -35,7 +35,7 @@ async fn client(server: &ApiServer, bound: &[&str]) -> Result<Client> {
     server.client_with(token.trim()).await
 }
 
-/// The same client, which tells when a patch was refused.
+/// A client that tells when a patch was refused.
 fn watched(client: Client) -> (Client, Arc<Notify>) {
     let refused = Arc::new(Notify::new());
     let tell = Arc::clone(&refused);

@@ -158,7 +158,7 @@ async fn write(
             }
             Err(error) => return Err(error.into()),
         }
-        // It changed meanwhile: read it, and stop if it is not in this batch any more.
+        // The job changed meanwhile: read it, and stop if it is not in this batch any more.
         let Some(fresh) = api.get_opt(&of.name).await? else {
             context.known.job_deleted(&of, &uid);
             return Ok(false);

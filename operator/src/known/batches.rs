@@ -31,7 +31,7 @@ pub struct Memory {
     pub progress: Option<(Progress, Duration)>,
     /// UIDs of jobs whose status the API server refused, and when the write is repeated.
     pub refused: HashMap<String, Duration>,
-    /// What holds the step at hand.
+    /// What holds the current step.
     pub held: Option<Hold>,
     /// When the status was last written.
     pub written: Option<Timestamp>,
@@ -45,7 +45,7 @@ pub struct Memory {
     pub failures: u32,
     /// Which of these failures are worth a log line.
     pub outage: Outage,
-    /// It was in the watch's store.
+    /// The batch was in the watch's store.
     pub watched: bool,
 }
 

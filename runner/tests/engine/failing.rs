@@ -112,10 +112,13 @@ async fn a_portal_that_gives_no_answer_is_down_and_a_slow_page_is_slow() {
             "/slow",
             get(|| async {
                 // Begins, and never ends.
-                let begun = stream::once(async {
-                    Ok::<_, Infallible>(crate::support::html("<p>begun</p>"))
+                let started = stream::once(async {
+                    Ok::<_, Infallible>(crate::support::html("<p>started</p>"))
                 });
-                ([("content-type", "text/html")], Body::from_stream(begun.chain(stream::pending())))
+                (
+                    [("content-type", "text/html")],
+                    Body::from_stream(started.chain(stream::pending())),
+                )
             }),
         );
     let mut bench = Bench::on(Site::serve(router).await).await;

@@ -71,7 +71,7 @@ fn a_deadline_that_has_passed_comes_before_a_write_that_may_fail_for_ever() {
         gone.with(|case| case.silent = 120).ends(),
         (BatchPhase::Failed, Reason::RunnerLost, true)
     );
-    // The same for a login that cannot be counted, and after the runner has said how it ended.
+    // Likewise for a login that cannot be counted, and after the runner has said how it ended.
     let open = assigned(
         json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
         &["CodeReady"],

@@ -46,7 +46,7 @@ impl Desk {
         }
     }
 
-    /// What the outside sees of the login at hand.
+    /// What the outside sees of the current login.
     fn note(&self, what: &str, login: i32) {
         let seen =
             self.reporter.look().run.login.map_or_else(

@@ -37,7 +37,7 @@ impl Driver {
         Self::own_with(|_| {}).await
     }
 
-    /// The same with other settings.
+    /// A driver with other settings.
     pub async fn own_with(change: impl FnOnce(&mut Settings)) -> Self {
         Self(Some(start(change).await))
     }

@@ -32,7 +32,7 @@ impl Site {
         Self { url, server }
     }
 
-    /// The same machine by another name: another origin.
+    /// This machine by another name: another origin.
     pub fn other_origin(&self) -> String {
         self.url.replace("127.0.0.1", "localhost")
     }
