@@ -54,8 +54,8 @@ struct Writer {
     pace: Pace,
     /// `status.run` as the API server has it; none while that is not known.
     known: Option<Value>,
-    /// When the API server last answered.
-    heard: Instant,
+    /// When the API server last stored a report.
+    stored_at: Instant,
     pause: Duration,
     started: Instant,
     outage: Outage,
@@ -73,7 +73,7 @@ impl Writer {
             settled: 0,
         };
         let (pause, outage) = (FIRST_PAUSE, Outage::default());
-        Self { own, pace, known: None, heard: now, pause, started: now, outage }
+        Self { own, pace, known: None, stored_at: now, pause, started: now, outage }
     }
 
     /// Delivers the next report when it is due. The revision that has arrived; none when nothing reads reports any more.
@@ -87,7 +87,7 @@ impl Writer {
             Some(known) => known,
             None => {
                 let batch = request(self.own.api.get(&self.own.identity.batch)).await?;
-                self.answered(&batch);
+                self.own.saw(&batch);
                 run_of(&batch)
             }
         };
@@ -103,7 +103,7 @@ impl Writer {
                 return Err(failure);
             }
         }
-        self.pace.sent = Some(self.heard);
+        self.pace.sent = Some(self.stored_at);
         self.pace.progressed |= report.wanted == Some(Urgency::Soon) || self.pace.settled > 0;
         Ok(Some(report.revision))
     }
@@ -116,13 +116,14 @@ impl Writer {
             (patch::parameters(names::RUNNER), Patch::Merge(run_patch(known, &new)));
         let name = &self.own.identity.batch;
         let batch = request(self.own.api.patch_status(name, &params, &patch)).await?;
-        self.answered(&batch);
+        self.own.saw(&batch);
+        self.stored();
         Ok(new)
     }
 
-    fn answered(&mut self, batch: &FnoBatch) {
-        self.own.saw(batch);
-        (self.heard, self.pause) = (Instant::now(), FIRST_PAUSE);
+    /// Notes that a report was stored. A batch that can only be read does not count: the operator sees no heartbeat then.
+    fn stored(&mut self) {
+        (self.stored_at, self.pause) = (Instant::now(), FIRST_PAUSE);
         if let Some(lasted) = self.outage.ended(self.started.elapsed()) {
             tracing::info!(seconds = lasted.as_secs(), "reports reach the API server again");
         }
@@ -134,7 +135,7 @@ impl Writer {
             tracing::warn!(error, "a report did not arrive: trying again");
         }
         let patience = self.own.identity.patience;
-        if self.heard.elapsed() < patience {
+        if self.stored_at.elapsed() < patience {
             return true;
         }
         let patience = fno_crds::Duration::from(patience);
