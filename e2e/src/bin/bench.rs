@@ -11,11 +11,15 @@ use fno_demo_portals::journal::Entry;
 use fno_e2e::{
     Arena, Ground,
     audit::Mark,
-    ground::{SYSTEM, kubectl},
-    jobs,
+    ground::{RELEASE, SYSTEM, kubectl},
+    jobs, planning,
     portals::{Circuit, Judge as _},
 };
-use kube::api::DeleteParams;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(1800);
@@ -63,11 +67,17 @@ async fn main() -> Result<()> {
     }
     println!("memory of a runner: {:.1} MiB (goal 20)\n", bare.runner_memory);
 
+    twenty_logins(&ground).await?;
+    planning::print();
     println!(
-        "memory of the operator with 1,000 waiting jobs: {:.1} MiB (goal 40)\n",
-        waiting(&ground, 1000).await?
+        "memory of the operator with 2,000 finished batches of 50 jobs: {:.1} MiB (goal 60)",
+        with_finished_batches(&ground, 2000).await?
     );
-    twenty_logins(&ground).await
+    println!(
+        "memory of the operator with 10,000 waiting jobs: {:.1} MiB (goal 30)",
+        with_waiting_jobs(&ground, 10_000).await?
+    );
+    Ok(())
 }
 
 struct Figures {
@@ -210,11 +220,12 @@ async fn memory(namespace: &str, container: &str) -> Result<u64> {
     Ok(largest)
 }
 
-async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
-    let arena = Arena::new(ground, "bench-memory").await?;
+async fn with_waiting_jobs(ground: &Ground, count: usize) -> Result<f64> {
+    let arena = Arena::new(ground, "bench-waiting").await?;
+    restarted().await?;
     arena.provider("octotel", |spec| spec["suspend"] = json!(true)).await?;
     let job = |n| {
-        jobs::validation(&format!("waiting-{n:04}"), "octotel", &format!("OCT{n:07}"), json!({}))
+        jobs::validation(&format!("waiting-{n:05}"), "octotel", &format!("OCT{n:07}"), json!({}))
     };
     jobs::submit(&arena.jobs(), (0..count).map(job).collect()).await?;
     let counted = |p: &fno_crds::FnoProvider| {
@@ -230,7 +241,68 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
         |providers| providers.values().any(counted),
     )
     .await?;
-    // The kubelet measures every few seconds. The figure must be newer than the last job.
+    let memory = operator_memory().await?;
+    arena
+        .jobs()
+        .delete_collection(&DeleteParams::default(), &kube::api::ListParams::default())
+        .await?;
+    arena.close().await?;
+    Ok(memory)
+}
+
+/// Batches as they are stored for a day after their end, with fifty results each.
+async fn with_finished_batches(ground: &Ground, count: usize) -> Result<f64> {
+    let arena = Arena::new(ground, "bench-finished").await?;
+    restarted().await?;
+    let api = arena.batches();
+    stream::iter((0..count).map(|n| {
+        let api = api.clone();
+        async move {
+            let (batch, status) = finished_batch(n)?;
+            let name = api.create(&PostParams::default(), &batch).await?.name_any();
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
+            anyhow::Ok(())
+        }
+    }))
+    .buffer_unordered(16)
+    .try_collect::<Vec<_>>()
+    .await?;
+    let memory = operator_memory().await?;
+    api.delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await?;
+    arena.close().await?;
+    Ok(memory)
+}
+
+fn finished_batch(number: usize) -> Result<(FnoBatch, Value)> {
+    let uid = |n: usize| format!("5f0e7c1a-{number:04}-4000-8000-{n:012}");
+    let now = jiff::Timestamp::now().to_string();
+    let batch = json!({
+        "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": format!("octotel-{number:08x}")},
+        "spec": {"provider": "octotel", "account": "bot", "providerGeneration": 1, "flowsDigest": "d".repeat(64),
+            "jobs": (0..50).map(|n| json!({"name": format!("job-{number:04}-{n:02}"), "uid": uid(n)})).collect::<Vec<_>>()},
+    });
+    let result = |n: usize| {
+        json!({"job": format!("job-{number:04}-{n:02}"), "uid": uid(n), "phase": "Succeeded", "reason": "Answered", "outcome": "Active",
+            "fields": {"status": "Active", "product": "FTTH 100", "address": "1 Long Street, Cape Town", "customer": "A. Customer"},
+            "evidence": {"uri": format!("file:///var/lib/fno/evidence/{}", uid(n)), "sha256": "a".repeat(64), "files": 4},
+            "startedAt": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000000Z").to_string(), "milliseconds": 1000})
+    };
+    let status = json!({"status": {"phase": "Completed", "reason": "Completed", "startedAt": now, "finishedAt": now,
+        "claimed": (0..50).map(uid).collect::<Vec<_>>(), "jobsTotal": 50, "jobsCompleted": 50,
+        "run": {"podUid": uid(50), "logins": 1, "results": (0..50).map(result).collect::<Vec<_>>()}}});
+    Ok((serde_json::from_value(batch)?, status))
+}
+
+/// A new operator process: its memory holds nothing of what was measured before.
+async fn restarted() -> Result<()> {
+    let name = format!("deployment/{RELEASE}");
+    kubectl(&["rollout", "restart", "--namespace", SYSTEM, &name]).await?;
+    kubectl(&["rollout", "status", "--namespace", SYSTEM, &name, "--timeout=180s"]).await?;
+    Ok(())
+}
+
+/// Resident memory of the operator, in MiB. The kubelet measures every few seconds; the figure is newer than this call.
+async fn operator_memory() -> Result<f64> {
     let before = jiff::Timestamp::now();
     let bytes = loop {
         let nodes = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).await?;
@@ -244,21 +316,19 @@ async fn waiting(ground: &Ground, count: usize) -> Result<f64> {
             .into_iter()
             .flatten()
             .filter(|p| p["podRef"]["namespace"] == SYSTEM)
-            .flat_map(|p| p["containers"].as_array().into_iter().flatten());
-        let mut operator = containers.filter(|c| c["name"] == "operator");
-        let Some(found) = operator.next() else { continue };
-        let at: Option<jiff::Timestamp> =
-            found["memory"]["time"].as_str().and_then(|t| t.parse().ok());
-        if at.is_some_and(|at| at > before) {
-            break found["memory"]["rssBytes"].as_u64().unwrap_or(0);
+            .flat_map(|p| p["containers"].as_array().into_iter().flatten())
+            .filter(|c| c["name"] == "operator");
+        let newest = containers
+            .filter_map(|found| {
+                let at: jiff::Timestamp = found["memory"]["time"].as_str()?.parse().ok()?;
+                Some((at, found["memory"]["rssBytes"].as_u64()?))
+            })
+            .max();
+        if let Some((_, bytes)) = newest.filter(|(at, _)| *at > before) {
+            break bytes;
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
-    arena
-        .jobs()
-        .delete_collection(&DeleteParams::default(), &kube::api::ListParams::default())
-        .await?;
-    arena.close().await?;
     Ok(bytes as f64 / 1_048_576.0)
 }
 
