@@ -116,17 +116,22 @@ fn server_arguments(path: impl Fn(&str) -> String, etcd: &str, port: u16) -> Vec
 impl ApiServer {
     /// Starts one with its data in a temporary folder.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with further arguments.
+    pub async fn start_with(more: &[&str]) -> Result<Self> {
         let one = ONE.lock().await;
         // A port that was free may be taken by another program before it is used.
         for _ in 0..2 {
-            if let Ok(started) = Self::start_once().await {
+            if let Ok(started) = Self::start_once(more).await {
                 return Ok(Self { _one: Some(one), ..started });
             }
         }
-        Ok(Self { _one: Some(one), ..Self::start_once().await? })
+        Ok(Self { _one: Some(one), ..Self::start_once(more).await? })
     }
 
-    async fn start_once() -> Result<Self> {
+    async fn start_once(more: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name).display().to_string();
         let curve =
@@ -150,9 +155,11 @@ impl ApiServer {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
             Ok(Process(command.spawn().context("setpriv is missing (util-linux)")?))
         };
+        let mut server = server_arguments(path, &etcd, port);
+        server.extend(more.iter().map(|argument| (*argument).to_owned()));
         let processes = vec![
             start("etcd", &etcd_arguments(path, &etcd, &format!("http://127.0.0.1:{peers}")))?,
-            start("kube-apiserver", &server_arguments(path, &etcd, port))?,
+            start("kube-apiserver", &server)?,
         ];
         let client = Client::try_from(config_in(folder.path()).await?)?;
         let mut server = Self { folder, processes, client, _one: None };

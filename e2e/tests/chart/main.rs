@@ -9,3 +9,4 @@ mod rendering;
 mod reports;
 mod rights;
 mod values;
+mod watching;
