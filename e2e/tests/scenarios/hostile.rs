@@ -22,6 +22,11 @@ fn with_long_results(spec: &mut Value) {
         json!({"type": "extract", "field": format!("page{n}"), "from": "Property", "attribute": "outerHTML", "selectors": [["html"]]})
     });
     steps.splice(first_outcome..first_outcome, long);
+    // Keeps the deadly job at work until its browser is killed.
+    steps.insert(
+        first_outcome,
+        json!({"type": "waitForElement", "selectors": [["#never"]], "timeout": 60_000, "when": "has(params.deadly)"}),
+    );
     spec["batching"] = json!({"maxJobs": 200, "maxConcurrentBatches": 2});
 }
 
@@ -83,7 +88,12 @@ async fn oversized_and_deadly_jobs_end_with_their_reason_and_a_hundred_others_en
     let mut all = validations("evotel", &circuits, &json!({}));
     let fat_jobs = circuits.iter().take(6).enumerate();
     all.extend(fat_jobs.map(|(n, c)| fat(&format!("fat-{n}"), "evotel", &c.circuit)));
-    all.push(validation("deadly", "evotel", &circuits[0].circuit, json!({"backoffLimit": 1})));
+    all.push(validation(
+        "deadly",
+        "evotel",
+        &circuits[0].circuit,
+        json!({"backoffLimit": 1, "parameters": {"deadly": "yes"}}),
+    ));
     jobs::submit(&arena.jobs(), all).await?;
     arena.patch_provider("evotel", json!({"spec": {"suspend": false}})).await?;
 
