@@ -25,7 +25,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     breaker::{
         Change,
-        flow::{Observation, Saw, logged_in, observe},
+        flow::{Observation, Row, Saw, logged_in, observe},
     },
     gate::Gate,
     key::Key,
@@ -166,7 +166,13 @@ pub fn after_batch(
             let name = batch.metadata.name.as_deref().unwrap_or_default();
             observe(
                 &breaker,
-                &Observation { now, batch: name, flows_digest: &batch.spec.flows_digest, saw },
+                &Observation {
+                    now,
+                    batch: name,
+                    flows_digest: &batch.spec.flows_digest,
+                    saw,
+                    row: Row::of(&run.results),
+                },
                 &provider.spec.limits,
             )
         }

@@ -184,6 +184,23 @@ pub struct Refusals {
     pub count: i32,
 }
 
+/// Jobs in a row that failed in the same flow step. `limits.flowFailuresToOpen` of them open the flow breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepFailures {
+    /// Name of the flow step.
+    #[schemars(length(max = 200))]
+    pub step: String,
+    /// How the step failed: `StepFailed` or `Timeout`.
+    pub reason: Reason,
+    /// Digest of the flows that failed. Changed flows start a new row.
+    #[schemars(length(max = 128))]
+    pub flows_digest: String,
+    /// UIDs of the jobs. A job that failed in several tries is listed once.
+    #[schemars(length(max = 20), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    pub jobs: Vec<String>,
+}
+
 /// Breaker that opens when a flow no longer fits the portal or the portal is unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -201,6 +218,9 @@ pub struct FlowBreaker {
     /// Logins in a row, over all accounts, that failed in a step of the login flow without a refused credential.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub login_failures: i32,
+    /// The last jobs, over all batches, that failed in a row in the same flow step. Absent after an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_failures: Option<StepFailures>,
     /// URI of the folder with the picture of that step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]

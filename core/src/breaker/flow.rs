@@ -2,6 +2,8 @@
 //!
 //! This breaker never closes by itself: corrected flows, a person, or (portal away) time make it half open, and one job as a canary decides.
 
+mod row;
+
 use fno_crds::{
     Reason,
     provider::Limits,
@@ -9,6 +11,8 @@ use fno_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+pub use row::Row;
 
 use super::{Change, counted_with, eased, opened};
 use crate::{gate::Gate, time::after, why::Why};
@@ -27,6 +31,8 @@ pub struct Observation<'a> {
     pub flows_digest: &'a str,
     /// What it saw.
     pub saw: Saw<'a>,
+    /// Its last jobs, where they failed in the same step.
+    pub row: Option<Row<'a>>,
 }
 
 /// See [`Observation`].
@@ -103,7 +109,7 @@ pub fn observe(
             },
             limits,
         ),
-        Saw::Answer | Saw::StepFailed { .. } => Change::none(breaker),
+        Saw::Answer | Saw::StepFailed { .. } => in_a_row(breaker, seen, limits),
         Saw::Changed { step, evidence } => {
             let found = Found {
                 reason: Reason::PortalChanged,
@@ -126,6 +132,28 @@ pub fn observe(
             open(breaker, seen, found, limits)
         }
     }
+}
+
+/// Failures in a row go on over batches.
+fn in_a_row(breaker: &FlowBreaker, seen: &Observation<'_>, limits: &Limits) -> Change<FlowBreaker> {
+    if effective(breaker, seen.now) != BreakerState::Closed {
+        return Change::none(breaker);
+    }
+    let Some(row) = &seen.row else {
+        return Change::silent(FlowBreaker { step_failures: None, ..breaker.clone() });
+    };
+    let failures = row.after(breaker.step_failures.as_ref(), seen.flows_digest);
+    let limit = usize::try_from(limits.flow_failures_to_open).unwrap_or(1).max(1);
+    if failures.jobs.len() < limit {
+        return Change::silent(FlowBreaker { step_failures: Some(failures), ..breaker.clone() });
+    }
+    let found = Found {
+        reason: Reason::PortalChanged,
+        step: Some(row.step()),
+        evidence: row.evidence,
+        login_failures: 0,
+    };
+    open(breaker, seen, found, limits)
 }
 
 /// A batch logged in: failures of the login flow are no longer in a row.
@@ -229,6 +257,7 @@ fn open(
         reason: Some(reason),
         step: step.map(str::to_owned),
         login_failures,
+        step_failures: None,
         evidence: evidence.map(str::to_owned),
         flows_digest: Some(seen.flows_digest.to_owned()),
         opened_at: Some(Time(seen.now)),

@@ -171,7 +171,11 @@ fn a_batch_teaches_how_long_things_take_from_answers_only() {
         (status.login_milliseconds, status.clock_offset_milliseconds),
         (Some(8000), Some(1250))
     );
-    assert_eq!((status.flow_breaker, change.event), (None, None));
+    let breaker = status.flow_breaker.expect("the failed step is remembered");
+    assert_eq!(
+        (breaker.state, change.event),
+        (fno_crds::provider_status::BreakerState::Closed, None)
+    );
     let known = provider(
         json!({"jobMilliseconds": [{"action": "Validation", "mean": 4000}, {"action": "Cancellation", "mean": 9000}]}),
     );

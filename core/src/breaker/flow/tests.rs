@@ -17,7 +17,7 @@ fn limits() -> Limits {
 }
 
 fn seen<'a>(seconds: i64, batch: &'a str, digest: &'a str, saw: Saw<'a>) -> Observation<'a> {
-    Observation { now: at(seconds), batch, flows_digest: digest, saw }
+    Observation { now: at(seconds), batch, flows_digest: digest, saw, row: None }
 }
 
 const CHANGED: Saw<'_> = Saw::Changed { step: "open result", evidence: Some("file:///x.png") };
