@@ -159,7 +159,10 @@ async fn no_edit_makes_a_refused_password_be_typed_a_third_time() -> Result<()> 
 
     arena.providers().delete("octotel", &Default::default()).await?;
     jobs::shows(&arena.jobs(), "octotel-000", Reason::ProviderNotFound, LONG).await?;
-    arena.provider("octotel", |_| {}).await?;
+    // Created again by its spec alone: the Secret keeps the wrong password.
+    let mut again = fno_crds::FnoProvider::new("octotel", sample.spec.clone());
+    again.spec.suspend = false;
+    arena.providers().create(&Default::default(), &again).await?;
     still_held(&arena, 3).await?;
 
     let journal = arena.portals.journal().await?;

@@ -45,11 +45,7 @@ async fn goes_in_time(arena: &Arena) -> Result<()> {
 
 /// Installs the operator for these namespaces only; for all without any.
 async fn watch_only(namespaces: &[&str]) -> Result<()> {
-    let list = if namespaces.is_empty() {
-        "namespaces=null".to_owned()
-    } else {
-        format!("namespaces={{{}}}", namespaces.join(","))
-    };
+    let list = format!("namespaces={}", json!(namespaces));
     let args = [
         "upgrade",
         RELEASE,
@@ -60,7 +56,7 @@ async fn watch_only(namespaces: &[&str]) -> Result<()> {
         "--wait",
         "--timeout",
         "3m",
-        "--set",
+        "--set-json",
         &list,
     ];
     run("helm", &args, None).await.map(drop)
