@@ -126,7 +126,7 @@ async fn the_newest_version_of_a_job_is_the_one_that_is_archived() {
     assert_eq!(store.archive(&older).await.expect("an answer"), Archived::AlreadyThere);
     assert_eq!(store.archived("isp", "u-1").await.expect("an answer"), Some(newer.clone()));
 
-    std::fs::write(folder.path().join("archive/isp/u-1.json"), b"{").expect("written");
+    std::fs::write(folder.path().join("_archive/isp/u-1.json"), b"{").expect("written");
     assert_eq!(store.archive(&older).await.expect("stored"), Archived::Replaced);
     assert_eq!(store.archived("isp", "u-1").await.expect("an answer"), Some(older));
 }
