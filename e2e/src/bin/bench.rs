@@ -1,4 +1,5 @@
 //! `make bench`: figures of one run on this machine. Ratios say more than seconds, because seconds depend on the machine.
+//! `e2e/program bench planning` needs no cluster.
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,10 @@ const LONG: Duration = Duration::from_secs(1800);
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("planning") {
+        planning::print();
+        return Ok(());
+    }
     let ground = Ground::connect().await?;
     println!(
         "machine: {} processors; portal: octotel, period 30 s, one session per account\n",
