@@ -40,7 +40,7 @@ pub struct Run {
     /// Number of logins that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins: Option<i32>,
-    /// Name of the FnoJob that is being worked on.
+    /// Name of the FnoJob that is being worked on. After the end: the one that was at work and has no result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub job: Option<String>,

@@ -52,7 +52,9 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                     .and_then(|result| result.evidence.as_ref())
                     .map(|e| e.uri.clone()),
             };
-            run.job = None;
+            // A job without a result was at work when the session, the browser or the runner was lost: the operator counts that.
+            run.job =
+                run.job.take().filter(|job| run.results.iter().all(|result| result.job != *job));
             run.end = Some(RunEnd {
                 reason: end.reason,
                 message: end.message.clone().filter(|message| !message.is_empty()),

@@ -76,7 +76,16 @@ async fn a_second_crash_ends_the_batch_and_counts_for_the_job_that_met_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_during_the_login_is_mended_too() {
+async fn a_browser_that_does_not_come_back_names_the_job_that_was_at_work() {
+    let mut world = World::with_jobs(3);
+    (world.site.crashes_at, world.site.stays_away) = (vec![1], true);
+    let done = world.run().await;
+    assert_eq!((done.ended.reason, done.reasons()), (Reason::BrowserCrashed, vec![ANSWERED]));
+    assert_eq!(done.run.job.as_deref(), Some("job-01"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_during_the_login_is_overcome_too() {
     let mut world = World::with_jobs(2);
     world.site.login_fails = Some(Reason::BrowserCrashed);
     let done = world.run().await;
@@ -88,7 +97,7 @@ async fn a_crash_during_the_login_is_mended_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_browser_nothing_is_begun() {
+async fn without_a_browser_nothing_is_started() {
     let mut world = World::with_jobs(2);
     world.site.no_browser = 1;
     let done = world.run().await;

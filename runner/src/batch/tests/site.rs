@@ -38,6 +38,8 @@ pub struct Site {
     pub odd: Vec<(String, FlowEnd)>,
     /// The driver refuses to open so many times.
     pub no_browser: usize,
+    /// The driver opens no session after a crash.
+    pub stays_away: bool,
     pub login_fails: Option<Reason>,
     /// Steps of the login flow that need the second selector alternative.
     pub login_drifts: Vec<String>,
@@ -74,6 +76,7 @@ impl Site {
             silent_expiry: false,
             odd: Vec::new(),
             no_browser: 0,
+            stays_away: false,
             login_fails: None,
             login_drifts: Vec::new(),
             clock: Some(500),
@@ -166,8 +169,8 @@ impl Site {
 impl Portal for Site {
     async fn open(&mut self) -> Result<Opened, DriverError> {
         self.note("open");
-        if self.no_browser > 0 {
-            self.no_browser -= 1;
+        if self.no_browser > 0 || (self.crashed && self.stays_away) {
+            self.no_browser = self.no_browser.saturating_sub(1);
             return Err(DriverError {
                 kind: DriverErrorKind::Timeout,
                 message: "nobody listens".to_owned(),
