@@ -62,7 +62,11 @@ where
         let mut listed = false;
         while let Some(event) = stream.next().await {
             match event {
-                Ok(Event::Init) => seen.clear(),
+                // A list that begins again holds a part of the objects until it is complete.
+                Ok(Event::Init) => {
+                    seen.clear();
+                    listed = false;
+                }
                 Ok(Event::InitApply(object) | Event::Apply(object)) => {
                     drop(seen.insert(object.name_any(), object))
                 }
