@@ -11,7 +11,7 @@ pub const LOGIN_ALPHA: f64 = 0.4;
 pub const UNMEASURED_LOGIN: f64 = 15.0;
 /// Longer measurements, in milliseconds, are cut to this: a job's own limit is minutes, so this is a broken clock.
 const LONGEST: i64 = 3_600_000;
-/// Shorter ones, in milliseconds, are no measurement of a browser; also keeps divisions by the mean tame.
+/// Shorter times, in milliseconds, do not come from a browser. The limit also keeps divisions by the mean tame.
 const SHORTEST: i64 = 10;
 
 /// Seconds a job is taken to need until one is measured: a look-up on a portal with a few pages; a cancellation fills a form and proves it.
