@@ -10,7 +10,7 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::{plan::sentences, text::at_most, why::Why};
+use crate::{plan::sentences, text::{at_most, sentence}, why::Why};
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
@@ -151,7 +151,8 @@ fn lost(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> Fn
     let losses = status.lost_runs.unwrap_or(0).saturating_add(1);
     status.lost_runs = Some(losses);
     if losses > FREE_LOSSES {
-        let message = format!("{} This was loss {losses} while the job was at work.", why.message);
+        let cause = sentence(&why.message);
+        let message = format!("{cause} This was loss {losses} while the job was at work.");
         return failed_try(job, status, &Why { reason: why.reason, message }, now);
     }
     status.retry_at = now.checked_add(pause(losses)).ok().map(Time);
@@ -188,7 +189,7 @@ pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Why, now: Timestamp)
 pub fn bare(mut status: FnoJobStatus, refusal: &str) -> FnoJobStatus {
     let message = format!(
         "{} The API server refused the whole status, so the fields are in the evidence only: {}",
-        at_most(status.message.as_deref().unwrap_or_default(), 200),
+        sentence(&at_most(status.message.as_deref().unwrap_or_default(), 200)),
         at_most(refusal, 300)
     );
     status.result.clear();

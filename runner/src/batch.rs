@@ -17,7 +17,7 @@ pub mod verdict;
 
 use std::time::Duration;
 
-use fno_core::{flow::streak::Streak, text::at_most, work::Work};
+use fno_core::{flow::streak::Streak, text::{at_most, sentence}, work::Work};
 use fno_crds::Reason;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -222,7 +222,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             halt = self.halts.any() => return Err(halt.into()),
         };
         let opened = opened.map_err(|error| {
-            End::new(Reason::BrowserCrashed, &format!("The browser did not start: {error}"))
+            let message = sentence(&format!("The browser did not start: {error}"));
+            End::new(Reason::BrowserCrashed, &message)
         })?;
         tracing::info!(
             session = opened.session_id,

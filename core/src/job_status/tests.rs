@@ -225,7 +225,7 @@ fn the_job_at_work_pauses_after_each_loss_and_pays_for_the_third_and_every_later
     assert_eq!(seen, expected);
     let status = job.status.expect("a status");
     assert_eq!(status.reason, Some(Reason::TriesExhausted), "free retries are not endless");
-    assert!(status.message.expect("a message").contains("loss 5"));
+    assert!(status.message.expect("a message").contains("The runner was lost. This was loss 5"));
 }
 
 #[test]
