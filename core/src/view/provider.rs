@@ -74,7 +74,7 @@ pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> P
         spec: Arc::new(provider.spec.clone()),
         flows_digest: facts.map(|facts| facts.flows_digest.clone()).unwrap_or_default(),
         blocked: blocked(facts, inputs.pause),
-        cancellations_blocked: None,
+        cancellations_blocked: Some(no_cancellations()),
         flow_gate: breaker::flow::gate(&status.flow_breaker.clone().unwrap_or_default(), now),
         accounts: provider
             .spec
@@ -92,6 +92,15 @@ pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> P
             status.flushed.as_ref() != Some(value) && inputs.flushed != Some(value)
         }),
         work_bytes: facts.map_or(0, |facts| facts.work_bytes),
+    }
+}
+
+/// The runner's gate stays shut, so a batch would log in for nothing, again and again.
+fn no_cancellations() -> Why {
+    Why {
+        reason: Reason::CancellationsHeld,
+        message: "This version of the operator does not carry out cancellations. The job waits."
+            .to_owned(),
     }
 }
 
@@ -213,6 +222,14 @@ mod tests {
         assert_eq!(blocked(None).map(|why| why.reason), not_ready);
         assert_eq!(blocked(Some(&facts(2))).map(|why| why.reason), not_ready);
         assert_eq!(blocked(Some(&facts(3))), None);
+    }
+
+    #[test]
+    fn no_batch_logs_in_for_a_cancellation_that_its_runner_would_refuse() {
+        let provider = provider(&Value::Null, &Value::Null);
+        let view = view_with(&provider, Some(&facts(3)), true, None, None);
+        let held = view.cancellations_blocked.expect("cancellations are held");
+        assert_eq!(held.reason, Reason::CancellationsHeld);
     }
 
     #[test]
