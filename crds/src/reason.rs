@@ -11,10 +11,10 @@ use strum::{Display, EnumIter, EnumMessage, EnumString, IntoStaticStr};
 
 pub use self::{document::document, unknown::UnknownReason};
 
-/// The one list of reasons. `docs/reasons.md` is generated from it.
-///
-/// The schema's list is closed. Reading is not: after a rollback objects may hold reasons of the newer version, and an object
-/// that cannot be read is worse than a word that is not understood. Such a word is kept as [`Reason::Unrecognized`].
+// This is the only list of reasons; `docs/reasons.md` is generated from it. The schema's list is closed. Reading is not: after a
+// rollback, objects may hold reasons of the newer version, and an object that cannot be read is worse than a word that is not
+// understood. Such a word is kept as `Reason::Unrecognized`.
+/// Machine-readable reason, one word. `docs/reasons.md` explains each of them and says what to do.
 #[derive(
     Clone,
     Copy,
@@ -338,7 +338,7 @@ impl Reason {
             Self::StepFailed => "See the step and the picture in the evidence.",
             Self::Timeout => "See the slowest step in the evidence.",
             Self::BrowserCrashed => {
-                "Give the browser more memory (runner.resources of the provider)."
+                "Give the browser more memory (spec.runner.browserResources of the provider)."
             }
             Self::AmbiguousMatch => {
                 "Make the flow's match rule exact, or correct the circuit number."
