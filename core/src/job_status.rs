@@ -10,7 +10,11 @@ use fno_crds::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::{plan::sentences, text::{at_most, sentence}, why::Why};
+use crate::{
+    plan::sentences,
+    text::{at_most, sentence},
+    why::Why,
+};
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);

@@ -166,7 +166,7 @@ fn clocks_agree(request: &MintRequest<'_>) -> Option<MintDecision> {
 /// A code of another seed than the one whose refusal would be booked.
 fn credentials_are_current(request: &MintRequest<'_>) -> Option<MintDecision> {
     let current = request.pinned.is_some() && request.pinned == request.current;
-    (!current).then(|| MintDecision::Never { why: checks::other_credentials() })
+    (!current).then(|| MintDecision::Never { why: checks::other_credentials(request.pinned) })
 }
 
 /// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered

@@ -171,7 +171,7 @@ impl Metrics {
         fno.register("totp_minted", "One-time codes minted", self.totp_minted.family());
         fno.register(
             "logins",
-            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed",
+            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed, Unclear, NotJudged",
             self.logins.family(),
         );
         fno.register_with_unit(

@@ -17,7 +17,11 @@ pub mod verdict;
 
 use std::time::Duration;
 
-use fno_core::{flow::streak::Streak, text::{at_most, sentence}, work::Work};
+use fno_core::{
+    flow::streak::Streak,
+    text::{at_most, sentence},
+    work::Work,
+};
 use fno_crds::Reason;
 use jiff::Timestamp;
 use tokio::time::Instant;

@@ -360,11 +360,13 @@ fn limit(limits: &Limits) -> i32 {
 
 fn refused_sentence(account: &str, breaker: &AccountBreaker, current: Option<&str>) -> String {
     let times = refusals(breaker, current).max(1);
-    let incomparable = current.is_some_and(|current| {
-        breaker.refusals.iter().any(|r| !are_comparable(&r.credentials_version, current))
-    });
+    // An operator that kept no versions has left a breaker without refusals.
+    let incomparable = breaker.refusals.is_empty()
+        || current.is_some_and(|current| {
+            breaker.refusals.iter().any(|r| !are_comparable(&r.credentials_version, current))
+        });
     let remedy = if incomparable {
-        "Nobody can tell whether the account's Secret holds other values by now, because the key they are compared with is a new one: a person must annotate the provider with fno.dev/resume."
+        "The operator cannot tell whether the account's Secret has changed since, because what it recorded then cannot be compared with the Secret of today: a person must annotate the provider with fno.dev/resume."
     } else {
         "Correct the account's Secret, or annotate the provider with fno.dev/resume."
     };

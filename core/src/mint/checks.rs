@@ -45,12 +45,15 @@ pub(super) fn clocks(clock: &PortalClock, now: Timestamp, period: i64) -> Option
         .map(|offset| clock_skew(offset.sentence(period)))
 }
 
-/// The credentials changed since the batch started. Its jobs go back free of charge, as after a drain.
-pub(super) fn other_credentials() -> Why {
-    Why {
-        reason: Reason::Drained,
-        message: "The account's Secret holds other credentials than those this batch was started with: another batch logs in with them.".to_owned(),
-    }
+/// The credentials changed since the batch started, or the batch has no record of its own. Its jobs go back free of charge, as after
+/// a drain.
+pub(super) fn other_credentials(pinned: Option<&str>) -> Why {
+    let message = if pinned.is_some() {
+        "The account's Secret holds other credentials than those this batch was started with: another batch logs in with them."
+    } else {
+        "The batch does not record which credentials it was started with, as when an older operator started it: another batch logs in."
+    };
+    Why { reason: Reason::Drained, message: message.to_owned() }
 }
 
 pub(super) const fn clock_skew(message: String) -> Why {

@@ -117,7 +117,7 @@ fn clocks_agree(request: &LoginRequest<'_>) -> Option<LoginPermission> {
 /// those, and a refusal of the old ones would be one too many.
 fn credentials_are_current(request: &LoginRequest<'_>) -> Option<LoginPermission> {
     let current = request.pinned.is_some() && request.pinned == request.current;
-    (!current).then(|| refused(checks::other_credentials()))
+    (!current).then(|| refused(checks::other_credentials(request.pinned)))
 }
 
 fn valkey_answers(request: &LoginRequest<'_>) -> Option<LoginPermission> {

@@ -303,7 +303,10 @@ fn what_cannot_be_compared_is_not_a_change() {
         let later = refresh(&open, at(10), Some("k:v1"), None);
         assert_eq!((&later.breaker, later.event), (&open, None), "{failed_with}");
         let Gate::Shut(why) = gate(&open, at(10)) else { panic!("{failed_with}") };
-        assert!(why.message.contains("fno.dev/resume"), "{}", why.message);
+        assert!(why.message.contains("must annotate"), "{}", why.message);
+        let older = AccountBreaker { refusals: Vec::new(), ..open.clone() };
+        let Gate::Shut(why) = gate(&older, at(10)) else { panic!("{failed_with}") };
+        assert!(why.message.contains("must annotate"), "{}", why.message);
         let resumed = refresh(&open, at(10), Some("k:v1"), Some(at(5))).breaker;
         assert_eq!((resumed.state, gate(&resumed, at(10))), (BreakerState::Closed, Gate::Open));
     }
