@@ -3,7 +3,7 @@
 
 use fno_cluster::conflict::is_conflict;
 use fno_core::{
-    account::{burn, last_step_of},
+    account::{last_step_of, with_last_step},
     mint::{StepRecord, step},
     totp::Seed,
 };
@@ -68,7 +68,7 @@ impl<'a> Guards<'a> {
         seed: &Seed,
         step: i64,
     ) -> Result<Passed> {
-        if self.burn(place, provider, totp, step).await == Passed::No {
+        if self.mark_used(place, provider, totp, step).await == Passed::No {
             return Ok(Passed::No);
         }
         if !place.others.is_empty() && self.is_used_elsewhere(totp, step).await? {
@@ -79,7 +79,7 @@ impl<'a> Guards<'a> {
     }
 
     /// Compare-and-set of the account's entry.
-    async fn burn(
+    async fn mark_used(
         &mut self,
         place: &Place,
         provider: &FnoProvider,
@@ -87,7 +87,7 @@ impl<'a> Guards<'a> {
         step: i64,
     ) -> Passed {
         let entry = place.shared().and_then(|shared| shared.own.status.cloned());
-        let entry = burn(&entry.unwrap_or_default(), step, totp.period_seconds);
+        let entry = with_last_step(&entry.unwrap_or_default(), step, totp.period_seconds);
         match write_entry(self.context, provider, &place.name, entry).await {
             Ok(()) => Passed::Yes,
             Err(error) if error.is_conflict() => Passed::No,
@@ -164,7 +164,9 @@ pub async fn rebase(context: &Context, place: &Place, step: i64, period: i32) ->
             rebased_to = step,
             "a step that was recorded by a clock that was ahead is set back: the portal confirms ours"
         );
-        match write_entry(context, provider, &entry.name, burn(status, step, period)).await {
+        match write_entry(context, provider, &entry.name, with_last_step(status, step, period))
+            .await
+        {
             Err(Error::Api(error)) if is_conflict(&error) => {}
             other => other?,
         }
