@@ -44,7 +44,7 @@ impl Default for Limits {
 /// A client with the configuration of the Pod, or of the current kubeconfig outside of a cluster.
 ///
 /// # Errors
-/// When there is no configuration, or one that cannot be used.
+/// If there is no configuration, or one that cannot be used.
 pub async fn connect() -> kube::Result<Client> {
     new(Config::infer().await.map_err(kube::Error::InferConfig)?, Limits::default())
 }
@@ -52,7 +52,7 @@ pub async fn connect() -> kube::Result<Client> {
 /// A client with that configuration. Nothing is sent yet.
 ///
 /// # Errors
-/// When the certificates, the credentials or the proxy of the configuration cannot be used.
+/// If the certificates, the credentials or the proxy of the configuration cannot be used.
 pub fn new(mut config: Config, limits: Limits) -> kube::Result<Client> {
     if config.proxy_url.is_some() {
         // The default stack knows which proxies this build supports, and refuses the others.

@@ -44,7 +44,7 @@ pub fn status_patch<S: Serialize>(
 /// Writes a status by compare-and-set. A conflict means that the object has changed since it was read: read it again and decide again.
 ///
 /// # Errors
-/// Whatever the API server answers.
+/// Any error of the API server.
 pub async fn write_status<K>(
     api: &Api<K>,
     name: &str,

@@ -46,7 +46,7 @@ pub struct Endpoints {
 /// Serves until `stop`.
 ///
 /// # Errors
-/// When the listener breaks.
+/// If the listener breaks.
 pub async fn serve(
     listener: TcpListener,
     endpoints: Endpoints,

@@ -30,7 +30,7 @@ pub enum Output {
 /// Starts the log. `level` is `error`, `warn`, `info`, `debug`, `trace` or `off`, or a list such as `info,fno_operator=debug`.
 ///
 /// # Errors
-/// When `level` is none of these, or when a log was started before.
+/// If `level` is none of these, or when a log was started before.
 pub fn start(level: &str, format: Format, output: Output) -> anyhow::Result<()> {
     let targets = level::targets(level)?;
     let writer = match output {

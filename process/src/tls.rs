@@ -4,7 +4,7 @@
 /// providers, and rustls refuses to guess.
 ///
 /// # Errors
-/// When a provider was installed before.
+/// If a provider was installed before.
 pub fn install() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()

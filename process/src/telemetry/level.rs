@@ -22,7 +22,7 @@ const LEVELS: &str = "error, warn, info, debug, trace or off";
 /// The filter for a level, or for a list of levels and `target=level`.
 ///
 /// # Errors
-/// When a word of it is not a level. A misspelt level would otherwise be taken for the name of a target, and the log would stay empty.
+/// If a word of it is not a level. A misspelt level would otherwise be taken for the name of a target, and the log would stay empty.
 pub fn targets(text: &str) -> anyhow::Result<Targets> {
     let mut default = LevelFilter::INFO;
     let mut named = Vec::new();
