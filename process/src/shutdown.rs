@@ -1,4 +1,4 @@
-//! The request to stop: SIGTERM from the kubelet, SIGINT from a person.
+//! The request to shut down: SIGTERM from the kubelet, SIGINT from a person.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
