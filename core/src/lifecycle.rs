@@ -155,7 +155,7 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
         PodState::Starting(_) if draining(seen) => {
             failed(Reason::Drained, "The batch was drained before its Pod ran.")
         }
-        // New images reach only the Pods of later batches, so this Pod can never start.
+        // Only Pods of later batches use the new images, so the batch does not wait for this one any longer.
         PodState::Starting(Some(problem))
             if problem.reason == Reason::ImageUnavailable && seen.images_replaced =>
         {

@@ -35,7 +35,7 @@ pub struct Context {
     pub publisher: Publisher,
     /// Whether the tasks make progress.
     pub liveness: Liveness,
-    /// The operator's rights in the listed namespaces.
+    /// The operator's permissions in the listed namespaces.
     pub rights: Rights,
     /// Which failures of planning are worth a log line.
     pub plan_outage: Mutex<Outage>,

@@ -160,14 +160,14 @@ fn report(context: &Context, kind: &'static str, namespace: Option<&str>, health
     let caches = &context.known.caches;
     match caches.report(namespace, kind, health) {
         Some(ServiceState::InService) => {
-            info!(namespace, "every watch has a complete list: the operator works in this scope");
+            info!(namespace, "every watch has a complete list: the operator works here");
             caches.wake_scope(namespace);
         }
         Some(ServiceState::Refused(why)) => {
             warn!(
                 namespace,
                 error = why,
-                "the operator does not work in this scope until the API server allows every watch"
+                "the operator does not work here until the API server allows every watch"
             );
         }
         Some(ServiceState::Starting) | None => {}

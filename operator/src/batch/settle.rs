@@ -68,7 +68,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
     let status = |job: &FnoJob| job_status::without_result(job, run, why, context.now());
     all(jobs_at_work(context, batch)
         .into_iter()
-        // Jobs with a result that are still here had their write rejected.
+        // Jobs with a result that are still in the batch had their write rejected. They keep their result in the batch.
         .filter(|job| !reported(job))
         .map(|job| write(context, batch, job, status))
         .collect())

@@ -239,7 +239,7 @@ fn a_condition_that_needs_something_on_the_page_is_a_sign() {
         "'No line found' == text('.result')",
         "text('.result') != ''",
         "text('.result').contains('No line')",
-        "text('h1') == 'Lines that start with ' + params.circuitNumber",
+        "text('h1') == 'Lines that begin with ' + params.circuitNumber",
         "text('.result') in ['None', 'Nothing']",
         "exists('.none') == true",
         "has(fields.line) && fields.line.status != 'Active'",
