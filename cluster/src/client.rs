@@ -1,8 +1,8 @@
 //! The client for the API server. Every call ends in bounded time, and no call is repeated behind the caller's back.
 //!
-//! kube's own stack has no limit on the time to an answer, sets no TCP keepalive, and repeats every request, POST and PATCH included, up
-//! to 15 times on 429, 503 and 504. A connection whose packets are dropped would hold a call for ever, and a repeated write could be
-//! applied twice. So the stack is put together here from the same parts.
+//! kube's own stack has no time limit for an answer, sets no TCP keepalive, and repeats every request, including POST and PATCH, up to 15
+//! times on 429, 503 and 504. A connection whose packets are dropped would block a call for ever, and a repeated write could be applied
+//! twice. So the stack is assembled here from the same parts.
 
 use std::time::Duration;
 
@@ -17,21 +17,21 @@ use kube::{
 };
 use tower::{BoxError, ServiceBuilder, timeout::TimeoutLayer};
 
-/// How long an idle connection may stay without a sign of the peer before TCP asks for one.
+/// How long a connection may be idle before TCP sends a keepalive probe.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
-/// Between two such questions.
+/// Time between two keepalive probes.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// Questions without an answer after which the connection is dead: 25 s after the last packet in all.
+/// Number of unanswered probes after which the connection is closed: 25 s after the last packet in total.
 const KEEPALIVE_RETRIES: u32 = 3;
-/// How long sent data may stay unacknowledged before the connection is dead (`TCP_USER_TIMEOUT`).
+/// How long sent data may stay unacknowledged before the connection is closed (`TCP_USER_TIMEOUT`).
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// From the call to the head of the answer, with connecting and TLS. Webhooks in the API server may take 10 s by default.
+    /// From the call to the head of the answer, including the connection and TLS. Webhooks may take 10 s by default.
     pub answer: Duration,
-    /// Between two pieces of an answer. Longer than a watch lives: a quiet watch is not a dead one.
+    /// Between two parts of an answer. Longer than the lifetime of a watch, because a watch without events is not broken.
     pub silence: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Default for Limits {
 /// A client with the configuration of the Pod, or of the current kubeconfig outside of a cluster.
 ///
 /// # Errors
-/// When there is no configuration, or one that cannot be used.
+/// If there is no configuration, or it cannot be used.
 pub async fn connect() -> kube::Result<Client> {
     new(Config::infer().await.map_err(kube::Error::InferConfig)?, Limits::default())
 }
@@ -52,10 +52,10 @@ pub async fn connect() -> kube::Result<Client> {
 /// A client with that configuration. Nothing is sent yet.
 ///
 /// # Errors
-/// When the certificates, the credentials or the proxy of the configuration cannot be used.
+/// If the certificates, the credentials or the proxy of the configuration cannot be used.
 pub fn new(mut config: Config, limits: Limits) -> kube::Result<Client> {
     if config.proxy_url.is_some() {
-        // The default stack knows which proxies this build supports, and refuses the others.
+        // The default stack knows which proxies this build supports and refuses the others.
         config.connect_timeout = Some(limits.answer);
         config.read_timeout = Some(limits.silence);
         config.write_timeout = Some(limits.answer);
@@ -76,7 +76,7 @@ pub fn new(mut config: Config, limits: Limits) -> kube::Result<Client> {
     connector.set_connect_timeout(Some(limits.answer));
     connector.set_read_timeout(Some(limits.silence));
     connector.set_write_timeout(Some(limits.answer));
-    // The time that a connection sat idle in the pool does not count against the next answer.
+    // The time that a connection was idle in the pool does not count against the next answer.
     connector.set_reset_reader_on_write(true);
     let transport: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
     let service = ServiceBuilder::new()

@@ -6,7 +6,7 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
-/// Whether the API server says that the object does not exist (404 Not Found).
+/// Whether the API server reports that the object does not exist (404 Not Found).
 #[must_use]
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found())

@@ -1,8 +1,8 @@
-//! Kubernetes events: transitions only, published after the status that says the same is stored.
+//! Kubernetes events, published only for transitions and only after the matching status is stored.
 //!
 //! kube's `Recorder` counts an event as a repeat if type, reason and action are equal, and keeps the first note for ever: "BreakerOpen (x2)"
-//! with the cause of the first time. Here the note belongs to the identity of an event, so an event always shows the cause that it is about.
-//! The name of an event is derived from that identity: a repeat meets the first one by its name, also after a restart, and raises its count.
+//! would still show the cause of the first time. Here the note is part of an event's identity, so an event always shows its own cause. The
+//! name of an event is derived from that identity: a repeat finds the first one by its name, even after a restart, and increases its count.
 
 use data_encoding::HEXLOWER;
 use fno_core::{text::at_most, why::Why};
@@ -21,11 +21,11 @@ use tracing::debug;
 
 use crate::{failure, patch::parameters};
 
-/// Bytes of a note at most; the API allows 1 kB.
+/// Maximum bytes of a note; the API allows 1 kB.
 const NOTE: usize = 1000;
-/// Bytes of the reporting instance at most.
+/// Maximum bytes of the reporting instance.
 const INSTANCE: usize = 128;
-/// Bytes of the object's name within an event's name. The whole is at most 253.
+/// Maximum bytes of the object's name within an event's name, which may have 253 bytes in total.
 const NAME: usize = 200;
 
 /// Whether an event needs the attention of a person.
@@ -33,7 +33,7 @@ const NAME: usize = 200;
 pub enum Severity {
     /// Normal operation.
     Normal,
-    /// Something failed, or waits for a person.
+    /// Something failed or waits for a person.
     Warning,
 }
 
@@ -55,13 +55,13 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that reports as `controller` (such as `fno.dev/operator`); `instance` is the Pod.
+    /// A publisher that reports as `controller` (such as `fno.dev/operator`); `instance` is the name of the Pod.
     #[must_use]
     pub fn new(client: Client, controller: &str, instance: &str) -> Self {
         Self { client, controller: controller.to_owned(), instance: at_most(instance, INSTANCE) }
     }
 
-    /// Publishes an event of normal operation. `action` is a verb: what the controller did.
+    /// Publishes an event of normal operation. `action` is a verb that says what the controller did.
     pub async fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, why: &Why) {
         self.publish(about, Severity::Normal, action, why.reason.as_str(), &why.message).await;
     }
@@ -71,7 +71,8 @@ impl Publisher {
         self.publish(about, Severity::Warning, action, why.reason.as_str(), &why.message).await;
     }
 
-    /// Publishes an event. `reason` is a word in CamelCase: what happened, or why. An event that is lost does no harm: the status says the same.
+    /// Publishes an event. `reason` is a word in CamelCase that says what happened, or why. Losing an event does no harm, because the status
+    /// says the same.
     pub async fn publish<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,
@@ -133,12 +134,12 @@ impl Publisher {
     }
 }
 
-/// The object's name and a digest of the event's identity. Two events with the same name are the same event again.
+/// The event's name: the object's name and a digest of the event's identity. An event with an existing name is a repeat of that event.
 fn name(regarding: &ObjectReference, identity: [&str; 4]) -> String {
     let object = regarding.name.as_deref().unwrap_or_default();
     let mut digest = Sha256::new();
     for part in [regarding.uid.as_deref().unwrap_or_default()].into_iter().chain(identity) {
-        // With the length before each part, two identities never run together into the same bytes.
+        // With the length before each part, two different identities never give the same bytes.
         digest.update(part.len().to_be_bytes());
         digest.update(part.as_bytes());
     }

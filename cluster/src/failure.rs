@@ -1,6 +1,6 @@
-//! What went wrong with a request, as one short sentence.
+//! Errors of requests to the API server as one short sentence.
 //!
-//! The texts of kube print a whole `Status` object, repeat themselves, or quote the answer they could not decode, which may be a Secret.
+//! kube's own texts contain a whole `Status` object, repeat themselves, or quote the answer that could not be decoded, which may be a Secret.
 //! Logs, statuses and messages use these sentences instead.
 
 use std::error::Error as StdError;
@@ -8,10 +8,10 @@ use std::error::Error as StdError;
 use fno_core::text::at_most;
 use kube::{core::Status, runtime::watcher};
 
-/// Bytes of a sentence at most.
+/// Maximum bytes of a sentence.
 const LONGEST: usize = 400;
 
-/// What went wrong with a request.
+/// Says what went wrong with a request.
 #[must_use]
 pub fn sentence(error: &kube::Error) -> String {
     let text = match error {
@@ -28,7 +28,7 @@ pub fn sentence(error: &kube::Error) -> String {
     at_most(&text, LONGEST)
 }
 
-/// What went wrong with a watch.
+/// Says what went wrong with a watch.
 #[must_use]
 pub fn of_watch(error: &watcher::Error) -> String {
     match error {
@@ -51,7 +51,7 @@ fn of_status(status: &Status) -> String {
     at_most(&format!("{}{reason}{message}", status.code), LONGEST)
 }
 
-/// The innermost cause says it best: `connection refused`, `request timed out`.
+/// Says why there was no answer. The innermost cause is the clearest: `connection refused`, `request timed out`.
 fn no_answer(error: &(dyn StdError + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

@@ -1,11 +1,11 @@
 //! Leader election by a Lease, with the times of `client-go`.
 //!
-//! A holder gives up when its renewals fail for [`RENEW_WITHIN`]. A Lease of another counts as abandoned when it has not changed for its
-//! duration by our own monotonic clock: the wall clocks of two machines are never compared. `docs/decisions/0005-leader-election.md` says why
-//! this is not left to a crate.
+//! A holder gives up when its renewals fail for [`RENEW_WITHIN`]. Another holder's Lease counts as abandoned when it has not changed for its
+//! duration by this process's own monotonic clock: the wall clocks of two machines are never compared.
+//! `docs/decisions/0005-leader-election.md` says why no crate is used for this.
 //!
-//! A Lease is not a fence: two operators may overlap for a moment. Every write that matters is a compare-and-set, or creates an object
-//! under a fixed name.
+//! A Lease is not a fence: two operators may act at the same time for a moment. Every write that matters is a compare-and-set, or creates an
+//! object under a fixed name.
 
 use std::time::{Duration, Instant};
 
@@ -21,31 +21,31 @@ use tracing::{info, warn};
 
 use crate::failure::sentence;
 
-/// Another candidate takes over after this much silence.
+/// How long a Lease must be unchanged before another candidate takes over.
 const DURATION: Duration = Duration::from_secs(15);
-/// The holder stops acting when it could not renew for this long: sooner than another candidate takes over.
+/// The holder stops acting if it could not renew for this long: before another candidate takes over.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
-/// A process that wants to lead, or leads.
+/// A process that leads or wants to lead.
 pub struct Candidate {
     api: Api<Lease>,
     /// Name of the Lease.
     name: String,
     identity: String,
-    /// The Lease as it was last read, and since when it has been so.
+    /// The Lease as it was last read, and since when it has been unchanged.
     seen: Option<(Lease, Instant)>,
 }
 
 impl Candidate {
-    /// A candidate for the Lease of that name. `identity` must differ between all candidates.
+    /// A candidate for the Lease of that name. `identity` must be different for every candidate.
     #[must_use]
     pub fn new(client: Client, namespace: &str, name: &str, identity: String) -> Self {
         let api = Api::namespaced(client, namespace);
         Self { api, name: name.to_owned(), identity, seen: None }
     }
 
-    /// Waits until this candidate leads. `standby` is told whether the API server answers meanwhile.
+    /// Waits until this candidate leads. Meanwhile, `standby` is called with whether the API server answers.
     pub async fn lead(&mut self, standby: impl Fn(bool)) {
         let (started, mut outage, mut is_waiting) = (Instant::now(), Outage::default(), false);
         loop {
@@ -73,13 +73,13 @@ impl Candidate {
         }
     }
 
-    /// Keeps the Lease. Returns when it is lost.
+    /// Renews the Lease. Returns when it is lost.
     pub async fn keep(&mut self) {
         let (started, mut outage) = (Instant::now(), Outage::default());
         let mut renewed = Instant::now();
         loop {
             sleep(RETRY_EVERY).await;
-            // Counted from before the request: the API server may have stored it long before its answer arrives.
+            // The time counts from before the request, because the API server may have stored it long before its answer arrives.
             let asked = Instant::now();
             match timeout(RENEW_WITHIN.saturating_sub(renewed.elapsed()), self.try_acquire()).await
             {
@@ -97,7 +97,7 @@ impl Candidate {
         }
     }
 
-    /// Gives the Lease up, so that the next process need not wait until it expires.
+    /// Releases the Lease, so that the next process does not have to wait until it expires.
     pub async fn release(&mut self) {
         let Some((mut lease, _)) = self.seen.take() else { return };
         if holder(&lease) != Some(&self.identity) {
@@ -109,14 +109,14 @@ impl Candidate {
             spec.renew_time = Some(MicroTime(Timestamp::now()));
         }
         match self.api.replace(&self.name, &PostParams::default(), &lease).await {
-            Ok(_) => info!("the Lease was given up"),
+            Ok(_) => info!("released the Lease"),
             Err(error) => {
-                warn!(error = sentence(&error), "the Lease could not be given up: it will expire");
+                warn!(error = sentence(&error), "the Lease could not be released: it will expire");
             }
         }
     }
 
-    /// Takes or renews the Lease. False: another candidate holds it, or wrote first.
+    /// Takes or renews the Lease. False if another candidate holds it or wrote first.
     async fn try_acquire(&mut self) -> kube::Result<bool> {
         let Some(lease) = self.api.get_opt(&self.name).await? else {
             let lease = Lease {
@@ -135,7 +135,7 @@ impl Candidate {
             return Ok(false);
         }
         let spec = self.spec(lease.spec.as_ref());
-        // With the resourceVersion that was read: of two candidates that try, one gets a conflict.
+        // The resourceVersion that was read guards the write: if two candidates try, one gets a conflict.
         self.written(
             self.api
                 .replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..lease })
@@ -195,7 +195,7 @@ fn holder(lease: &Lease) -> Option<&String> {
     lease.spec.as_ref()?.holder_identity.as_ref()
 }
 
-/// `unchanged`: for how long this process has seen the Lease as it is.
+/// Whether `identity` may take the Lease. `unchanged` is how long this process has seen the Lease in its current state.
 fn may_take(lease: &Lease, identity: &str, unchanged: Duration) -> bool {
     let spec = lease.spec.as_ref();
     match spec.and_then(|spec| spec.holder_identity.as_deref()) {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_taken_if_it_is_free_or_ours_or_has_not_changed_for_its_duration() {
+    fn a_lease_is_taken_if_it_is_free_or_our_own_or_unchanged_for_its_duration() {
         let seconds = Duration::from_secs;
         for (holder, unchanged, taken) in [
             (None, 0, true),

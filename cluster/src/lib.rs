@@ -1,8 +1,8 @@
 //! What every program of the FNO operator needs around the Kubernetes API.
 //!
-//! * [`client`] is a client whose calls end in bounded time; [`watch`] keeps a list up to date through whatever the server does.
+//! * [`client`] is a client whose calls end in bounded time; [`watch`] keeps a list up to date through every failure of the API server.
 //! * [`failure`] says in one sentence what went wrong with a request.
-//! * [`patch`] makes the smallest merge patch between two states and writes a status with it.
+//! * [`patch`] computes the smallest merge patch between two states and writes a status with it.
 //! * [`version`] says which of two copies of an object is newer.
 //! * [`conflict`] names the two API errors that are part of normal operation.
 //! * [`events`] publishes Kubernetes events.

@@ -1,4 +1,4 @@
-//! Merge patches (RFC 7396): the smallest one between two states, and the write of a status with it.
+//! Merge patches (RFC 7396): computes the smallest one between two states, and writes a status with it.
 
 use kube::{
     Api, Resource,
@@ -7,7 +7,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-/// The merge patch from `old` to `new`; `None` when they are equal. A field that `new` lacks becomes null; lists are replaced whole.
+/// The merge patch from `old` to `new`; `None` if they are equal. A field that `new` lacks becomes null; lists are replaced as a whole.
 #[must_use]
 pub fn difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
@@ -23,10 +23,10 @@ pub fn difference(old: &Value, new: &Value) -> Option<Value> {
     Some(Value::Object(gone.chain(changed).collect()))
 }
 
-/// The merge patch of a status, valid only for the resource version that it was made from; `None` when nothing changes.
+/// The merge patch of a status, valid only for the resource version that it was computed from; `None` if nothing changes.
 ///
 /// # Errors
-/// Never for the types of the API: they serialise.
+/// Never for the types of the API, which can all be serialised.
 pub fn status_patch<S: Serialize>(
     resource_version: Option<&str>,
     old: Option<&S>,
@@ -44,7 +44,7 @@ pub fn status_patch<S: Serialize>(
 /// Writes a status by compare-and-set. A conflict means that the object has changed since it was read: read it again and decide again.
 ///
 /// # Errors
-/// Whatever the API server answers.
+/// Any error of the API server.
 pub async fn write_status<K>(
     api: &Api<K>,
     name: &str,
@@ -57,7 +57,7 @@ where
     api.patch_status(name, &parameters(manager), &Patch::Merge(patch)).await
 }
 
-/// The parameters of a patch by that field manager. Merge patches have no force.
+/// The parameters of a patch by that field manager. Merge patches do not support `force`.
 #[must_use]
 pub fn parameters(manager: &str) -> PatchParams {
     PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_applied_to_the_old_gives_the_new() {
+    fn a_difference_applied_to_the_old_state_gives_the_new_one() {
         for (old, new, patch) in [
             (json!({}), json!({"a": 1}), json!({"a": 1})),
             (json!({"a": 1, "b": 2}), json!({"b": 3}), json!({"a": null, "b": 3})),

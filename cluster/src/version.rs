@@ -2,10 +2,10 @@
 
 use kube::Resource;
 
-/// `metadata.resourceVersion`. Within one kind a larger number is newer: Kubernetes 1.35 promises it, and etcd has always worked so.
+/// `metadata.resourceVersion`. Within one kind a larger number is newer: Kubernetes 1.35 guarantees this, and with etcd it was always so.
 ///
-/// A version that is missing or is not a number compares with nothing: every comparison with it is false. So a copy with such a version
-/// is never discarded as stale, and it never causes another copy to be discarded.
+/// A version that is missing or not a number cannot be compared: every comparison with it is false. So a copy with such a version is never
+/// discarded as stale, and never causes another copy to be discarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Version(Option<u64>);
 
@@ -16,7 +16,7 @@ impl Version {
         object.meta().resource_version.as_deref().map_or_else(Self::default, Self::parse)
     }
 
-    /// A version as the API server writes it.
+    /// Parses a version as the API server writes it.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.parse().ok())
@@ -34,7 +34,7 @@ impl Version {
         matches!((self.0, other.0), (Some(this), Some(other)) if this > other)
     }
 
-    /// The newer of two versions; the readable one where only one is readable.
+    /// The newer of two versions, or the readable one if only one is readable.
     #[must_use]
     pub fn newest(self, other: Self) -> Self {
         Self(self.0.max(other.0))
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_without_a_readable_version_is_never_stale_and_makes_no_other_stale() {
+    fn a_copy_without_a_readable_version_is_never_stale_and_never_makes_another_copy_stale() {
         let known = Version::parse("10");
         for unknown in
             [Version::default(), Version::parse(""), Version::parse("v7"), Version::parse("-1")]

@@ -1,4 +1,4 @@
-//! Watches that survive what API servers do: no streaming lists, broken connections, rights that come and go.
+//! Watches that survive everything an API server may do: no streaming lists, broken connections, permissions that come and go.
 
 use std::time::{Duration, Instant};
 
@@ -14,29 +14,30 @@ use tracing::{info, warn};
 
 use crate::failure;
 
-/// A watch is renewed after this, in seconds. kube takes a watch that is quiet for 5 s longer for dead.
+/// Seconds after which a watch is renewed. kube treats a watch that is silent for 5 s longer as dead.
 const LIFE_SECONDS: u32 = 60;
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause between two attempts: what waits for the API server goes on within seconds of its return.
+/// The longest pause between two attempts, so that everything continues within seconds once the API server is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A failed watch that reports no further failure for this long works again. Longer than the longest pause and the limit of a call.
+/// A failed watch without a further failure for this long counts as working. Longer than the longest pause and the limit of a call.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// How a watch is doing. Reported when it changes.
+/// The health of a watch. Reported when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// The list is complete and was passed on, and changes arrive.
+    /// The complete list was passed on, and changes arrive.
     Synced,
-    /// The last attempt failed, for this reason: the API server is away or broken. What was received before may be out of date.
+    /// The last attempt failed for this reason: the API server does not answer or answers with an error. Objects that were received before may
+    /// be out of date.
     Failing(String),
-    /// The API server refuses the watch, for this reason: no right to it, or nothing to watch. Once it is allowed, everything is listed
-    /// again before the watch is synced.
+    /// The API server refuses the watch for this reason: there is no permission, or the kind does not exist. Once the watch is allowed,
+    /// everything is listed again before the watch is synced.
     Refused(String),
 }
 
-/// What is watched, for the log.
+/// What is watched; used in log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The kind, such as `FnoJob`.
@@ -51,13 +52,13 @@ struct Watch<K: Resource, F> {
     subject: Subject,
     api: Api<K>,
     config: watcher::Config,
-    /// Whether the first list comes as a stream.
+    /// Whether the first list is requested as a stream.
     streams: bool,
     events: Events<K>,
     health: Option<Health>,
-    /// The list was completed by the event that was passed on last: reported once whoever takes the events has taken that one, too.
+    /// The event that was passed on last completed the list. Reported when the next event is requested, because then that event was handled.
     completed: bool,
-    /// A complete list was received, and nothing since then made it worthless.
+    /// A complete list was received, and nothing since then made it invalid.
     was_synced: bool,
     outage: Outage,
     started: Instant,
@@ -65,10 +66,10 @@ struct Watch<K: Resource, F> {
     report: F,
 }
 
-/// Watches for ever. The stream never yields an error: a failed watch is started again after a pause, and `report` is told.
+/// Watches for ever. The stream never yields an error: a failed watch is restarted after a pause, and `report` is called.
 ///
-/// The first list comes as a stream (`sendInitialEvents`), so that a large namespace is never in memory twice. A server that refuses
-/// that (Kubernetes 1.33 by default) is listed page by page instead.
+/// The first list is requested as a stream (`sendInitialEvents`), so that a large namespace is never in memory twice. If the server refuses
+/// that (Kubernetes 1.33 does by default), the list is read page by page instead.
 pub fn watch<K, F>(
     api: Api<K>,
     config: watcher::Config,
@@ -144,7 +145,7 @@ where
         }
     }
 
-    /// The next event. A watch that failed and is quiet since then works again: a failing one would have failed once more by now.
+    /// The next event. A watch that failed and has been silent since then for [`QUIET`] works again: otherwise it would have failed once more.
     async fn next_event(&mut self) -> Option<watcher::Result<Event<K>>> {
         if matches!(self.health, Some(Health::Failing(_))) && self.was_synced {
             match timeout(QUIET, self.events.next()).await {
@@ -177,7 +178,7 @@ where
     fn failed(&mut self, why: &str, health: Health) {
         let Subject { kind, namespace } = &self.subject;
         if self.outage.failed(why, self.started.elapsed()) {
-            warn!(kind, namespace, error = why, "a watch failed and is started again");
+            warn!(kind, namespace, error = why, "a watch failed and is restarted");
         }
         self.was_synced &= !matches!(health, Health::Refused(_));
         self.tell(health);
@@ -191,12 +192,12 @@ where
     }
 }
 
-/// The API server answers 422 where the feature gate `WatchList` is off, as client-go expects it, too.
+/// Whether the server refuses streaming lists. It answers 422 if the feature gate `WatchList` is off; client-go relies on this, too.
 fn refuses_streaming(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
 }
 
-/// Refused for good, as opposed to a server that is away or overloaded.
+/// Whether the server refuses the watch, as opposed to one that does not answer or is overloaded.
 fn is_refusal(error: &watcher::Error) -> bool {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))

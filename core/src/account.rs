@@ -1,8 +1,8 @@
-//! One account under many names: what its names know together.
+//! One portal account that several names refer to: what is recorded under all of them together.
 //!
 //! Providers of a namespace that name the same credentials Secret or the same seed share one account of the portal. Sessions, undecided
-//! logins, refusals and used steps count together ([`identity`] says which names belong together). What a provider knew and lost, because
-//! it was deleted and created again or restored from a backup, is recovered from the batches ([`history`]).
+//! logins, refusals and used steps count together ([`identity`] decides which names belong together). A provider that was deleted and
+//! created again, or restored from a backup, has lost part of its status: that part is recovered from the batches ([`history`]).
 
 pub mod entries;
 pub mod history;
@@ -23,7 +23,8 @@ use jiff::Timestamp;
 
 pub use self::{
     entries::{
-        batch_of, burn, drop_old_entries, resumed, with_login, without_batch, without_login,
+        batch_of, drop_old_entries, resumed, with_last_step, with_login, without_batch,
+        without_login,
     },
     history::PastLogin,
     identity::{AccountName, Named, namesakes},
@@ -39,12 +40,12 @@ use crate::{
     why::Why,
 };
 
-/// What one name of an account knows: an entry of a provider's `status.accounts`.
+/// What is recorded under one name of an account: an entry of a provider's `status.accounts`, and that provider's limits.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
-    /// The name.
+    /// Provider and account name.
     pub name: AccountName,
-    /// The entry. None before anything was written.
+    /// The entry as it is stored. None before the operator first wrote it.
     pub status: Option<&'a AccountStatus>,
     /// The provider's limits.
     pub limits: &'a Limits,
@@ -54,14 +55,14 @@ pub struct Entry<'a> {
     pub current: Option<&'a str>,
 }
 
-/// What all names of an account know, as one of them sees it.
+/// What is recorded under all names of an account, from the point of view of one of them.
 #[derive(Clone, Debug)]
 pub struct SharedAccount<'a> {
-    /// The name that asks.
+    /// The name that is asked about.
     pub own: Entry<'a>,
     /// The other names.
     pub others: Vec<Entry<'a>>,
-    /// What the stored batches tell about any of them.
+    /// Logins under any of these names, from the stored batches.
     pub past: Vec<PastLogin<'a>>,
 }
 
@@ -77,21 +78,21 @@ impl SharedAccount<'_> {
         Limits { login_failures_to_open: strictest, ..self.own.limits.clone() }
     }
 
-    /// How many logins of a batch may be refused. A limit that was made stricter since the batch was created holds at once, a laxer
-    /// one holds for later batches.
+    /// How many logins of a batch may be refused. A limit that was lowered after the batch was created applies at once; a raised one
+    /// applies to later batches.
     #[must_use]
     pub fn failures_to_open(&self, batch: &FnoBatch) -> i32 {
         let now = self.limits().login_failures_to_open;
         batch.spec.limits.as_ref().map_or(now, |pinned| now.min(pinned.login_failures_to_open))
     }
 
-    /// Sessions at once: the portal has one limit for all names.
+    /// Number of sessions allowed at the same time: the strictest of all names, because the portal has one limit for all of them.
     #[must_use]
     pub fn max_sessions(&self) -> i32 {
         self.entries().map(|entry| entry.max_sessions).min().unwrap_or(1)
     }
 
-    /// One breaker of what all names have counted, and of what the batches tell and none of them has counted.
+    /// One breaker that combines what all names have counted with the refusals in the batches that none of them has counted.
     #[must_use]
     pub fn breaker(&self) -> AccountBreaker {
         let known = together(&self.own_breaker(), &self.others_breaker());
@@ -101,8 +102,8 @@ impl SharedAccount<'_> {
         })
     }
 
-    /// Failures of the account's logins that count against the next one: those in a row, and at least the refusals of the credentials
-    /// that its Secret holds now. It may have been set back to them only just.
+    /// Failed logins that count against the account's next one: the failures in a row, or the refusals of the credentials that its Secret
+    /// holds now if those are more. The Secret may have been changed back just now to credentials that were refused before.
     #[must_use]
     pub fn failures(&self) -> i32 {
         let breaker = self.breaker();
@@ -123,8 +124,8 @@ impl SharedAccount<'_> {
         }
     }
 
-    /// What this name's breaker is to be now: with what it has lost, and with what time, other credentials or a person change. `resumed`
-    /// is the last accepted `fno.dev/resume` of any provider with this account.
+    /// What to store as this name's breaker now: lost refusals are counted again, and the passing of time, changed credentials or a person
+    /// may close it. `resumed` is the last accepted `fno.dev/resume` of any provider with this account.
     #[must_use]
     pub fn refreshed(&self, now: Timestamp, resumed: Option<Timestamp>) -> Change<AccountBreaker> {
         let (own, others, limits) = (&self.own.name.account, self.others_breaker(), self.limits());
@@ -141,8 +142,8 @@ impl SharedAccount<'_> {
         Change { event: change.event.or(event), ..change }
     }
 
-    /// Other logins of the account than `own` (`batch/n`) that may type its credentials and are not counted yet: what the entries tell,
-    /// and what the batches tell. `is_gone` says of a batch that it does not exist.
+    /// Logins of the account other than `own` (`batch/n`) that may type its credentials and are not counted yet, from the entries and from
+    /// the batches. `is_gone` says whether a batch of that name no longer exists.
     #[must_use]
     pub fn undecided(&self, own: &str, is_gone: impl Fn(&str) -> bool) -> BTreeSet<String> {
         let entered = self.entered();
@@ -155,12 +156,12 @@ impl SharedAccount<'_> {
             .collect()
     }
 
-    /// Every login (`batch/n`) that an entry holds.
+    /// Every login (`batch/n`) that is recorded in an entry.
     pub fn entered(&self) -> impl Iterator<Item = &String> {
         self.entries().filter_map(|entry| entry.status).flat_map(|status| &status.logins)
     }
 
-    /// Whether a login (`batch/n`) that an entry holds is over: its batch is gone, or has closed it.
+    /// Whether a login (`batch/n`) that is recorded in an entry is over: its batch is gone, or its grant is closed.
     #[must_use]
     pub fn is_over(&self, login: &str, is_gone: impl Fn(&str) -> bool) -> bool {
         is_gone(batch_of(login))
@@ -190,7 +191,7 @@ impl SharedAccount<'_> {
             return String::new();
         }
         format!(
-            " It is the same account as {}, and what they met counts here, too.",
+            " It is the same account as {}: logins and refusals of all of them count together.",
             names.join(", ")
         )
     }
@@ -199,8 +200,8 @@ impl SharedAccount<'_> {
         self.own.status.and_then(|status| status.breaker.clone()).unwrap_or_default()
     }
 
-    /// Refusals that the batches tell of and that are not counted: after the last success with the same credentials and the last
-    /// resume, oldest first.
+    /// Refusals that are recorded in the batches, are not in `counted`, and came after both the last success with the same credentials and
+    /// the last resume; oldest first.
     fn lost(&self, counted: &[String]) -> Vec<Failure<'_>> {
         let resumed = self
             .entries()
@@ -243,8 +244,8 @@ impl SharedAccount<'_> {
 
     /// The last used step of all names, counted in `period` (seconds).
     ///
-    /// A step that only a batch tells of and that lies further ahead than the portal could have accepted comes from a clock that was
-    /// ahead, and counts for nothing. One in an entry is [`crate::mint`]'s to judge.
+    /// A step that is recorded only in a batch is ignored if it lies further in the future than the portal could have accepted: it comes
+    /// from a clock that was ahead. [`crate::mint`] decides about such a step in an entry.
     #[must_use]
     pub fn last_step(&self, now: Timestamp, period: i64, skew: i64) -> Option<i64> {
         let entries = self.entries().filter_map(|entry| last_step_of(entry.status?, period));

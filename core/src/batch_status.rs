@@ -1,4 +1,4 @@
-//! What is written about a batch: everything that follows from what was seen, in one function. It never touches `run`.
+//! What the operator writes into a batch's status: one function derives all of it from the observed facts. It never touches `run`.
 
 use fno_crds::{
     FnoBatchStatus, JobPhase, Reason,
@@ -16,19 +16,19 @@ use crate::{
     why::Why,
 };
 
-/// How often mere progress is written at most. More than a person can follow costs only the API server.
+/// Minimum time between two writes of mere progress: people cannot follow more, and each write costs the API server.
 pub const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Counts over the jobs of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Settled for this try, in whatever way.
+    /// Jobs that are settled for this try, no matter how.
     pub settled: i32,
-    /// With an answer.
+    /// Jobs with an answer.
     pub completed: i32,
-    /// Whose try failed.
+    /// Jobs whose try failed.
     pub failed: i32,
-    /// With an unknown outcome.
+    /// Jobs with an unknown outcome.
     pub unknown: i32,
 }
 
@@ -47,7 +47,8 @@ pub fn count(results: &[JobResult]) -> Counts {
     counts
 }
 
-/// The status that follows from what was seen, on top of `status` (the stored one, with what an act has changed in it). `shown` is what is waited for.
+/// The status that follows from the observed facts, starting from `status` (the stored one, with the changes of the action just carried
+/// out). `shown` is what the batch waits for.
 #[must_use]
 pub fn derive(
     seen: &BatchFacts<'_>,
@@ -76,7 +77,7 @@ pub fn derive(
     }
 
     let phase = status.phase.unwrap_or_default();
-    // A batch that was assigned before its Pod was recorded: its runner waits for that with its reports.
+    // The batch was Assigned before its Pod was recorded. Its runner may report only once the Pod is recorded.
     if matches!(phase, BatchPhase::Assigned | BatchPhase::InProgress) && status.pod_uid.is_none() {
         status.pod_uid = seen.pod_uid.map(str::to_owned);
     }
@@ -112,7 +113,7 @@ pub fn derive(
     status
 }
 
-/// The status at the end. `finished` says whether everything else is done, too; the fence comes before that.
+/// The status at the end of the batch. `finished` is false for the fence and true once everything else is done, too.
 #[must_use]
 pub fn end(
     seen: &BatchFacts<'_>,
@@ -144,8 +145,8 @@ pub fn end(
     status
 }
 
-/// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and a few seconds; that the Pod runs waits for these
-/// seconds, because the runner asks for leave in the meantime. Both go with the next write anyway.
+/// Whether the change is worth a write now. Mere progress waits for a tenth of the jobs and [`PROGRESS_EVERY`]. That the Pod runs waits for
+/// the same time, because by then the runner has usually asked for permission to log in. Any other write includes both.
 #[must_use]
 pub fn is_due(
     old: &FnoBatchStatus,

@@ -1,32 +1,32 @@
-//! When the jobs of a batch show what their batch waits for: once it has held for a while, and no longer than it holds.
+//! When the jobs of a batch show what their batch waits for: once the batch has waited for a while, and only as long as it waits.
 
 use fno_crds::Reason;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{time::after, why::Why};
 
-/// A reason shows on the jobs once it has held this long: a write per job is not worth less.
+/// How long a batch has to wait for a reason before its jobs show it: a shorter wait is not worth a write per job.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a batch waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchWait {
-    /// The reason.
+    /// What the batch waits for.
     pub reason: Reason,
-    /// Since when it has been this reason.
+    /// Since when the batch has waited for this reason.
     pub since: Timestamp,
-    /// Whether the jobs of the batch show it.
+    /// Whether the jobs of the batch show the reason.
     pub shown: bool,
 }
 
-/// What to write on the jobs of a batch.
+/// What to write into the jobs of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnJobs {
-    /// Nothing before that time, if there is one.
+    /// Nothing, at least until that time, if there is one.
     Nothing(Option<Timestamp>),
-    /// What their batch waits for, which also deserves an event.
+    /// What their batch waits for; an event is published as well.
     Waiting(Why),
-    /// That they are in a batch: it waits no longer.
+    /// That they are Batched: their batch no longer waits.
     Batched,
 }
 
@@ -37,7 +37,7 @@ pub fn on_jobs(
     why: Option<&Why>,
     now: Timestamp,
 ) -> (Option<BatchWait>, OnJobs) {
-    // Waiting for its turn is the normal course of things.
+    // Waiting for a turn to log in is normal and not shown.
     let why =
         why.filter(|why| !matches!(why.reason, Reason::WaitingForSession | Reason::WaitingForCode));
     let Some(why) = why else {
@@ -59,7 +59,7 @@ pub fn on_jobs(
     }
 }
 
-/// Whether a reason keeps the runner Pods of a provider from running: the provider says so too.
+/// Whether a reason keeps the runner Pods of a provider from running, so that the provider shows it, too.
 #[must_use]
 pub const fn keeps_pods_away(reason: Reason) -> bool {
     matches!(
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_shows_once_after_it_has_held_and_goes_when_it_is_over() {
+    fn a_reason_is_shown_once_after_it_has_held_and_removed_when_it_is_over() {
         let image = why(Reason::ImageUnavailable);
         let (wait, write) = on_jobs(None, Some(&image), at(0));
         assert_eq!(write, OnJobs::Nothing(Some(at(10))));
@@ -95,11 +95,15 @@ mod tests {
         let (shown, write) = on_jobs(shown, Some(&image), at(60));
         assert_eq!(write, OnJobs::Nothing(None));
         assert_eq!(on_jobs(shown, None, at(61)), (None, OnJobs::Batched));
-        assert_eq!(on_jobs(wait, None, at(61)), (None, OnJobs::Nothing(None)), "it never showed");
+        assert_eq!(
+            on_jobs(wait, None, at(61)),
+            (None, OnJobs::Nothing(None)),
+            "it was never shown"
+        );
     }
 
     #[test]
-    fn another_reason_counts_from_its_own_beginning() {
+    fn another_reason_counts_from_its_own_start() {
         let (wait, _) = on_jobs(None, Some(&why(Reason::ImageUnavailable)), at(0));
         let (wait, write) = on_jobs(wait, Some(&why(Reason::PodUnschedulable)), at(9));
         assert_eq!(write, OnJobs::Nothing(Some(at(19))));
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_its_turn_never_shows() {
+    fn waiting_for_a_turn_is_never_shown() {
         for reason in [Reason::WaitingForSession, Reason::WaitingForCode] {
             assert_eq!(on_jobs(None, Some(&why(reason)), at(0)), (None, OnJobs::Nothing(None)));
         }

@@ -1,10 +1,10 @@
-//! When logins and flows are stopped, and what lets them go on.
+//! When logins and flows are stopped, and what allows them again.
 //!
 //! Both breakers live in `FnoProvider.status` and so survive restarts. Every function takes the state as it is stored and gives
 //! the state to store (by compare-and-set), with the event to publish once that write has succeeded.
 //!
-//! The account's breaker is about credentials: what the portal refused, and logins nobody knows the end of. A login that failed in a
-//! step of its flow says something about the portal's pages, so the flow breaker counts it.
+//! The account's breaker is about credentials: it counts refusals of the portal, and logins whose result is unknown. A login that failed
+//! in a step of its flow says something about the portal's pages, so the flow breaker counts it.
 
 pub mod account;
 pub mod flow;
@@ -14,7 +14,7 @@ use fno_crds::Reason;
 
 use crate::why::Why;
 
-/// Entries of a breaker's `counted`, at most (the schema's maxItems).
+/// The schema's maxItems of a breaker's `counted`.
 const MOST_COUNTED: usize = 20;
 
 /// The state after something happened.
@@ -22,7 +22,8 @@ const MOST_COUNTED: usize = 20;
 pub struct Change<B> {
     /// What to store. Equal to the old state when nothing is to be written.
     pub breaker: B,
-    /// What to tell, only on a transition: the reason it opened for, or `Available` when it (half) closes.
+    /// The event to publish, set only on a transition: with the reason the breaker opened for, or with `Available` when it closes or half
+    /// opens.
     pub event: Option<Why>,
 }
 
@@ -46,8 +47,8 @@ const fn eased<B>(breaker: B, message: String) -> Change<B> {
     Change { breaker, event: Some(Why { reason: Reason::Available, message }) }
 }
 
-/// The list of what was counted, newest first, with `what` in front. Several batches fail between two reads, so the last one alone
-/// is not enough. What has dropped off the end could be counted again, which errs towards opening too early.
+/// The list of what was counted, newest first, with `what` in front. Several batches may fail between two reads, so remembering only
+/// the last one is not enough. What has dropped off the end could be counted again, which errs towards opening too early.
 fn counted_with(counted: &[String], what: &str) -> Vec<String> {
     let others = counted.iter().filter(|counted| *counted != what).cloned();
     std::iter::once(what.to_owned()).chain(others).take(MOST_COUNTED).collect()

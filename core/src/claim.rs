@@ -1,11 +1,11 @@
-//! Whether a batch gets a job it has invited. The claim itself is `FnoJob.status.batch`, written by compare-and-set from Pending.
+//! Whether a batch gets a job that it has invited. The claim itself is `FnoJob.status.batch`, written by compare-and-set from Pending.
 
 use std::fmt;
 
 use fno_crds::{FnoJob, JobPhase};
 use jiff::Timestamp;
 
-/// A job as just read from the API server (not from a watch's cache: a stale one could only lose the compare-and-set, but costs a write).
+/// A job as it was last read. A stale copy can only lose the compare-and-set, which costs a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFacts<'a> {
     /// `metadata.uid`.
@@ -22,7 +22,7 @@ pub struct JobFacts<'a> {
     pub cancel_requested: bool,
     /// `spec.deadline`.
     pub deadline: Option<Timestamp>,
-    /// `status.retryAt`: in the future when the job was tried and handed back since it was invited.
+    /// `status.retryAt`: in the future if the job was tried and returned to Pending after it was invited.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -46,25 +46,25 @@ impl<'a> From<&'a FnoJob> for JobFacts<'a> {
 /// What to do about one invited job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Write phase Batched and `status.batch`, guarded by this resourceVersion. A conflict means: read again, decide again.
+    /// Write phase Batched and `status.batch`, guarded by this resourceVersion. After a conflict, read the job and decide again.
     Take {
-        /// The version the decision rests on.
+        /// The version that the decision is based on.
         resource_version: String,
     },
-    /// An earlier pass has claimed it (its answer may have been lost). Nothing to write.
+    /// An earlier reconcile has claimed the job already (its answer may have been lost). There is nothing to write.
     Ours,
-    /// The batch goes without it.
+    /// The batch continues without the job.
     Lost(Lost),
 }
 
-/// Why a batch goes without a job it has invited.
+/// Why a batch does not get a job that it has invited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// The job was deleted.
     Gone,
-    /// Another job bears its name now.
+    /// Another job has the name now.
     Replaced,
-    /// Another batch has it.
+    /// Another batch, named here, has claimed the job.
     Elsewhere(String),
     /// The job has ended, or its outcome is unknown.
     Settled(JobPhase),
@@ -81,9 +81,9 @@ pub enum Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone => f.write_str("the job is deleted"),
-            Self::Replaced => f.write_str("another job bears its name now"),
-            Self::Elsewhere(batch) => write!(f, "batch {batch} has it"),
+            Self::Gone => f.write_str("the job was deleted"),
+            Self::Replaced => f.write_str("another job has its name now"),
+            Self::Elsewhere(batch) => write!(f, "batch {batch} has claimed it"),
             Self::Settled(phase) => write!(f, "the job is {phase}"),
             Self::CancelRequested => f.write_str("its withdrawal is requested"),
             Self::DeadlinePassed => f.write_str("its deadline has passed"),
@@ -93,7 +93,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Decides for the job invited under `uid` by `batch`. `seen` is the job that bears the name now, if any.
+/// Decides about the job that `batch` invited under `uid`. `seen` is the job that has the name now, if any.
 #[must_use]
 pub fn claim(now: Timestamp, uid: &str, batch: &str, seen: Option<&JobFacts<'_>>) -> Claim {
     let Some(job) = seen else { return Claim::Lost(Lost::Gone) };
@@ -161,7 +161,7 @@ mod tests {
         let handed_back = JobFacts { batch: Some("old"), ..pending() };
         assert!(
             matches!(claim(at(0), "u1", "b", Some(&handed_back)), Claim::Take { .. }),
-            "the phase decides, not what is left of an earlier batch"
+            "the phase decides, not the name of an earlier batch"
         );
     }
 
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(
             claim(at(500), "u1", "b", Some(&ours)),
             Claim::Ours,
-            "whatever has happened since"
+            "whatever else has changed since"
         );
     }
 

@@ -1,8 +1,8 @@
-//! Which credentials an account has, told apart without being told: a keyed digest of their values.
+//! Tells an account's credentials apart without revealing them: a keyed digest of their values.
 //!
-//! Who reads a status sees the digest. Without the key it cannot be compared with guesses, and the key lies in one Secret of the
-//! operator's namespace. The digest covers the values and nothing else: labels, a re-encryption or a new Secret with the old values
-//! do not change it.
+//! Everyone who can read a status sees the digest. Without the key they cannot compare it with guesses, and the key is in one Secret of
+//! the operator's namespace. The digest covers the values and nothing else: labels, re-encryption or a new Secret with the old values do
+//! not change it.
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,13 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::totp::Seed;
 
-/// Bytes of a key, at least.
+/// Minimum length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
 
-/// The version of credentials that nobody knows any more. Comparable with nothing, so it counts against every version.
+/// Stands for credentials whose version is not known any more. Comparable with nothing, so it counts against every version.
 pub const UNKNOWN: &str = "unknown";
 
-/// What credentials are digested with. Not printable.
+/// The key of the digests. Not printable.
 pub struct VersionKey {
     mac: Hmac<Sha256>,
     id: String,
@@ -29,7 +29,7 @@ pub struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// The values of the two keys of a Secret, without line breaks at their ends: editors leave them, and no form takes them.
+    /// The values of the two keys of a Secret, without line breaks at their ends: editors add them, and no login form accepts them.
     #[must_use]
     pub fn of(username: &'a [u8], password: &'a [u8]) -> Self {
         Self { username: trimmed(username), password: trimmed(password) }
@@ -57,7 +57,7 @@ impl VersionKey {
     /// A key of at least [`KEY_BYTES`] random bytes. None if there are fewer.
     #[must_use]
     pub fn new(key: &[u8]) -> Option<Self> {
-        // The key is too long to be guessed, so a digest of it may be shown.
+        // The key is too long to be guessed, so a digest of it may be public.
         let digest =
             Sha256::new().chain_update("fno.dev credentials key ").chain_update(key).finalize();
         let mac = Hmac::new_from_slice(key).ok().filter(|_| key.len() >= KEY_BYTES)?;
@@ -69,7 +69,7 @@ impl VersionKey {
     pub fn version(&self, credentials: &Credentials<'_>, seed: Option<&Seed>) -> String {
         let mut mac = self.mac.clone();
         let mut field = |bytes: &[u8]| {
-            // With its length in front, no value can run over into the next one.
+            // With their lengths in front, two different lists of values never give the same bytes.
             mac.update(&(bytes.len() as u64).to_be_bytes());
             mac.update(bytes);
         };
@@ -90,7 +90,7 @@ pub fn are_comparable(one: &str, other: &str) -> bool {
     key(one).is_some_and(|one| Some(one) == key(other))
 }
 
-/// Whether they are known to be different credentials.
+/// Whether the two versions are known to be of different credentials.
 #[must_use]
 pub fn differ(one: &str, other: &str) -> bool {
     one != other && are_comparable(one, other)

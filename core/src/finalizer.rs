@@ -1,18 +1,17 @@
-//! Which finalizers a job should have. The decision depends on the job alone, so it can be repeated at any time, whatever was lost
-//! in between.
+//! Which finalizers a job should have. The decision depends on the job alone, so it can be repeated at any time, even after a crash.
 //!
-//! A Batched job has [`FINALIZER`]: deleting it asks for its withdrawal, and the object stays until its result is stored. Every
-//! other job is without it, so that nothing of ours keeps a job, or its namespace, in Terminating.
+//! A Batched job has [`FINALIZER`]: deleting the job asks for its withdrawal, and the object stays until its result is stored. No other
+//! job has it, so that the operator never keeps a job, or its namespace, in Terminating.
 
 use fno_crds::{FnoJob, JobPhase, names::FINALIZER};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::time::after;
 
-/// A deleted job's record is archived before the job goes. If the store does not take it within this time, the job goes without.
+/// How long the operator tries to archive the record of a deleted job. After that the job is deleted without it.
 const ARCHIVE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The list to write into `metadata.finalizers`; none if it is right already. Finalizers of others stay, in their order.
+/// The list to write into `metadata.finalizers`. None if it is right already. Finalizers of others are kept, in their order.
 #[must_use]
 pub fn wanted(phase: JobPhase, present: &[String], deleted: bool) -> Option<Vec<String>> {
     let ours = present.iter().any(|finalizer| finalizer == FINALIZER);
@@ -32,14 +31,15 @@ pub fn wanted(phase: JobPhase, present: &[String], deleted: bool) -> Option<Vec<
     }
 }
 
-/// The finalizers that a job should have.
+/// The list to write into `metadata.finalizers` of a job; see [`wanted`].
 #[must_use]
 pub fn wanted_for(job: &FnoJob) -> Option<Vec<String>> {
     let present = job.metadata.finalizers.as_deref().unwrap_or_default();
     wanted(job.phase(), present, job.metadata.deletion_timestamp.is_some())
 }
 
-/// Until when the archive is tried before the finalizer is removed. None: the job is not going away with it, so retention archives it.
+/// Until when the operator tries to archive the job before it removes the finalizer. None if removing the finalizer does not delete the
+/// job: then retention archives it later.
 #[must_use]
 pub fn archive_until(job: &FnoJob) -> Option<Timestamp> {
     let deleted = job.metadata.deletion_timestamp.as_ref()?;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_not_written_again() {
+    fn a_list_that_is_right_is_not_written_again() {
         for phase in PHASES {
             for present in
                 [list(&[]), list(&[OTHER]), list(&[FINALIZER]), list(&[FINALIZER, OTHER])]

@@ -1,13 +1,13 @@
 //! Flows as a language: what the texts, conditions and selectors of a step mean, and what is known about them before a browser
-//! opens. Nothing here reads a page: what was seen comes in as plain values.
+//! starts. Nothing here reads a page: what the runner has seen comes in as plain values.
 //!
 //! In reading order:
 //!
 //! * [`scope`]: the names templates and conditions may use.
 //! * [`template`]: texts with `{{ … }}`. [`condition`]: CEL, and the questions it has for the page. [`selector`]: how elements are found.
-//! * [`text`]: reading values out of what a page says. [`row`]: choosing rows of a table.
-//! * [`address`]: where navigate goes, where a secret may be typed. [`keyboard`]: names of keys.
-//! * [`expect`]: whether the portal shows the line that the job means. [`outcome`]: what an answer means. [`result`]: fields as
+//! * [`text`]: reading values from the texts of a page. [`row`]: choosing rows of a table.
+//! * [`address`]: what a navigate step opens, and where a secret may be typed. [`keyboard`]: names of keys.
+//! * [`expect`]: whether the portal shows the line that the job is about. [`outcome`]: what an answer means. [`result`]: fields as
 //!   `status.result`.
 //! * [`kind`], [`step_name`], [`digest`], [`streak`]: which flow, which step, which version, and how often it failed.
 //! * [`lint`]: every fault that can be found without a browser.

@@ -5,11 +5,11 @@ use crate::why::Why;
 /// Whether an account may log in, or a flow may run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Yes.
+    /// Allowed without restriction.
     Open,
-    /// Once, as a trial. Why it is on trial: until it has succeeded, nobody knows whether the fault is gone.
+    /// Allowed once, as a trial, with the reason for it: until the trial succeeds, it is unknown whether the fault is gone.
     Trial(Why),
-    /// No.
+    /// Not allowed, with the reason.
     Shut(Why),
 }
 
@@ -20,13 +20,13 @@ impl Gate {
         matches!(self, Self::Trial(_))
     }
 
-    /// The stricter one of two: both are needed. Of two equal ones, this one.
+    /// The stricter of the two, where both must allow. `self` if they are equally strict.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if other.strictness() > self.strictness() { other } else { self }
     }
 
-    /// The laxer one of two: one is enough. Of two equal ones, this one.
+    /// The laxer of the two, where one that allows is enough. `self` if they are equally strict.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if other.strictness() < self.strictness() { other } else { self }

@@ -1,4 +1,4 @@
-//! What is written about a job: one function per thing that can happen to it, each from the old status to the new one.
+//! What the operator writes into a job's status: one function for each thing that can happen to a job, from the old status to the new one.
 
 use fno_crds::{
     FnoJob, FnoJobStatus, JobPhase, Reason,
@@ -26,8 +26,8 @@ pub fn pause(attempts: i32) -> SignedDuration {
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 
-/// Losses that use up no try: the runner, the browser or the session of a batch may be lost for many reasons. A job that loses
-/// them time and again is the likely reason itself.
+/// Number of losses that do not use up a try. The runner, the browser or the session of a batch may be lost for many reasons, but a job
+/// that loses them again and again is probably the reason itself.
 const FREE_LOSSES: i32 = 2;
 
 /// A try ended with a result. `intent` is the irreversible step the runner armed for this job, if it did.
@@ -52,7 +52,7 @@ pub fn settled(
             status.attempts = Some(tries(&status) + 1);
             end(job, status, JobPhase::Succeeded, &why, now)
         }
-        // What was armed is never tried again, whatever the runner says of it.
+        // An armed job is never tried again, no matter what the runner reports about it.
         (JobPhase::OutcomeUnknown, _) => unproven(job, status, &why, now),
         (JobPhase::Failed, _) if armed => {
             status.attempts = Some(tries(&status) + 1);
@@ -83,8 +83,8 @@ pub fn settled(
     }
 }
 
-/// What follows from a result. A try whose reason this version does not know counts: the portal was used, and a try that
-/// costs nothing may be repeated without end.
+/// The class of a result's reason. A try that failed for a reason this version does not know is used up: the portal was used, and a free
+/// try could be repeated for ever.
 #[must_use]
 pub const fn class_of(result: &JobResult) -> ReasonClass {
     match result.reason {
@@ -93,8 +93,8 @@ pub const fn class_of(result: &JobResult) -> ReasonClass {
     }
 }
 
-/// The batch ended and the runner reported no result for the job: it is unknown if its irreversible step was armed, has lost a run
-/// if it was at work, and goes back free of charge if it was not started.
+/// The batch ended and the runner reported no result for the job. The outcome is unknown if the irreversible step was armed. Otherwise
+/// the job counts a loss if it was running, and returns to Pending without losing a try if it was not started.
 #[must_use]
 pub fn without_result(job: &FnoJob, run: Option<&Run>, why: &Why, now: Timestamp) -> FnoJobStatus {
     let name = job.metadata.name.as_deref();
@@ -111,12 +111,12 @@ pub fn without_result(job: &FnoJob, run: Option<&Run>, why: &Why, now: Timestamp
     handed_back(job, why, now)
 }
 
-/// Nothing irreversible was started, so the job goes back without losing a try; unless it is to end or to wait for a reason of its
-/// own.
+/// Nothing irreversible was started, so the job returns to Pending without losing a try, unless it has to end or wait for a reason of
+/// its own.
 #[must_use]
 pub fn handed_back(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     let status = job.status.clone().unwrap_or_default();
-    // An armed job never goes back, whoever armed it.
+    // An armed job never returns to Pending, no matter which batch armed it.
     if status.intent.is_some() {
         return unproven(job, status, why, now);
     }
@@ -140,7 +140,7 @@ fn is_withdrawn(job: &FnoJob) -> bool {
     job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some()
 }
 
-/// Reasons for which the job that was at work may be to blame.
+/// Reasons that may have been caused by the job that was running.
 const fn is_loss(reason: Reason) -> bool {
     matches!(reason, Reason::RunnerLost | Reason::SessionLost | Reason::BrowserCrashed)
 }
@@ -149,28 +149,28 @@ fn tries(status: &FnoJobStatus) -> i32 {
     status.attempts.unwrap_or(0)
 }
 
-/// Runner, browser or session were lost while the job was at work. A pause follows each time, so that the job does not go first again
-/// at once and take the others down with it.
+/// Runner, browser or session were lost while the job was running. A pause follows each time, so that the job is not run first again at
+/// once and does not take the other jobs of its batch down with it.
 fn lost(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
     let losses = status.lost_runs.unwrap_or(0).saturating_add(1);
     status.lost_runs = Some(losses);
     if losses > FREE_LOSSES {
         let cause = sentence(&why.message);
-        let message = format!("{cause} This was loss {losses} while the job was at work.");
+        let message = format!("{cause} This was loss {losses} while the job was running.");
         return failed_try(job, status, &Why { reason: why.reason, message }, now);
     }
     status.retry_at = now.checked_add(pause(losses)).ok().map(Time);
     pending(job, status, why, now)
 }
 
-/// A try is used up: another one follows after a pause, if there is one left.
+/// A try is used up: another one follows after a pause, if any is left.
 fn failed_try(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
     let tries = tries(&status) + 1;
     status.attempts = Some(tries);
     if tries > job.spec.backoff_limit {
         let message = match tries {
             1 => format!("The only try failed ({}): {}", why.reason, why.message),
-            n => format!("All {n} tries failed, the last one by {}: {}", why.reason, why.message),
+            n => format!("All {n} tries failed, the last one with {}: {}", why.reason, why.message),
         };
         let why = Why { reason: Reason::TriesExhausted, message };
         return end(job, status, JobPhase::Failed, &why, now);
@@ -188,11 +188,11 @@ pub fn outcome_unknown(job: &FnoJob, intent: &Intent, why: &Why, now: Timestamp)
     unproven(job, status, why, now)
 }
 
-/// The API server refuses a status as it is: the same one with as little as can be said.
+/// The status reduced to what is necessary, for a job whose full status the API server rejects.
 #[must_use]
 pub fn bare(mut status: FnoJobStatus, refusal: &str) -> FnoJobStatus {
     let message = format!(
-        "{} The API server refused the whole status, so the fields are in the evidence only: {}",
+        "{} The API server rejected the full status, so the fields are only in the evidence: {}",
         sentence(&at_most(status.message.as_deref().unwrap_or_default(), 200)),
         at_most(refusal, 300)
     );
@@ -203,7 +203,7 @@ pub fn bare(mut status: FnoJobStatus, refusal: &str) -> FnoJobStatus {
     FnoJobStatus { message: Some(message.trim_start().to_owned()), ..status }
 }
 
-/// Withdrawn before anything irreversible.
+/// The job was withdrawn before anything irreversible happened.
 #[must_use]
 pub fn withdrawn(job: &FnoJob, now: Timestamp) -> FnoJobStatus {
     let why = Why {
@@ -213,13 +213,13 @@ pub fn withdrawn(job: &FnoJob, now: Timestamp) -> FnoJobStatus {
     end(job, job.status.clone().unwrap_or_default(), JobPhase::Cancelled, &why, now)
 }
 
-/// Ends without a try (`DeadlineExceeded`, `NoFlow`, `InvalidJob`, …).
+/// The job ends without a try (`DeadlineExceeded`, `NoFlow`, `InvalidJob`, …).
 #[must_use]
 pub fn failed(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     end(job, job.status.clone().unwrap_or_default(), JobPhase::Failed, why, now)
 }
 
-/// What the job waits for.
+/// The job waits, for the reason in `why`.
 #[must_use]
 pub fn waiting(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
@@ -231,7 +231,7 @@ pub fn waiting(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
 fn pending(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -> FnoJobStatus {
     status.phase = Some(JobPhase::Pending);
     status.batch = None;
-    // The try is over and has no outcome: what it left behind would read like one.
+    // The try is over without an outcome; an old one that stayed in the status would be misleading.
     status.outcome = None;
     status.result.clear();
     tell(job, &mut status, why, Status::Unknown, now);
@@ -242,7 +242,7 @@ fn unproven(job: &FnoJob, mut status: FnoJobStatus, why: &Why, now: Timestamp) -
     let why = Why {
         reason: Reason::Unproven,
         message: format!(
-            "The irreversible step was armed and what followed cannot be proven ({}): {}",
+            "The irreversible step was armed, and what followed cannot be proven ({}): {}",
             why.reason, why.message
         ),
     };
@@ -280,7 +280,7 @@ fn end(
         } else {
             (
                 Reason::EvidenceUnavailable,
-                "The evidence store did not take it until the batch's end.",
+                "The evidence could not be stored before the batch ended.",
             )
         };
         condition::set(

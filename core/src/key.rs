@@ -1,4 +1,4 @@
-//! Which namespaced object.
+//! The key of a namespaced object.
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

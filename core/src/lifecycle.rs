@@ -1,5 +1,5 @@
-//! What a batch needs next: one total function from what was seen to one step. Carrying a step out twice does no harm, so a crash anywhere
-//! is followed by the same decision again.
+//! What a batch needs next: one total function from the observed facts to one action. Every action is idempotent, so after a crash
+//! anywhere the operator simply decides again.
 
 mod facts;
 mod logins;
@@ -20,9 +20,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{time::after, why::Why};
 use logins::LoginNeeds;
 
-/// A Pod that never ran its main container is replaced, at most this often in all.
+/// Number of Pods of a batch, at most. A Pod that never ran its main container is replaced by the next one.
 const MOST_ATTEMPTS: i32 = 3;
-/// How long a runner that has reported its end may take to exit, before its log is taken as it is.
+/// How long the operator waits for a runner that has reported its end to exit, before it stores the log as it is.
 const EXIT_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a batch needs next.
@@ -30,45 +30,45 @@ const EXIT_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 pub enum NextAction {
     /// Claim the invited jobs.
     Claim,
-    /// Make the work Secret, the runner's identity and the Pod of this attempt.
+    /// Create the work Secret, the runner's identity and the Pod of this attempt.
     Launch {
         /// Number of the Pod, from 1.
         attempt: i32,
     },
     /// Tell the runner to stop after the current job.
     Drain,
-    /// Give or refuse the permission for this login.
+    /// Grant or refuse permission for this login.
     Grant {
-        /// Which login, from 1.
+        /// Number of the login within the batch, from 1.
         login: i32,
     },
     /// Mint the code of this login.
     Mint {
-        /// Which login, from 1.
+        /// Number of the login within the batch, from 1.
         login: i32,
     },
-    /// A login ended: count it, remove its Secret.
+    /// A login ended: count it and delete its Secret.
     CloseLogin {
-        /// Which login, from 1.
+        /// Number of the login within the batch, from 1.
         login: i32,
-        /// How it ended.
+        /// How the login ended.
         ended: LoginEnded,
     },
     /// Write new results into their jobs.
     Mirror,
-    /// Store the end. If the runner may still act, the phase is stored first: that write is the fence.
+    /// Store the end state. If the runner may still act, the phase is stored first: that write is the fence.
     End(End),
-    /// The end is stored as the fence: settle every job, keep the log, say so.
+    /// The end is stored as the fence: settle every job, store the log, and record that this is done.
     Settle,
-    /// Remove Pod, Secrets and roles.
+    /// Delete the Pod, the Secrets and the roles.
     Clean,
-    /// Its time is over: delete it.
+    /// Its `ttlSecondsAfterFinished` has passed: delete the batch.
     Forget,
-    /// Nothing, until something changes or the time has come.
+    /// Do nothing until something changes or `until` has come.
     Wait {
         /// When to decide again even if nothing changes.
         until: Option<Timestamp>,
-        /// What is waited for, when it is worth saying.
+        /// What the batch waits for, if people should be told.
         shown: Option<Why>,
     },
 }
@@ -78,13 +78,13 @@ pub enum NextAction {
 pub struct End {
     /// `Completed` or `Failed`.
     pub phase: BatchPhase,
-    /// Why. Jobs without a result go back with it.
+    /// Why. Jobs without a result return to Pending with this reason.
     pub why: Why,
-    /// The runner may still be alive: store the phase before anything else.
+    /// Whether the runner may still be alive: then the phase is stored before anything else.
     pub fence: bool,
 }
 
-/// What the batch needs next.
+/// Decides what the batch needs next.
 #[must_use]
 pub fn next(seen: &BatchFacts<'_>) -> NextAction {
     let batch = seen.batch;
@@ -123,7 +123,7 @@ fn created(seen: &BatchFacts<'_>) -> NextAction {
 }
 
 fn assigned(seen: &BatchFacts<'_>) -> NextAction {
-    // Before anything that has to be written elsewhere: a write that fails for ever must not keep the batch from its end.
+    // Checked before anything that has to be written elsewhere: a write that never succeeds must not keep the batch from ending.
     if let Some(end) = overdue(seen) {
         return end.into();
     }
@@ -140,7 +140,7 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
     }
     if let Some(end) = run.and_then(|run| run.end.as_ref()) {
         let patience = after(end.at.0, EXIT_PATIENCE);
-        // By a node's clock, so never longer than the patience from now.
+        // The end was reported by a node's clock, so the operator also waits no longer than this by its own.
         return if seen.pod.is_over() || seen.now >= patience || seen.silent_for >= EXIT_PATIENCE {
             ended(seen, end).into()
         } else {
@@ -155,11 +155,14 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
         PodState::Starting(_) if draining(seen) => {
             failed(Reason::Drained, "The batch was drained before its Pod ran.")
         }
-        // No Pod of this batch gets them; the next batch's does.
+        // Only Pods of later batches use the new images, so the batch does not wait for this one any longer.
         PodState::Starting(Some(problem))
             if problem.reason == Reason::ImageUnavailable && seen.images_replaced =>
         {
-            failed(problem.reason, &format!("Other images are set by now. {}", problem.message))
+            failed(
+                problem.reason,
+                &format!("The images in the settings have changed since. {}", problem.message),
+            )
         }
         PodState::Starting(problem) => {
             let until =
@@ -170,7 +173,7 @@ fn assigned(seen: &BatchFacts<'_>) -> NextAction {
     }
 }
 
-/// The deadline that has passed, if one has.
+/// How the batch ends, if one of its deadlines has passed.
 fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
     let silent = seen.silent_for >= seen.deadlines.heartbeat;
     if let Some(end) = seen.run().and_then(|run| run.end.as_ref()) {
@@ -182,7 +185,7 @@ fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
         }
         PodState::Running { .. } if silent => {
             let limit = fno_crds::Duration::from(seen.deadlines.heartbeat.unsigned_abs());
-            let message = format!("The runner gave no sign of life for {limit}.");
+            let message = format!("The runner sent no heartbeat for {limit}.");
             Some(fenced(Why { reason: Reason::RunnerLost, message }))
         }
         PodState::Running { .. } => {
@@ -194,7 +197,7 @@ fn overdue(seen: &BatchFacts<'_>) -> Option<End> {
     }
 }
 
-/// When a running Pod is given up although its runner gives signs of life: it does not log in, or makes no progress.
+/// When, and why, a running Pod is given up although its runner sends heartbeats: the runner does not log in, or makes no progress.
 fn late(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     if seen.login().is_none_or(|login| login.state != LoginState::LoggedIn) {
         return logins::deadline(seen);
@@ -202,9 +205,9 @@ fn late(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     let limit = seen.deadlines.progress();
     let job = seen.run().and_then(|run| run.job.as_deref());
     let message = format!(
-        "The runner lives but has made no progress for {}{}.",
+        "The runner is alive but has made no progress for {}{}.",
         fno_crds::Duration::from(limit.unsigned_abs()),
-        job.map(|job| format!(" (job {job} was at work)")).unwrap_or_default()
+        job.map(|job| format!(" (job {job} was running)")).unwrap_or_default()
     );
     Some((after(seen.now, limit - seen.idle_for), Why { reason: Reason::RunnerLost, message }))
 }
@@ -213,7 +216,7 @@ fn pod_over(seen: &BatchFacts<'_>) -> NextAction {
     let attempt = seen.batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
     let deadline = pod_deadline(seen);
     let ran = matches!(seen.pod, PodState::Ended { ran: true, .. });
-    // A Pod that vanished may have run; without a report of it nothing can have been done on the portal: it had no permission to log in.
+    // A Pod that disappeared may have run. If its runner never reported, it had no permission to log in and cannot have touched the portal.
     let untouched = !ran && seen.run().is_none();
     if untouched && attempt < MOST_ATTEMPTS && seen.now < deadline && !draining(seen) {
         return match seen.held.filter(|held| seen.now < held.until) {
@@ -236,7 +239,7 @@ fn runner_lost(seen: &BatchFacts<'_>) -> Why {
     Why { reason: Reason::RunnerLost, message }
 }
 
-/// What the driver says about a browser that died tells neither that it was killed nor why.
+/// The message with how the browser's container ended: the driver's error says neither that the browser was killed nor why.
 fn with_browser(seen: &BatchFacts<'_>, message: String) -> String {
     match seen.browser {
         Some(browser) => format!("{message} {browser}").trim_start().to_owned(),
@@ -291,7 +294,7 @@ fn after_the_end(seen: &BatchFacts<'_>) -> NextAction {
         finished.0,
         SignedDuration::from_secs(i64::from(batch.spec.ttl_seconds_after_finished)),
     );
-    // A result that could not be written into its job yet is kept here only.
+    // A result that could not be written into its job yet is stored only in this batch.
     if seen.jobs.iter().any(|job| job.at_work) {
         return NextAction::Wait { until: None, shown: None };
     }
@@ -302,7 +305,7 @@ fn after_the_end(seen: &BatchFacts<'_>) -> NextAction {
     }
 }
 
-/// The runner said how its session ended. Completed only if the session ended in order and every job is settled for this try.
+/// How the batch ends by the runner's report. `Completed` only if the session ended in order and every job is settled for this try.
 fn ended(seen: &BatchFacts<'_>, end: &RunEnd) -> End {
     let settled = |job: &JobState| {
         job.withdrawn
@@ -321,7 +324,7 @@ fn ended(seen: &BatchFacts<'_>, end: &RunEnd) -> End {
     };
     let reason = match (phase, end.reason) {
         (BatchPhase::Completed, _) => Reason::Completed,
-        // The runner says that it is done, and it is not: its jobs go back as after a drain.
+        // The runner reports that it is done although jobs are left: they return to Pending as after a drain.
         (_, Reason::Completed) => Reason::Drained,
         (_, reason) => reason,
     };

@@ -1,20 +1,22 @@
-//! How long a job and a login take: exponentially weighted moving averages of what was measured, in whole milliseconds as
-//! the status holds them.
+//! How long a job and a login take: exponentially weighted moving averages of the measured times, in whole milliseconds as they are
+//! stored in the status.
 
 use fno_crds::Action;
 
-/// Weight of a new job's time. 0.2 forgets half of the past in three jobs: a portal's busy hour shows within one batch, one odd job does not decide.
+/// Weight of a new job's time. With 0.2, half of the past is forgotten after three jobs: a busy hour of the portal shows within one
+/// batch, and a single unusual job does not decide.
 pub const JOB_ALPHA: f64 = 0.2;
 /// Weight of a new login's time. Logins are rare, so each says more.
 pub const LOGIN_ALPHA: f64 = 0.4;
-/// Seconds a login is taken to need until one is measured: start of the Pod and of Firefox, and a form of two pages.
+/// Assumed seconds of a login until one is measured: start of the Pod and of Firefox, and a form of two pages.
 pub const UNMEASURED_LOGIN: f64 = 15.0;
-/// Longer measurements, in milliseconds, are cut to this: a job's own limit is minutes, so this is a broken clock.
+/// Longer measurements, in milliseconds, are cut to this: a job's own limit is minutes, so they come from a wrong clock.
 const LONGEST: i64 = 3_600_000;
 /// Shorter times, in milliseconds, do not come from a browser. The limit also keeps divisions by the mean tame.
 const SHORTEST: i64 = 10;
 
-/// Seconds a job is taken to need until one is measured: a look-up on a portal with a few pages; a cancellation fills a form and proves it.
+/// Assumed seconds of a job until one is measured. A validation looks something up on a few pages; a cancellation also fills in a form
+/// and proves the result.
 #[must_use]
 pub const fn unmeasured_job(action: Action) -> f64 {
     match action {
@@ -23,7 +25,7 @@ pub const fn unmeasured_job(action: Action) -> f64 {
     }
 }
 
-/// The average after one more measurement. The first one is taken as it is; a time that is not positive is left out.
+/// The average after one more measurement. The first measurement is taken as it is; times that are not positive are ignored.
 #[must_use]
 pub fn ewma(mean: Option<i64>, alpha: f64, time: i64) -> Option<i64> {
     let mean = usable(mean);
@@ -34,7 +36,8 @@ pub fn ewma(mean: Option<i64>, alpha: f64, time: i64) -> Option<i64> {
     Some(mean.map_or(time, |mean| mean + (alpha * (time - mean) as f64).round() as i64))
 }
 
-/// The average time of a job after these, measured one after the other. Pass only jobs that gave an answer: a failure's time is a timeout's.
+/// The average time of a job after these measurements, in their order. Pass only jobs that got an answer: the time of a failed job is
+/// mostly that of a timeout.
 #[must_use]
 pub fn jobs(mean: Option<i64>, times: impl IntoIterator<Item = i64>) -> Option<i64> {
     times.into_iter().fold(usable(mean), |mean, time| ewma(mean, JOB_ALPHA, time))
@@ -46,13 +49,13 @@ pub fn login(mean: Option<i64>, time: i64) -> Option<i64> {
     ewma(mean, LOGIN_ALPHA, time)
 }
 
-/// A mean as stored, in seconds, as planning calculates with it. Nothing if it cannot be calculated with.
+/// A stored mean in seconds, for planning. None if it is not usable.
 #[must_use]
 pub fn seconds(mean: i64) -> Option<f64> {
     usable(Some(mean)).map(|milliseconds| milliseconds as f64 / 1000.0)
 }
 
-/// A mean as stored, if it can be calculated with: a status can be edited by hand.
+/// A stored mean, if it is usable: a person may have edited the status.
 fn usable(mean: Option<i64>) -> Option<i64> {
     mean.filter(|mean| *mean > 0).map(|mean| mean.clamp(SHORTEST, LONGEST))
 }
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_time_is_reached_whatever_was_before() {
+    fn a_constant_time_is_reached_from_any_mean() {
         let mean = jobs(Some(100_000), std::iter::repeat_n(2000, 60)).expect("a mean");
         assert!((mean - 2000).abs() <= 2, "{mean}");
     }

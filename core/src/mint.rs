@@ -1,16 +1,17 @@
-//! Whether a login may begin, and whether a one-time code may be minted for it now: two ordered chains of named checks, the first
-//! violation decides.
+//! Whether a login may start, and whether a one-time code may be minted for it now: two ordered chains of named checks. The first check
+//! that fails decides.
 //!
-//! A chain only says that the guards may be tried. The guards themselves are writes, in this order (a crash between them burns a
-//! step, it never uses one twice):
+//! A chain only says that the guards may be tried. The guards themselves are writes, in this order (a crash between them wastes a step,
+//! it never uses one twice):
 //!
 //! 1. compare-and-set of `FnoProvider.status.accounts[].lastStep` to the step (authoritative);
-//! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everybody else on that account);
-//! 3. where other providers name the same account, their `lastStep` is read again: two that burn at the same time see each other;
-//! 4. the step is this login's own now: [`MintRequest::reserved`], kept in memory while the same pass goes on;
-//! 5. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, never over an existing one.
+//! 2. Valkey `SET totp:used:{trackingId}:{step} {batch}/{n} NX EX` [`step::key_ttl`] (shared with everything else that uses the account);
+//! 3. where other providers name the same account, their `lastStep` is read again: two that use a step at the same time see each other;
+//! 4. the step now belongs to this login: [`MintRequest::reserved`], kept in memory until the reconcile ends;
+//! 5. the chain is asked once more: [`MintDecision::Deliver`] = the Secret is created, and never overwrites an existing one.
 //!
-//! A guard whose answer was lost counts as passed by another login: a doubtful step is a burnt step. Read again and ask the chain again.
+//! A guard whose answer was lost counts as passed by another login: a doubtful step is a used step. The operator then reads everything
+//! again and asks the chain again.
 
 mod checks;
 pub mod clock;
@@ -27,13 +28,14 @@ pub use login::{LoginPermission, LoginRequest, may_login};
 use self::clock::PortalClock;
 use crate::{gate::Gate, time::after, why::Why};
 
-/// When to ask again about something that announces no time of its own (a clock, Valkey, another login). Most changes wake earlier, through a watch.
+/// When to ask again about something whose time is not known in advance (a clock, Valkey, another login). Most changes wake the operator
+/// earlier, through a watch.
 const RECHECK: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is known when a batch awaits a code.
+/// What the operator knows when a batch awaits a code.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MintRequest<'a> {
-    /// The time.
+    /// The current time, by the operator's clock.
     pub now: Timestamp,
     /// The batch's phase.
     pub phase: BatchPhase,
@@ -41,52 +43,52 @@ pub struct MintRequest<'a> {
     pub stop: Stop,
     /// The provider's `spec.suspend`.
     pub provider_suspended: bool,
-    /// `status.credentialsVersion` of the batch: the credentials its runner has typed.
+    /// `status.credentialsVersion` of the batch: the version of the credentials that its runner has typed.
     pub pinned: Option<&'a str>,
-    /// Version of the credentials that the account's Secrets hold now: the code would be made of the seed in them.
+    /// Version of the credentials that the account's Secrets hold now: the code would be made from the seed in them.
     pub current: Option<&'a str>,
-    /// The account's breaker.
+    /// What the account's breaker allows.
     pub gate: &'a Gate,
     /// `totp.periodSeconds`.
     pub period: i64,
     /// `totp.skewSteps`: steps the portal accepts either side of its own.
     pub skew: i64,
-    /// `totp.minRemainingSeconds`. Cut to `period - 1`, because a whole period is never left.
+    /// `totp.minRemainingSeconds`. Limited to `period - 1`, because a whole period never remains.
     pub min_remaining: i64,
     /// The account's last used step, counted in `period` ([`crate::account::last_step`]).
     pub last_step: Option<i64>,
-    /// The longest period in which it may have been recorded ([`crate::account::SharedAccount::recorded_in`]).
+    /// The longest period, in seconds, in which `last_step` may have been recorded ([`crate::account::SharedAccount::recorded_in`]).
     pub recorded_in: i64,
-    /// The step of a guard whose answer never came.
+    /// The step of a guard write whose answer was lost.
     pub doubtful: Option<i64>,
-    /// The step both guards have passed for this very login; the Secret may be missing.
+    /// The step that has passed both guards for this login; its Secret may be missing.
     pub reserved: Option<i64>,
-    /// What is known of the portal's clock.
+    /// What is known about the portal's clock.
     pub clock: PortalClock,
-    /// What Valkey is known to say.
+    /// What Valkey has answered so far about a step.
     pub valkey: StepRecord,
 }
 
-/// What Valkey is known to say about a step.
+/// What Valkey has answered about a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepRecord {
     /// Not asked yet.
     Unknown,
-    /// No answer.
+    /// Valkey did not answer.
     Unreachable,
-    /// The step is unused.
+    /// Valkey has no record of the step.
     Free {
         /// The step asked about.
         step: i64,
     },
-    /// The step is used, perhaps outside this cluster.
+    /// The step is used already, perhaps outside this cluster.
     Taken {
         /// The step asked about.
         step: i64,
     },
 }
 
-/// The answer.
+/// What to do about a batch that awaits a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MintDecision {
     /// Pass the guards with this step, then ask again with it as `reserved`.
@@ -94,32 +96,32 @@ pub enum MintDecision {
         /// The time step.
         step: i64,
     },
-    /// This step is burnt for this very login already and still good: create the Secret, no guard.
+    /// This step is used for this login already and its code is still valid: create the Secret, without the guards.
     Deliver {
         /// The time step.
         step: i64,
     },
-    /// The last step was recorded by a clock that was ahead: set every entry of the account that is later back to this one
-    /// ([`crate::account::burn`]), then ask again. It is the newest step that the portal can have accepted by now.
+    /// The last step was recorded by a clock that was ahead: set every later entry of the account back to this step
+    /// ([`crate::account::with_last_step`]), then ask again.
     Rebase {
-        /// The time step.
+        /// The newest step that the portal can have accepted by now.
         step: i64,
     },
     /// Ask again at `until`, or when something changes.
     NotYet {
-        /// When.
+        /// When to ask again.
         until: Timestamp,
-        /// What is waited for.
+        /// What the login waits for.
         why: Why,
     },
     /// No code for this login: the grant is refused and the batch ends.
     Never {
-        /// Why.
+        /// Why there is no code.
         why: Why,
     },
 }
 
-/// Decides. A table of the checks in their order is the constant `CHAIN` of this module's source.
+/// Decides what to do about a batch that awaits a code. The constant `CHAIN` in this module's source lists the checks in their order.
 #[must_use]
 pub fn mint(request: &MintRequest<'_>) -> MintDecision {
     CHAIN
@@ -128,10 +130,11 @@ pub fn mint(request: &MintRequest<'_>) -> MintDecision {
         .unwrap_or_else(|| MintDecision::Mint { step: candidate(request) })
 }
 
-/// `None` = passed.
+/// One check; `None` = passed.
 type Check = fn(&MintRequest<'_>) -> Option<MintDecision>;
 
-/// First what ends the login, then what is waited for; a reserved step comes before Valkey because it has passed that guard already.
+/// First the checks that end the login, then those that make it wait. A reserved step comes before Valkey because it has passed that
+/// guard already.
 const CHAIN: [Check; 8] = [
     batch_may_log_in,
     credentials_are_current,
@@ -140,7 +143,7 @@ const CHAIN: [Check; 8] = [
     reserved_step_is_still_good,
     valkey_answers,
     last_step_is_not_in_the_future,
-    step_has_begun,
+    step_has_started,
 ];
 
 fn batch_may_log_in(request: &MintRequest<'_>) -> Option<MintDecision> {
@@ -152,7 +155,7 @@ fn breaker_allows(request: &MintRequest<'_>) -> Option<MintDecision> {
     checks::breaker(request.gate).map(|why| MintDecision::Never { why })
 }
 
-/// The wait would be in vain: the batch has measured the clock and does not do so again.
+/// Waiting would not help: the batch has measured the portal's clock and does not measure it again.
 fn clocks_agree(request: &MintRequest<'_>) -> Option<MintDecision> {
     request
         .clock
@@ -163,14 +166,14 @@ fn clocks_agree(request: &MintRequest<'_>) -> Option<MintDecision> {
         })
 }
 
-/// A code of another seed than the one whose refusal would be booked.
+/// Otherwise the code could be made from another seed than the one that its refusal would count against.
 fn credentials_are_current(request: &MintRequest<'_>) -> Option<MintDecision> {
     let current = request.pinned.is_some() && request.pinned == request.current;
     (!current).then(|| MintDecision::Never { why: checks::other_credentials(request.pinned) })
 }
 
-/// An operator that ended between the guards and the Secret left a burnt step behind. It is this login's own, so it is delivered
-/// as long as it is good, and `lastStep` still covers it (a provider restored from an old backup does not).
+/// An operator that ended between the guards and the Secret has left a used step without a code. The step belongs to this login, so its
+/// code is delivered while it is valid and `lastStep` still covers it (in a provider restored from an old backup it does not).
 fn reserved_step_is_still_good(request: &MintRequest<'_>) -> Option<MintDecision> {
     let step = request.reserved?;
     let covered = request.last_step.is_some_and(|last| last >= step);
@@ -183,8 +186,8 @@ fn valkey_answers(request: &MintRequest<'_>) -> Option<MintDecision> {
     checks::valkey(request.valkey == StepRecord::Unreachable).map(|why| not_yet(request.now, why))
 }
 
-/// A step is minted after it began, so a last step beyond the next ones means that some clock was, or is, wrong. Where the portal
-/// confirms our clock, it cannot have accepted such a step yet.
+/// A code is minted only after its step has started, so a last step further in the future than the clocks may differ means that some
+/// clock was, or is, wrong. Where the portal confirms our clock, the portal cannot have accepted such a step yet.
 fn last_step_is_not_in_the_future(request: &MintRequest<'_>) -> Option<MintDecision> {
     let newest =
         step::newest_recorded(request.now, request.period, request.recorded_in, request.skew);
@@ -197,12 +200,12 @@ fn last_step_is_not_in_the_future(request: &MintRequest<'_>) -> Option<MintDecis
     Some(not_yet(
         request.now,
         checks::clock_skew(format!(
-            "The last code was minted for a step about {seconds} s in the future, and the portal does not tell the time: the clock of this node, or of the one before it, is wrong. If this node's clock is right, annotate the provider with fno.dev/resume."
+            "The last code was minted for a step about {seconds} s in the future, and the portal does not report its time: the clock of this node, or of the node the operator ran on before, is wrong. If this node's clock is right, annotate the provider with fno.dev/resume."
         )),
     ))
 }
 
-fn step_has_begun(request: &MintRequest<'_>) -> Option<MintDecision> {
+fn step_has_started(request: &MintRequest<'_>) -> Option<MintDecision> {
     let step = candidate(request);
     let begins = step::begins(step, request.period);
     (begins > request.now)
@@ -213,8 +216,8 @@ fn not_yet(now: Timestamp, why: Why) -> MintDecision {
     MintDecision::NotYet { until: after(now, RECHECK), why }
 }
 
-/// The first step with enough time left that cannot have been used: after `lastStep`, after whatever is doubtful, after what Valkey
-/// calls taken.
+/// The first step with enough time left that cannot have been used: it is after `lastStep`, after a doubtful step and after a step that
+/// Valkey reports as used.
 fn candidate(request: &MintRequest<'_>) -> i64 {
     let taken = match request.valkey {
         StepRecord::Taken { step } => Some(step),
@@ -226,7 +229,7 @@ fn candidate(request: &MintRequest<'_>) -> i64 {
     used.map_or(earliest, |used| earliest.max(used.saturating_add(1)))
 }
 
-/// The current step, or the next one when too little of this one is left.
+/// The current step, or the next one if too little time is left in the current one.
 fn earliest_with_time_left(request: &MintRequest<'_>) -> i64 {
     let current = step::at(request.now, request.period);
     let left = step::ends(current, request.period).duration_since(request.now);

@@ -1,6 +1,6 @@
 //! The valid name that a mistyped one was probably meant to be.
 
-/// The name that takes the fewest slips of a finger to become `wrong`, if that is few enough for its length. Case does not count.
+/// The name that is the fewest typing errors away from `wrong`, if those are few enough for its length. Case does not count.
 #[must_use]
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_a_finger_is_recognised_and_another_word_is_not() {
+    fn a_typing_error_is_recognised_and_another_word_is_not() {
         let names = ["timeout", "required", "selectors", "when", "Enter"];
         for (wrong, expected) in [
             ("timeot", Some("timeout")),

@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use fno_crds::{FnoBatch, GROUP, VERSION, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-/// The reference that makes an object vanish with its batch. Without `blockOwnerDeletion`: setting that needs a right on
-/// `fnobatches/finalizers` on clusters that check it (OpenShift), and buys nothing here.
+/// The owner reference by which an object is deleted with its batch. It does not set `blockOwnerDeletion`: clusters that check that
+/// (OpenShift) demand permission for `fnobatches/finalizers`, and nothing here needs it.
 #[must_use]
 pub fn owner(batch: &FnoBatch) -> OwnerReference {
     OwnerReference {
@@ -37,14 +37,14 @@ pub fn owner(batch: &FnoBatch) -> OwnerReference {
     }
 }
 
-/// Name of the batch's current Pod: that of its latest attempt, of the first one before any was made.
+/// Name of the batch's current Pod: the one of its latest attempt, or of the first attempt if there was none yet.
 #[must_use]
 pub fn current_pod(batch: &FnoBatch) -> String {
     let attempt = batch.status.as_ref().and_then(|status| status.attempt).unwrap_or(1);
     names::pod(batch.metadata.name.as_deref().unwrap_or_default(), attempt)
 }
 
-/// Whether `meta` belongs to this very batch and not to a namesake.
+/// Whether `meta` belongs to this batch, by UID, and not to an earlier one of the same name.
 #[must_use]
 pub fn is_owned(meta: &ObjectMeta, batch: &FnoBatch) -> bool {
     meta.owner_references

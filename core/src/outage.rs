@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// While an outage lasts, the log says so again after this.
+/// How often an outage is logged again while it lasts.
 pub const REMIND: Duration = Duration::from_secs(600);
 /// A new cause is logged at most this often: two causes that alternate must not fill the log.
 pub const NEW_CAUSE: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ struct Current {
 }
 
 impl Outage {
-    /// Notes a failure. True if it belongs into the log: the first one, one with a new cause, and a reminder now and then.
+    /// Records a failure. True if it should be logged: the first one, one with a new cause, and a reminder every [`REMIND`].
     pub fn failed(&mut self, cause: &str, now: Duration) -> bool {
         let Some(current) = &mut self.0 else {
             self.0 = Some(Current { since: now, logged: now, cause: cause.to_owned() });
@@ -34,7 +34,7 @@ impl Outage {
         true
     }
 
-    /// Notes a success. How long the outage lasted, if one has ended just now; that belongs into the log, too.
+    /// Records a success. If this ends an outage, returns how long it lasted, which should be logged, too.
     pub fn ended(&mut self, now: Duration) -> Option<Duration> {
         self.0.take().map(|current| now.saturating_sub(current.since))
     }

@@ -1,7 +1,8 @@
 //! Whether the batch that a Batched job names still takes care of it.
 //!
-//! A batch settles its own jobs. That fails where the batch is gone (its finalizer was removed by hand, a restore brought back the
-//! job only, the claim arrived after the deletion) or has never heard of the job. Such a job is handed back by whoever notices.
+//! A batch settles its own jobs. That is not possible if the batch is gone (its finalizer was removed by hand, a restore brought back
+//! only the job, the claim arrived after the deletion) or does not list the job. The operator returns such a job to Pending when it
+//! notices it.
 
 use fno_crds::{FnoBatch, FnoJob, JobPhase, Reason};
 
@@ -12,13 +13,14 @@ use crate::why::Why;
 pub enum NamedBatch<'a> {
     /// The batch as it is now.
     Readable(&'a FnoBatch),
-    /// A newer version wrote it. It may be at work, so its jobs are left alone.
+    /// A newer version wrote the batch. It may be active, so its jobs are not touched.
     Unreadable,
-    /// The API server said that it does not exist, after the job was seen to name it. A watch that does not show it proves nothing.
+    /// The API server reported, after the job was seen to name the batch, that it does not exist. A watch that does not show it would prove
+    /// nothing.
     Absent,
 }
 
-/// Why the job has to be handed back; none if its batch takes care of it, or may.
+/// Why the job has to return to Pending. None if its batch takes care of it, or may do so.
 #[must_use]
 pub fn orphaned(job: &FnoJob, batch: NamedBatch<'_>) -> Option<Why> {
     if job.phase() != JobPhase::Batched {
@@ -43,7 +45,7 @@ pub fn orphaned(job: &FnoJob, batch: NamedBatch<'_>) -> Option<Why> {
         run.results.iter().any(|result| result.uid == uid)
             || run.intents.iter().any(|intent| Some(&intent.job) == job.metadata.name.as_ref())
     });
-    // What was reported is written by the batch, which knows it.
+    // A reported result is written by the batch that holds it.
     if settled && !reported {
         return lost(format!("The batch {name} ended without the job."));
     }
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batched_job_whose_batch_is_gone_or_does_not_know_it_goes_back() {
+    fn a_batched_job_whose_batch_is_gone_or_does_not_list_it_returns_to_pending() {
         let ours = job("Batched", json!("b"));
         let why = orphaned(&ours, NamedBatch::Absent).expect("an orphan");
         assert_eq!(why.reason, Reason::RunnerLost);
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_whose_batch_lives_or_cannot_be_read_is_left_alone() {
+    fn a_job_whose_batch_is_active_or_cannot_be_read_is_not_touched() {
         let ours = job("Batched", json!("b"));
         assert_eq!(orphaned(&ours, NamedBatch::Unreadable), None);
         for phase in ["Created", "Assigned", "InProgress", "Failed"] {
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_batch_has_reported_is_written_by_the_batch() {
+    fn a_reported_result_is_written_by_its_batch() {
         let ours = job("Batched", json!("b"));
         for run in [
             json!({"results": [{"job": "j", "uid": "u", "phase": "Succeeded", "reason": "Answered", "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1000}]}),

@@ -1,4 +1,4 @@
-//! What is written about a provider: whether it is ready, and what a batch's end says about it.
+//! What the operator writes into a provider's status: whether the provider is ready, and what the end of a batch says about it.
 
 mod accounts;
 mod refresh;
@@ -34,16 +34,16 @@ use crate::{
     why::Why,
 };
 
-/// The pause after a batch that never got to work: 5 s, doubling, at most 2 min. A corrected fault is noticed within that.
+/// The pause after a batch that ended before it did any work: 5 s, doubling, at most 2 min. So a corrected fault is noticed within 2 min.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 
 /// Whether the provider can work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readiness {
-    /// The value of the condition `Ready`. Unknown while one try decides: until it has succeeded, the fault may still be there.
+    /// The value of the condition `Ready`. Unknown while a trial decides: until it has succeeded, the fault may still be there.
     pub ready: Status,
-    /// Why.
+    /// Reason and message of the condition.
     pub why: Why,
 }
 
@@ -54,7 +54,7 @@ impl Readiness {
         Self { ready: Status::False, why }
     }
 
-    /// Whether nothing goes on before a person does something.
+    /// Whether a person has to act before anything can continue.
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         matches!(self.ready, Status::False)
@@ -70,8 +70,8 @@ impl Readiness {
     }
 }
 
-/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; work is still tried then. A fault
-/// takes precedence over "suspended": resuming would not fix it.
+/// Whether the provider can work, and if not, why. `trouble` is what keeps its Pods from running; batches are still created then. A
+/// fault takes precedence over "suspended": resuming would not fix it.
 #[must_use]
 pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Readiness {
     if let Some(blocked) = view.why_blocked() {
@@ -92,7 +92,9 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Readiness {
         .accounts
         .iter()
         .filter_map(|account| match &account.gate {
-            Gate::Shut(why) => Some(format!("Account {} rests: {}", account.name, why.message)),
+            Gate::Shut(why) => {
+                Some(format!("Account {} cannot be used: {}", account.name, why.message))
+            }
             Gate::Open | Gate::Trial(_) => None,
         })
         .collect::<Vec<_>>()
@@ -100,8 +102,8 @@ pub fn readiness(view: &ProviderView, trouble: Option<&Why>) -> Readiness {
     Readiness { ready: Status::True, why: Why { reason: Reason::Available, message } }
 }
 
-/// Sets `Ready`, `Reconciling` and `Stalled`. `remark` is something a person should know besides, such as an annotation that counts for
-/// nothing.
+/// Sets `Ready`, `Reconciling` and `Stalled`. `remark` is something else that a person should know, such as an annotation that is
+/// ignored.
 pub fn conditions(
     status: &mut FnoProviderStatus,
     generation: Option<i64>,
@@ -117,7 +119,7 @@ pub fn conditions(
     };
     let stalled = readiness.needs_a_person();
     let remedy = if stalled { why.reason.remedy() } else { "" };
-    // kstatus: not there yet, and getting there by itself.
+    // As kstatus defines it: the desired state is not reached yet, and the operator gets there by itself.
     let reconciling = *ready != Status::True && !stalled && why.reason != Reason::Suspended;
     set(types::READY, *ready, why.reason, &message);
     set(types::RECONCILING, Status::from(reconciling), why.reason, "");
@@ -125,7 +127,8 @@ pub fn conditions(
     status.observed_generation = generation;
 }
 
-/// What a batch's end says about its provider: how long things take, the portal's clock, and whether the flow fits. `action_of` tells by a job's name.
+/// What the end of a batch says about its provider: how long things take, the portal's clock, and whether the flow fits. `action_of`
+/// gives a job's action by the job's name.
 #[must_use]
 pub fn after_batch(
     provider: &FnoProvider,
@@ -190,8 +193,8 @@ pub fn measured_clock(status: &FnoProviderStatus) -> Option<(i64, Timestamp)> {
     Some((status.clock_offset_milliseconds?, status.clock_measured_at.as_ref()?.0))
 }
 
-/// The newest measurement of the portal's clock. A batch measures on its login page, right after its last permission to log in, and may
-/// end much later than one that has measured after it.
+/// Keeps the newest measurement of the portal's clock. A batch measures on its login page, right after its last permission to log in, and
+/// may end much later than a batch that measured after it.
 fn clock(status: &mut FnoProviderStatus, batch: &FnoBatch, run: &Run, now: Timestamp) {
     let Some(offset) = run.clock_offset_milliseconds else { return };
     let grants = batch.status.iter().flat_map(|status| &status.grants);
@@ -231,7 +234,7 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
     })
 }
 
-/// Why the provider's next batch waits a little: its last ones, newest first, ended without having got to work. The time says until when.
+/// Why, and until when, the provider's next batch has to wait: the last batches, given newest first, ended before they did any work.
 #[must_use]
 pub fn pause_after<'a>(
     finished: impl IntoIterator<Item = &'a FnoBatch>,
@@ -258,14 +261,14 @@ pub fn pause_after<'a>(
         .filter(|reason| reason.class() == ReasonClass::Waiting)
         .unwrap_or(Reason::RetryBackoff);
     let message = format!(
-        "The last batch failed without having got to work ({}: {}) The next one follows after a pause of at most 2 min.",
+        "The last batch failed before it did any work ({}: {}) The next one follows after a pause of at most 2 min.",
         status.reason.map_or("no reason", Reason::as_str),
         status.message.as_deref().unwrap_or("no message.")
     );
     (now < until).then_some((until, Why { reason, message }))
 }
 
-/// The pause of a provider after batches that never got to work, and its end: [`pause_after`] the finished ones among all of these.
+/// The pause of a provider after batches that did no work, and its end: [`pause_after`] for the finished ones among these batches.
 #[must_use]
 pub fn pause_of<'a>(
     of: &Key,
@@ -285,7 +288,7 @@ pub fn pause_of<'a>(
     pause_after(finished.into_iter().map(|(_, batch)| batch), now)
 }
 
-/// Ended because a person wanted it, or for what its own jobs carry: the next batch does not have to wait.
+/// Whether the batch ended because a person wanted it, or because of its own jobs: then the next batch does not have to wait.
 fn on_purpose(batch: &FnoBatch) -> bool {
     matches!(
         batch.status.as_ref().and_then(|status| status.reason),

@@ -1,37 +1,37 @@
-//! Into how many sessions waiting work is split.
+//! How many sessions the waiting work is split into.
 //!
 //! With N jobs of J seconds, a login of L and one login per T seconds, the k-th session starts T later than the one before it. Work is
-//! dealt so that all end together, at about L + NJ/k + T(k-1)/2: the k-th session pays while NJ/(k(k-1)) > T/2. Here the starts are
-//! given one by one (an account's next free step may be anywhere) and the jobs are whole, so the time is counted, not approximated;
-//! with evenly spaced starts the same k comes out.
+//! dealt so that all end together, at about L + NJ/k + T(k-1)/2: the k-th session pays off while NJ/(k(k-1)) > T/2. Here every start is
+//! given (an account's next free step may be at any time) and jobs cannot be split, so the time is counted, not approximated. With
+//! evenly spaced starts the result is the same k.
 
 use fno_crds::provider::Objective;
 
 /// A session is worth its login if it saves at least this part of the time (`Objective::Balanced`).
 const WORTH: f64 = 0.1;
-/// Two times closer than this are the same (they come out of a bisection).
+/// Two times, in seconds, that are closer than this count as the same: they are results of a bisection.
 const SAME: f64 = 1e-3;
 
-/// Waiting work and what it may use.
+/// The waiting work, and the sessions and objective it is split by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work<'a> {
-    /// Jobs that are ready to go.
+    /// Number of jobs that are ready.
     pub jobs: usize,
     /// Seconds per job, more than 0.
     pub job_seconds: f64,
     /// Seconds per login.
     pub login_seconds: f64,
-    /// Jobs one session takes at most, at least 1.
+    /// Maximum number of jobs per session, at least 1.
     pub session_jobs: usize,
-    /// When each session that may be opened could log in, seconds from now, ascending.
+    /// When each session that may be opened could log in: seconds from now, ascending.
     pub starts: &'a [f64],
     /// Seconds between two logins over all accounts; 0 without TOTP.
     pub login_gap: f64,
-    /// What is saved.
+    /// Whether to save logins or time.
     pub objective: Objective,
 }
 
-/// How many of the possible sessions are opened: the first so many of `starts`. 0 only without jobs or starts.
+/// How many of the possible sessions to open, counted from the first of `starts`. 0 only if there are no jobs or no starts.
 #[must_use]
 pub fn choose(work: &Work<'_>) -> usize {
     let most = work.starts.len().min(work.jobs);
@@ -66,8 +66,8 @@ pub fn choose(work: &Work<'_>) -> usize {
 
 /// Seconds until the last job is done with `sessions` (1 ..= `starts.len()`) of the possible sessions at once.
 ///
-/// Exact while every job finds a place at once; with more jobs than that, sessions follow each other and the time is a lower bound:
-/// the work shared evenly with a login each round, but never faster than one login per `login_gap` allows.
+/// Exact if every job fits into one of these sessions. With more jobs, further sessions follow and the time is a lower bound: the work
+/// is shared evenly with one login per round, but is never faster than one login per `login_gap` allows.
 #[must_use]
 pub fn makespan(work: &Work<'_>, sessions: usize) -> f64 {
     let starts = &work.starts[..sessions];
@@ -85,7 +85,7 @@ pub fn makespan(work: &Work<'_>, sessions: usize) -> f64 {
     shared.max(login_bound)
 }
 
-/// The earliest time by which sessions that begin at `starts` have done `jobs` whole jobs, none more than `most` of them.
+/// The earliest time by which sessions that start at `starts` have done `jobs` jobs, with at most `most` jobs per session.
 fn level(starts: &[f64], jobs: usize, most: usize, job_seconds: f64) -> f64 {
     let fits =
         |start: f64, end: f64| (((end - start) / job_seconds + 1e-9).max(0.0) as usize).min(most);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_law_of_the_makespan_is_met() {
-        // Jobs, J, L, possible sessions, and the best k: about sqrt(2NJ/T) with T = 30 s, worked out by an integer simulation.
+        // Jobs, J, L, possible sessions, and the best k: about sqrt(2NJ/T) with T = 30 s, computed by an integer simulation.
         for (jobs, j, l, possible, best, seconds) in [
             (50, 4.9, 55.0, 3, 3, 168.0),
             (50, 4.9, 55.0, 10, 4, 163.0),
@@ -158,8 +158,8 @@ mod tests {
     }
 
     #[test]
-    fn without_one_time_codes_every_session_pays_for_min_makespan_and_the_tenth_no_longer_for_balanced()
-     {
+    fn without_one_time_codes_min_makespan_opens_every_session_and_balanced_stops_before_the_tenth()
+    {
         let starts = [0.0; 20];
         assert_eq!(choose(&work(100, 5.0, 0.0, &starts, Objective::MinMakespan)), 20);
         let balanced = choose(&work(100, 5.0, 0.0, &starts, Objective::Balanced));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_do_or_nowhere_to_do_it_opens_no_session() {
+    fn without_jobs_or_possible_sessions_no_session_is_opened() {
         assert_eq!(choose(&work(0, 5.0, 8.0, &[0.0], Objective::Balanced)), 0);
         assert_eq!(choose(&work(5, 5.0, 8.0, &[], Objective::MinLogins)), 0);
     }

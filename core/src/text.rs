@@ -1,6 +1,6 @@
-//! Texts with a bound: the schema refuses a whole status for one long message.
+//! Texts of limited length: the schema rejects a whole status because of one message that is too long.
 
-/// The first `limit` bytes at most, cut at a character, with an ellipsis where something is left out.
+/// The text, cut to at most `limit` bytes at a character boundary, with an ellipsis if it was cut.
 #[must_use]
 pub fn at_most(text: &str, limit: usize) -> String {
     if text.len() <= limit {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// `time` plus `duration`, or the end of time if the sum is beyond it.
+/// `time` plus `duration`, or the largest timestamp if the sum would exceed it.
 #[must_use]
 pub fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)

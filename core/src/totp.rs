@@ -1,6 +1,6 @@
 //! Seeds and codes (RFC 6238). Neither type can be printed: no `Debug`, no `Display`, no `Serialize`.
 //!
-//! When a code may be made is another matter: [`crate::mint`].
+//! [`crate::mint`] decides when a code may be made.
 
 use data_encoding::HEXLOWER;
 use fno_crds::provider::{Totp, TotpAlgorithm};
@@ -8,24 +8,24 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha2::{Digest as _, Sha256};
 use totp_rs::{Algorithm, Builder};
 
-/// Fewer characters than any portal hands out: 16 make 80 bits.
+/// Minimum length of a seed: 16 characters hold 80 bits, and no portal issues shorter seeds.
 const SHORTEST: usize = 16;
 
 /// The secret an account's codes are made from.
 pub struct Seed(SecretSlice<u8>);
 
-/// One code. It is worth a login for about a minute.
+/// One code. It can be used to log in for about a minute.
 pub struct Code(SecretString);
 
-/// Why a text cannot be used as a seed. Holds nothing of the text.
+/// Why a text cannot be used as a seed. Contains no part of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
-    /// Other characters than base32 has.
+    /// The text has characters that are not base32.
     #[error(
-        "the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found something else at position {0})"
+        "the seed is not base32: only the letters A-Z and the digits 2-7 may occur (found another character at position {0})"
     )]
     NotBase32(usize),
-    /// Too few of them.
+    /// The text has too few characters.
     #[error("the seed has {0} characters, at least {SHORTEST} are needed")]
     TooShort(usize),
 }
@@ -34,7 +34,7 @@ impl Seed {
     /// Reads a seed as people store it: base32 in upper or lower case, perhaps in groups, perhaps padded, perhaps with a line break.
     ///
     /// # Errors
-    /// When it is not base32, or too short.
+    /// If the text is not base32, or too short.
     pub fn parse(stored: &[u8]) -> Result<Self, SeedError> {
         let text = String::from_utf8_lossy(stored);
         let mut seed = String::with_capacity(text.len());
@@ -53,8 +53,8 @@ impl Seed {
         Ok(Self(decoded.as_bytes().to_vec().into()))
     }
 
-    /// Names the seed where used steps are recorded: the same seed is the same account in any namespace and cluster. It cannot be turned back:
-    /// a seed has 80 bits and more.
+    /// Identifies the seed where used steps are recorded: the same seed is the same account in any namespace and cluster. The seed cannot be
+    /// computed from it, because a seed has at least 80 bits.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest([b"fno.dev totp tracking ", self.0.expose_secret()].concat());
@@ -74,7 +74,7 @@ impl Seed {
             TotpAlgorithm::SHA512 => Algorithm::SHA512,
         };
         let period = u64::try_from(settings.period_seconds).unwrap_or(30).max(1);
-        // Not `build`: portals hand out seeds shorter than the RFC's 128 bits. Digits are 6 or 8 by the schema.
+        // Not `build`: portals issue seeds shorter than the RFC's 128 bits. The schema allows only 6 or 8 digits.
         let totp = Builder::new()
             .with_algorithm(algorithm)
             .with_digits(u8::try_from(settings.digits).unwrap_or(6).clamp(6, 8))
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_seed_is_refused_without_repeating_it() {
+    fn an_invalid_seed_is_refused_without_repeating_it() {
         for (stored, expected) in [
             ("not base32 at all!", SeedError::NotBase32(18)),
             ("GEZDGNBV1Y3TQOJQ", SeedError::NotBase32(9)),

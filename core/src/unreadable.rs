@@ -1,7 +1,8 @@
-//! Objects that this version cannot read, and what can still be told of them.
+//! Objects that this version cannot read, and what is still known about them.
 //!
-//! A newer version may have written a value that this one does not know, before it was rolled back. What cannot be read counts as occupied: a
-//! batch holds its session, its runner and its jobs, and nothing touches it. So as much as possible is read leniently, field by field.
+//! A newer version may have written a value that this one does not know, before it was rolled back. An object that cannot be read counts
+//! as occupied: such a batch holds its session, its runner and its jobs, and the operator does not touch it. So as much as possible is
+//! read leniently, field by field.
 
 use fno_crds::{FnoJobSpec, Reason, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,23 +18,23 @@ use crate::{
     why::Why,
 };
 
-/// An error is told in at most this many bytes: serde lists every value it would have taken.
+/// Maximum length of an error: serde lists every value that it would have accepted.
 const ERROR_BYTES: usize = 200;
 
-/// An object that cannot be read as its kind.
+/// An object that does not match the type of its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unreadable {
     /// Its metadata, which every version can read.
     pub metadata: ObjectMeta,
-    /// The field and what is wrong with it.
+    /// Which field is wrong, and why.
     pub error: String,
     raw: Value,
 }
 
-/// Reads an object as its kind, or else keeps what it is.
+/// Reads an object as its kind, or keeps the raw object if that fails.
 ///
 /// # Errors
-/// When not even its metadata can be read.
+/// If not even its metadata can be read.
 pub fn read<K: DeserializeOwned>(raw: Value) -> serde_json::Result<Result<K, Unreadable>> {
     match serde_path_to_error::deserialize(&raw) {
         Ok(object) => Ok(Ok(object)),
@@ -45,14 +46,14 @@ pub fn read<K: DeserializeOwned>(raw: Value) -> serde_json::Result<Result<K, Unr
     }
 }
 
-/// An error of serde without the list of what it would have taken.
+/// An error of serde without the list of the values that it would have accepted.
 fn short(error: &str) -> String {
     let end = error.find(", expected one of").unwrap_or(error.len());
     at_most(&error[..end], ERROR_BYTES)
 }
 
 impl Unreadable {
-    /// Which object.
+    /// Namespace and name of the object.
     #[must_use]
     pub fn key(&self) -> Key {
         Key {
@@ -61,12 +62,12 @@ impl Unreadable {
         }
     }
 
-    /// The text of a field, if it is a text.
+    /// The value of a field, if it is a string.
     fn text(&self, pointer: &str) -> Option<&str> {
         self.raw.pointer(pointer)?.as_str()
     }
 
-    /// `status.phase` as it is written.
+    /// `status.phase`, unparsed.
     #[must_use]
     pub fn phase(&self) -> Option<&str> {
         self.text("/status/phase")
@@ -93,7 +94,7 @@ impl Unreadable {
         )
     }
 
-    /// Whether a batch may be one of this provider: it names it, or what it names cannot be read.
+    /// Whether a batch may belong to this provider: it names the provider, or the name cannot be read.
     #[must_use]
     pub fn may_be_of(&self, provider: &Key) -> bool {
         self.metadata.namespace.as_deref() == Some(&provider.namespace)
@@ -106,14 +107,14 @@ impl Unreadable {
         self.may_be_of(provider) && self.text("/spec/account").is_none_or(|name| name == account)
     }
 
-    /// Whether a batch may still be at work. Only one whose phase is known as an end, and whose Pod is over, is not.
+    /// Whether a batch may still be active. It is not only if its phase is a known end phase and its Pod is over.
     #[must_use]
     pub fn may_be_at_work(&self, pod: Option<&PodState>) -> bool {
         let ended = matches!(self.phase(), Some("Completed" | "Failed"));
         !ended || pod.is_some_and(|pod| !pod.is_over())
     }
 
-    /// What a batch holds, or may hold: one view for each account that it may use, the first of them with the runner.
+    /// What a batch holds, or may hold: one view for each account that it may use. Only the first of them holds the runner.
     #[must_use]
     pub fn batch_views(
         &self,
@@ -148,7 +149,7 @@ impl Unreadable {
         views
     }
 
-    /// Why a job ends as `InvalidJob`: its spec cannot be read, and no batch has ever had it. A status that cannot be read fails no job.
+    /// Why a job ends as `InvalidJob`: its spec cannot be read, and no batch has ever had it. A status that cannot be read never fails a job.
     #[must_use]
     pub fn invalid_job(&self) -> Option<Why> {
         if !matches!(self.raw.pointer("/status/phase"), None | Some(Value::Null))
@@ -166,37 +167,37 @@ impl Unreadable {
         Some(Why { reason: Reason::InvalidJob, message })
     }
 
-    /// What a provider that cannot be read says of itself.
+    /// The reason and message for a provider that cannot be read.
     #[must_use]
     pub fn provider_not_ready(&self) -> Why {
         Why {
             reason: Reason::ProviderNotReady,
             message: format!(
-                "The provider cannot be read ({}). No job of it is started, and cancellations of its running batches are held, until it is corrected or a version of the operator that can read it runs.",
+                "The provider cannot be read ({}). None of its jobs is started, and cancellations of its running batches are held, until the provider is corrected or a version of the operator runs that can read it.",
                 self.error
             ),
         }
     }
 }
 
-/// What a provider says about those of its batches that cannot be read.
+/// The reason and message for a provider with batches that cannot be read.
 #[must_use]
 pub fn batches_not_read<'a>(batches: impl IntoIterator<Item = &'a Unreadable>) -> Option<Why> {
     let mut batches = batches.into_iter();
     let first = batches.next()?;
     let more = match batches.count() {
         0 => String::new(),
-        n => format!(" So do {n} more."),
+        n => format!(" The same goes for {n} more."),
     };
     let message = format!(
-        "Batch {} cannot be read ({}). It counts as at work: its session, its runner and its jobs stay taken until a version of the operator that can read it runs.{more}",
+        "Batch {} cannot be read ({}). It counts as active: its session, its runner and its jobs stay occupied until a version of the operator runs that can read it.{more}",
         first.metadata.name.as_deref().unwrap_or_default(),
         first.error
     );
     Some(Why { reason: Reason::ProviderNotReady, message })
 }
 
-/// One name for an account, the same for all of its names, as far as the providers tell.
+/// The name that stands for an account, the same for all of its names, as far as the providers show.
 fn identity(
     providers: &[ProviderView],
     namespace: &str,

@@ -1,4 +1,4 @@
-//! What planning is given, made from objects as they are stored and from what was found out about them.
+//! The input of planning, built from the stored objects and from what the operator has found out about them.
 
 pub mod batch;
 pub mod job;

@@ -1,10 +1,10 @@
-//! When a waiting job's status says what it waits for.
+//! When the operator writes into a waiting job's status what the job waits for.
 //!
-//! * A reason is written once it has held for [`HELD`]. In steady flow a job leaves before that and costs no write.
-//! * One job is written to at most every [`EVERY`].
-//! * Of the jobs of one provider at most [`PER_MINUTE`] are written to per minute, however many wait. A person reads a page of them;
-//!   how many jobs wait for which reason stands on the provider (`status.pending`). The newest reasons come first and, among equal
-//!   ones, the newest jobs: whoever has just submitted or changed something is the one who looks.
+//! * A reason is written once it has held for [`HELD`]. In steady flow a job is batched before that and costs no write.
+//! * One job is written at most every [`EVERY`].
+//! * Per provider at most [`PER_MINUTE`] jobs are written per minute, no matter how many wait. People read one page of them; how many
+//!   jobs wait for which reason is in the provider's `status.pending`. The newest reasons come first and, for the same reason, the newest
+//!   jobs: a person who has just submitted or changed something is the one who looks.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -21,14 +21,14 @@ use crate::{
 
 /// How long a reason has to hold before it is written.
 pub const HELD: SignedDuration = SignedDuration::from_secs(10);
-/// How often one job is written to at most.
+/// Minimum time between two writes of one job.
 pub const EVERY: SignedDuration = SignedDuration::from_secs(30);
-/// How many jobs of one provider are written to per minute at most.
+/// Maximum number of jobs of one provider that are written per minute.
 pub const PER_MINUTE: usize = 100;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// How many jobs of each provider were written to in the current minute.
+/// How many jobs of each provider were written in the current minute.
 #[derive(Debug, Default)]
 pub struct Budgets(HashMap<Key, Spent>);
 
@@ -38,17 +38,17 @@ struct Spent {
     writes: usize,
 }
 
-/// What is to be written.
+/// Which jobs are to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Places of the jobs to write to now.
+    /// Places of the jobs to write now.
     pub now: Vec<usize>,
-    /// When the next one is.
+    /// When the next job is due.
     pub wake_at: Option<Timestamp>,
 }
 
-/// Notes since when each job waits for what, and decides which jobs are written to now. `views` and `notes` are those of the world
-/// that was planned; while the writer is `busy` nothing is due.
+/// Records what each job waits for and since when, and decides which jobs are written now. `views` and `notes` are those of the world
+/// that was planned. Nothing is due while the writer is `busy`.
 pub fn due(
     views: &[JobView],
     notes: &mut [WaitNotes],
@@ -89,7 +89,7 @@ pub fn due(
     due
 }
 
-/// When the job is to be written to; nothing if it does not wait, or says so already.
+/// When the job is to be written. None if it does not wait, or if its status shows the reason already.
 fn due_at(notes: &mut WaitNotes, why: Option<&Why>, now: Timestamp) -> Option<Timestamp> {
     let Some(why) = why else {
         notes.planned = None;
@@ -107,7 +107,7 @@ fn due_at(notes: &mut WaitNotes, why: Option<&Why>, now: Timestamp) -> Option<Ti
     Some(notes.written_at.map_or(held, |written| held.max(after(written, EVERY))))
 }
 
-/// Whether the job says so already. That a try failed says more than that its pause is not over.
+/// Whether the job's status shows the reason already. Why a try failed is kept, because it says more than that the pause is not over.
 fn says_so(notes: &WaitNotes, why: &Why) -> bool {
     let tried = notes.reason.is_some_and(|reason| {
         matches!(reason.class(), ReasonClass::RetryCounted | ReasonClass::RetryFree)

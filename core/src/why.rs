@@ -2,11 +2,11 @@
 
 use fno_crds::Reason;
 
-/// Why something is as it is: the same value becomes status, event, metric label and log field.
+/// Why something is the way it is. One value becomes status, event, metric label and log field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
-    /// The reason.
+    /// The machine-readable reason.
     pub reason: Reason,
-    /// The sentence.
+    /// The sentence for people.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! What a runner is given: the content of the immutable Secret `<batch>-work`. The operator writes it, the runner reads it.
+//! The content of the immutable Secret `<batch>-work`: everything that a runner works from. The operator writes it, the runner reads it.
 
 pub mod size;
 
@@ -12,7 +12,7 @@ use fno_crds::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Everything a runner works from, pinned when the batch starts: an edit of the provider reaches the next batch, not this one.
+/// Everything that a runner works from, pinned when the batch starts: an edit of the provider applies to the next batch, not to this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Work {

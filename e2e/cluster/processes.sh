@@ -1,6 +1,6 @@
 # Starts and ends the cluster's processes. usage: . processes.sh (after place.sh).
 # Why a cgroup: the kernel knows which processes belong to this cluster, containers and orphans included, after any crash.
-# No process is ever signalled just because a file holds its number.
+# No process is ever signalled only because a file holds its process ID.
 # shellcheck shell=bash disable=SC2154
 
 # cgroup version 2 has one tree. Version 1 has one tree per controller; the one of `memory` is used.

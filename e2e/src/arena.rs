@@ -161,19 +161,19 @@ impl Arena {
         Api::namespaced(self.ground.client.clone(), &self.namespace)
     }
 
-    /// The jobs.
+    /// The FnoJobs in the namespace.
     #[must_use]
     pub fn jobs(&self) -> Api<FnoJob> {
         self.api()
     }
 
-    /// The batches.
+    /// The FnoBatches in the namespace.
     #[must_use]
     pub fn batches(&self) -> Api<FnoBatch> {
         self.api()
     }
 
-    /// The providers.
+    /// The FnoProviders in the namespace.
     #[must_use]
     pub fn providers(&self) -> Api<FnoProvider> {
         self.api()

@@ -62,7 +62,7 @@ where
         let mut listed = false;
         while let Some(event) = stream.next().await {
             match event {
-                // A list that begins again holds a part of the objects until it is complete.
+                // A list that starts again holds only a part of the objects until it is complete.
                 Ok(Event::Init) => {
                     seen.clear();
                     listed = false;
@@ -143,7 +143,7 @@ pub async fn batches_ended(
     };
     wait_until(api, within, tell, |batches| batches.values().all(|b| b.phase().is_finished()))
         .await
-        .context("batches are still at work")
+        .context("batches are still active")
 }
 
 /// The portal's answer to a job that succeeded.

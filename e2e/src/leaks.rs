@@ -81,7 +81,7 @@ pub async fn search(ground: &Ground, secrets: &BTreeSet<String>) -> Result<Vec<S
 }
 
 /// Every stored file whose content or name shows one of `secrets`: pictures, manifests and reports
-/// on the volume of `namespace`, runner logs and the archive on the operator's volume. Empty where
+/// on the volume of `namespace`, runner logs and the archive on the operator's volume. Empty if
 /// evidence is in S3 and there are no volumes.
 ///
 /// # Errors

@@ -117,7 +117,7 @@ struct Page {
     items: Vec<Circuit>,
 }
 
-/// Questions a scenario asks the journal.
+/// What a scenario asks the journal.
 pub trait Judge {
     /// Logins that opened a session.
     fn logins(&self) -> usize;

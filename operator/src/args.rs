@@ -10,35 +10,35 @@ use fno_process::telemetry::Format;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "fno-operator", version, about)]
 pub struct Args {
-    /// The settings file (YAML).
+    /// Path of the settings file (YAML).
     #[arg(long, env = "FNO_SETTINGS", default_value = "/etc/fno/settings.yaml")]
     pub settings: PathBuf,
-    /// Address of /livez, /readyz and /metrics.
+    /// Address on which /livez, /readyz and /metrics are served.
     #[arg(long, env = "FNO_BIND", default_value = "0.0.0.0:8080")]
     pub bind: SocketAddr,
-    /// error, warn, info, debug or trace. Filters may follow, as in `info,fno_operator=debug`. Runners get the first word.
+    /// Log level: error, warn, info, debug or trace. Filters may follow, as in `info,fno_operator=debug`. Runners get the first word.
     #[arg(long, env = "FNO_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
     /// Format of the log.
     #[arg(long, env = "FNO_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
-    /// Namespace of the Lease `fno-operator` by which operators agree on who acts.
+    /// Namespace of the Lease `fno-operator`, by which operators agree on which of them acts.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub lease_namespace: String,
-    /// Who this operator is, in the Lease.
+    /// Identity of this operator in the Lease.
     #[arg(long, env = "POD_NAME", default_value_t = default_identity())]
     pub identity: String,
-    /// What to do instead of running the operator.
+    /// The command to run instead of the operator.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What the program does besides being the operator.
+/// What the program can do other than run the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Delete all jobs and batches where the operator works, and wait until they are gone. The operator must be running.
     DeleteAll {
-        /// How long to wait for what is at work.
+        /// How long to wait for running batches to end.
         #[arg(long, default_value = "10m")]
         timeout: Duration,
     },
@@ -49,7 +49,7 @@ pub enum Command {
 pub enum LogFormat {
     /// One JSON object per line.
     Json,
-    /// For people.
+    /// Lines for people to read.
     Text,
 }
 

@@ -1,7 +1,8 @@
 //! The batch controller. This file drives a batch: observe, decide (`fno_core::lifecycle`), act, store, publish, until there is nothing to do now.
 //!
-//! Every act is a file and hands back what it did ([`acted`]). It stores only what must be stored before it may go on: a fence, a guard, a claim.
-//! The driver derives the status from that and from what was observed, writes it once, and then publishes what happened ([`events`]).
+//! Every action has its own file and returns what it did ([`acted`]). An action itself stores only what must be stored before it may
+//! continue: a fence, a guard, a claim. The driver derives the status from that and from the observed facts, writes it once, and then
+//! publishes what happened ([`events`]).
 
 mod acted;
 mod claim;
@@ -47,9 +48,9 @@ use crate::{
 use acted::{Acted, Then};
 use observe::Observed;
 
-/// Steps of one reconciliation. A batch needs four at most in a row; more is a mistake of ours that must not spin.
+/// Maximum number of actions in one reconcile. A batch needs at most four in a row; more are a bug in the operator, which must not loop.
 const MOST_STEPS: usize = 12;
-/// A batch that wanted too many steps in a row is requeued after this.
+/// When a batch that wanted too many actions in a row is requeued.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// A batch is reconciled at least this often, even if nothing happens: an event may be missed.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
@@ -76,7 +77,7 @@ impl Reconciled for FnoBatch {
         Ok(Action::requeue(wait))
     }
 
-    /// Nothing: it counts as at work, and its provider says so.
+    /// Does nothing: such a batch counts as active, and its provider reports it.
     async fn reconcile_unreadable(_: Arc<Unreadable>, _: &Context) -> Result<Action> {
         Ok(Action::await_change())
     }
@@ -113,11 +114,11 @@ async fn run(context: &Context, mut batch: Arc<FnoBatch>) -> Result<Option<Times
             Then::Wait(until) => return Ok(until),
         }
     }
-    warn!("the batch wanted too many steps in a row and is requeued");
+    warn!("the batch wanted too many actions in a row and is requeued");
     Ok(Some(after(context.now(), ASK_AGAIN)))
 }
 
-/// Stores what follows from an act and from what was observed, and publishes it.
+/// Stores what follows from an action and from the observed facts, and publishes it.
 async fn store(
     context: &Context,
     observed: &Observed,
@@ -194,7 +195,7 @@ async fn drain(context: &Context, batch: &FnoBatch) -> Result<Acted> {
     let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
     let drained =
         Arc::new(api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?);
-    info!("the provider is suspended: the batch is drained");
+    info!("the provider is suspended: draining the batch");
     context.known.batches.wrote(&key(&*drained), &drained);
     Ok(Acted::silent(drained))
 }

@@ -1,15 +1,15 @@
-//! The operator's clock. A simulation puts its own in its place.
+//! The operator's clock, which a simulation can replace.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Tells the time. Nothing else in the operator does.
+/// The only source of time in the operator.
 pub trait Clock: Send + Sync {
-    /// The time of day: for what is written, and for deadlines that outlive this process.
+    /// The current time: for what is written, and for deadlines that outlive this process.
     fn now(&self) -> Timestamp;
 
-    /// How long this process has run. Unlike the time of day this never goes back, whoever sets the machine's clock.
+    /// How long this process has run. Unlike [`Clock::now`] this never goes back, even if the machine's clock is set.
     fn uptime(&self) -> Duration;
 }
 

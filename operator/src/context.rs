@@ -1,4 +1,4 @@
-//! What every task shares.
+//! What all tasks of the operator share.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -17,42 +17,42 @@ use crate::{
     used_steps::UsedSteps,
 };
 
-/// What every task shares. Tasks meet here and nowhere else.
+/// What all tasks share. Tasks share nothing else.
 pub struct Context {
-    /// The API server.
+    /// Client of the API server.
     pub client: Client,
-    /// The settings file.
+    /// The content of the settings file.
     pub settings: Settings,
-    /// The deadlines of `settings`, for decisions.
+    /// The deadlines in `settings`, in the form that decisions use.
     pub deadlines: Deadlines,
-    /// What runners log.
+    /// Log level of the runners.
     pub runner_log_level: String,
-    /// The time.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// What Prometheus is told.
+    /// The metrics for Prometheus.
     pub metrics: Metrics,
-    /// What people are told.
+    /// Publishes Kubernetes events.
     pub publisher: Publisher,
     /// Whether the tasks make progress.
     pub liveness: Liveness,
-    /// The operator's rights in the listed namespaces.
+    /// The operator's permissions in the listed namespaces.
     pub rights: Rights,
     /// Which failures of planning are worth a log line.
     pub plan_outage: Mutex<Outage>,
-    /// What credentials are digested with.
+    /// The key of the credentials' digests.
     pub credentials_key: VersionKey,
-    /// Used TOTP steps.
+    /// The shared record of used TOTP steps.
     pub used_steps: Arc<dyn UsedSteps>,
     /// Whether the record of used steps answered when it was last asked.
     pub used_steps_answer: AtomicBool,
-    /// Evidence, logs and the archive.
+    /// The store for evidence, logs and the archive.
     pub store: Store,
-    /// What is known of the cluster.
+    /// What the operator knows about the cluster.
     pub known: Known,
 }
 
 impl Context {
-    /// The time of day.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

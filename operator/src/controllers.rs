@@ -1,4 +1,4 @@
-//! The controllers: the same for every kind, but for what the kind does.
+//! The controllers: everything that is the same for every kind.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -23,33 +23,33 @@ use crate::{
     metrics::{Task, Word},
 };
 
-/// Objects of a kind worked on at once: each call is a connection of its own.
+/// Number of objects of a kind that are reconciled concurrently. Each call uses its own connection.
 const AT_ONCE: u16 = 16;
-/// One reconciliation may take this long. Each of its calls ends in a quarter of a minute, and there may be hundreds.
+/// Maximum duration of one reconcile. Each of its calls ends within 15 seconds, and there may be hundreds.
 const RECONCILED_WITHIN: Duration = Duration::from_secs(600);
-/// After a conflict the object is read and decided about again: by then the watch mostly shows what was written in between.
+/// When an object is reconciled again after a conflict: by then the watch has usually shown what was written in between.
 const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 
-/// A kind that a controller looks after.
+/// A kind that a controller reconciles.
 pub trait Reconciled:
     Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static
 {
-    /// Its word in metrics and in the log.
+    /// Name of the kind's task in metrics and in the log.
     const TASK: &'static str;
 
-    /// Brings an object as far as it goes now, and says when to come back to it.
+    /// Reconciles an object as far as that is possible now, and returns when to reconcile it again.
     fn reconcile(
         object: Arc<Self>,
         context: &Context,
     ) -> impl Future<Output = Result<Action>> + Send;
 
-    /// What is done about an object that cannot be read. It counts as occupied, so this touches nothing but what says so.
+    /// Reconciles an object that cannot be read. Such an object counts as occupied, so this may only report it.
     fn reconcile_unreadable(
         object: Arc<Unreadable>,
         context: &Context,
     ) -> impl Future<Output = Result<Action>> + Send;
 
-    /// Logs a failure other than a conflict, and says after which pause the object is reconciled again.
+    /// Logs an error other than a conflict, and returns after which pause the object is reconciled again.
     fn failed(of: &Key, error: &Error, context: &Context) -> Duration;
 }
 
@@ -74,7 +74,7 @@ pub async fn run<K: Reconciled>(
         .await;
 }
 
-/// Each line that is logged meanwhile names the object. At the level of errors, so that no level of the log leaves the names out.
+/// The span of a reconcile, by which each logged line names the object. Its level is `error`, so that every log level includes the names.
 fn span<K: Reconciled>(of: &Key) -> Span {
     match K::TASK {
         "batch" => error_span!("reconcile", batch = of.name, namespace = of.namespace),
@@ -83,7 +83,7 @@ fn span<K: Reconciled>(of: &Key) -> Span {
 }
 
 async fn reconcile_one<K: Reconciled>(object: &Parsed<K>, context: &Context) -> Result<Action> {
-    // Everything of a scope is reconciled once the operator can work in it again.
+    // Everything in the scope is reconciled once the operator can work there again.
     if !context.known.caches.is_in_service(&key(object).namespace) {
         return Ok(Action::await_change());
     }
@@ -118,7 +118,7 @@ fn failed<K: Reconciled>(object: Arc<Parsed<K>>, error: &Error, context: Arc<Con
 
 fn log_stream_error<K: Reconciled>(error: Option<&controller::Error<Error, watcher::Error>>) {
     match error {
-        // A failed reconciliation is logged where its pause is chosen, and an object that is gone needs nothing.
+        // A failed reconcile is logged where its pause is chosen, and an object that is gone needs no line.
         None
         | Some(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
         Some(error) => warn!(%error, kind = K::TASK, "a controller failed"),

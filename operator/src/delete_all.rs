@@ -1,7 +1,8 @@
-//! `fno-operator delete-all`: deletes all jobs and batches before the CRDs go.
+//! `fno-operator delete-all`: deletes all jobs and batches before the CRDs are deleted.
 //!
-//! Jobs and batches at work have a finalizer that only a running operator removes, once their end is stored. Deleting the CRDs after the operator
-//! would leave them, and the CRDs, terminating for ever. The chart therefore runs this first when it is uninstalled together with the CRDs.
+//! Active jobs and batches have a finalizer that only a running operator removes, once their end is stored. If the operator were deleted
+//! before the CRDs, these objects, and the CRDs, would stay in Terminating for ever. Therefore the chart runs this first when it is
+//! uninstalled together with the CRDs.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -23,12 +24,12 @@ use crate::{
     settings::Settings,
 };
 
-/// Between two counts of what is left.
+/// Time between two counts of the objects that are left.
 const EVERY: Duration = Duration::from_secs(2);
-/// So many names are told when time is over.
+/// Number of objects that the error names when the time is over.
 const NAMED: usize = 5;
 
-/// Deletes everything where the operator of these settings works.
+/// Deletes everything in the namespaces in which the operator with these settings works.
 ///
 /// # Errors
 /// The API server cannot be reached, a request is refused, or objects are left after `within`.
@@ -37,8 +38,8 @@ pub async fn run(settings: &Settings, within: Duration) -> anyhow::Result<()> {
     delete_all(&client, &settings.namespaces, within).await
 }
 
-/// Deletes all jobs and then all batches of `namespaces` (empty: of all), and waits until they are gone. Jobs first: a batch whose jobs are
-/// withdrawn finishes the one at work and logs out, while a batch that is deleted is aborted.
+/// Deletes all jobs and then all batches in `namespaces` (empty for all namespaces), and waits until they are gone. Jobs come first: a
+/// batch whose jobs are withdrawn finishes the running one and logs out, while a batch that is deleted is aborted.
 ///
 /// # Errors
 /// A request is refused, or objects are left after `within`; the error names some of them.
@@ -50,7 +51,7 @@ pub async fn delete_all(
     let clock = MachineClock::start();
     delete::<FnoJob>(client, namespaces, &clock, within).await?;
     delete::<FnoBatch>(client, namespaces, &clock, within).await?;
-    info!("all jobs and batches are deleted");
+    info!("deleted all jobs and batches");
     Ok(())
 }
 
@@ -83,19 +84,19 @@ where
             Ok(left) if left.is_empty() => return Ok(()),
             Ok(left) if before != Some(left.len()) => {
                 before = Some(left.len());
-                info!(%kind, left = left.len(), "waiting for the operator to end what is at work");
+                info!(%kind, left = left.len(), "waiting for the operator to end what is running");
             }
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 bail!("may not list or delete {kind}s: {}", status.message)
             }
-            Err(error) => warn!(%kind, %error, "deletion failed, trying again"),
+            Err(error) => warn!(%kind, %error, "deletion failed; trying again"),
         }
         if clock.uptime() >= within {
             let left = left.context("the API server did not answer in time")?;
             let named = left.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
             bail!(
-                "{} {kind}s are left ({named}{}): is the operator running? It must end what is at work before it can be deleted",
+                "{} {kind}s are left ({named}{}): is the operator running? It has to end running batches before they can be deleted",
                 left.len(),
                 if left.len() > NAMED { ", …" } else { "" }
             );
@@ -104,7 +105,7 @@ where
     }
 }
 
-/// Deletes what is not being deleted yet, and tells what is left: `namespace/name` of each.
+/// Deletes what is not being deleted yet, and returns what is left: `namespace/name` of each.
 async fn delete_once<K>(client: &Client, namespace: Option<&str>) -> kube::Result<Vec<String>>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -114,7 +115,7 @@ where
 {
     let found =
         match caches::api::<K>(client, namespace).list_metadata(&ListParams::default()).await {
-            // The kind does not exist, so none of its objects does. The server then answers in plain text, without a reason.
+            // The kind does not exist, so it has no objects. The server then answers in plain text, without a reason.
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
             found => found?,
         };

@@ -1,7 +1,7 @@
-//! Corrects the finalizers of jobs: [`fno_core::finalizer`] says what they should be, the index notes where they are not.
+//! Corrects the finalizers of jobs: [`fno_core::finalizer`] decides what they should be, and the index records the jobs where they differ.
 //!
-//! A claim adds the finalizer itself, because nothing may start without it. Everything else happens here, whatever crash, conflict or
-//! person left a job as it is: in steady flow the removal at a job's end.
+//! A claim adds the finalizer itself, because nothing may start without it. Everything else happens here: in steady flow the removal at the
+//! end of a job, and otherwise whatever a crash, a conflict or a person left behind.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -25,22 +25,22 @@ use crate::{
     patch,
 };
 
-/// Jobs corrected at once.
+/// Number of jobs corrected concurrently.
 const AT_ONCE: usize = 16;
-/// A failed correction is repeated after this, doubling up to the longest.
+/// The first pause before a failed correction is repeated, which doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The notes are read this often at least.
+/// How often the index is checked, even if nothing wakes this task.
 const EVERY: Duration = Duration::from_secs(5);
-/// A claim that is not interrupted adds the finalizer within this.
+/// How long a claim may take to add the finalizer itself; after that it was interrupted.
 const CLAIMING: SignedDuration = SignedDuration::from_secs(10);
-/// The archive's answer is waited for this long.
+/// How long the operator waits for the archive's answer.
 const ARCHIVING: Duration = Duration::from_secs(10);
 
-/// When a correction that failed is repeated, and how long the pause was.
+/// When a failed correction is repeated, and how long the pause was, by job.
 type Pauses = HashMap<Key, (Duration, Duration)>;
 
-/// Corrects for ever.
+/// Corrects finalizers; never returns.
 pub async fn run(context: Arc<Context>) {
     let mut pauses = Pauses::new();
     loop {
@@ -108,14 +108,18 @@ async fn write(context: &Context, of: &Key, misheld: &Misheld) -> Result<()> {
 fn stored(context: &Context, of: &Key, mut job: FnoJob) {
     job.metadata.managed_fields = None;
     if job.metadata.deletion_timestamp.is_some() && job.finalizers().is_empty() {
-        info!(job = of.name, namespace = of.namespace, "a deleted job is gone");
+        info!(
+            job = of.name,
+            namespace = of.namespace,
+            "removed the last finalizer of a deleted job"
+        );
         context.known.job_deleted(of, &job.uid().unwrap_or_default());
     } else {
         context.known.job_applied(job, context.now());
     }
 }
 
-/// The object goes with the finalizer, and so would the record of what became of the job.
+/// Archives the job: the object is deleted with its finalizer, and the record of its result would be lost with it.
 async fn archive(context: &Context, api: &Api<FnoJob>, of: &Key, until: Timestamp) -> Result<()> {
     let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(()) };
     job.metadata.managed_fields = None;
@@ -131,7 +135,7 @@ async fn archive(context: &Context, api: &Api<FnoJob>, of: &Key, until: Timestam
         job = of.name,
         namespace = of.namespace,
         error = format!("{why:#}"),
-        "a deleted job goes without a record in the archive"
+        "a deleted job is removed without a record in the archive"
     );
     Ok(())
 }

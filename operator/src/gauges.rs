@@ -1,4 +1,4 @@
-//! The operator's present state, for the metrics.
+//! The operator's current state, for the metrics.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ fn of_provider(
     }
 }
 
-/// A provider of which nothing but its jobs is known.
+/// The gauges of a provider of which only the jobs are known.
 fn not_ready(of: Key, active: usize) -> ProviderNow {
     ProviderNow {
         key: of,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_age_of_the_queue_is_that_of_the_moment_of_the_scrape() {
+    fn the_age_of_the_queue_is_computed_at_the_scrape() {
         let provider = provider(&json!({"conditions": condition("True")}));
         let memory =
             ProviderMemory { oldest_waits_since: Some(at(10)), ..ProviderMemory::default() };

@@ -1,6 +1,6 @@
-//! The key of this installation: what credentials are digested with ([`fno_core::credentials`]). It lies in a Secret of the operator's own
-//! namespace and is created once. When it is lost, digests of the old key can no longer be compared, and breakers that they hold stay shut
-//! until a person resumes the provider.
+//! The key of this installation, with which credentials are digested ([`fno_core::credentials`]). The key is in a Secret in the operator's
+//! own namespace and is created once. If it is lost, digests of the old key can no longer be compared, and breakers that were opened by
+//! refused credentials stay open until a person resumes the provider.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::PostParams};
 
-/// The key, created if there is no Secret yet. Two operators that start together agree: the second creation is refused, and the first one's
-/// key is read.
+/// Reads the key, or creates it if there is no Secret yet. Two operators that start together use the same key: the second creation is
+/// refused, and that operator reads the key of the first.
 ///
 /// # Errors
-/// When the API server does not answer or refuses, or the Secret holds too short a key: it is never overwritten.
+/// If the API server refuses or does not answer, or if the key in the Secret is too short. An existing key is never overwritten.
 pub async fn ensure(client: &Client, namespace: &str) -> anyhow::Result<VersionKey> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let place = || format!("Secret {INSTALL_KEY_SECRET} in namespace {namespace}");
@@ -72,7 +72,7 @@ mod tests {
 
     type Stored = Arc<Mutex<Option<Value>>>;
 
-    /// An API server that has one Secret at most, and before the first creation lets another operator create its own, if there is one.
+    /// An API server that holds at most one Secret. If `quicker` is set, another operator creates that Secret just before the first creation.
     fn server(stored: &Stored, quicker: Option<Secret>) -> Client {
         let (stored, quicker) = (Arc::clone(stored), Arc::new(Mutex::new(quicker)));
         let answer = move |request: Request<Body>| {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_operators_that_start_together_both_have_the_key_that_was_created_first() {
+    async fn two_operators_that_start_together_both_use_the_key_that_was_created_first() {
         let stored = Stored::default();
         let slower = version(&server(&stored, Some(fresh([7; KEY_BYTES])))).await;
         assert_eq!(version(&server(&stored, None)).await, slower);

@@ -1,4 +1,5 @@
-//! What is known of the cluster, and how to wake who works on it. Nothing here acts, and nothing here knows who acts.
+//! What the operator knows about the cluster, and how a change wakes the tasks that act on it. Nothing here acts itself or depends on those
+//! tasks.
 
 pub mod accounts;
 pub mod batches;
@@ -25,22 +26,22 @@ use self::{
     providers::Providers,
 };
 
-/// What is known.
+/// What the operator knows about the cluster.
 pub struct Known {
     /// The watched providers, batches and Pods.
     pub caches: Caches,
-    /// The jobs.
+    /// The watched jobs.
     pub jobs: JobIndex,
-    /// What is known of batches beyond their objects.
+    /// What is remembered about batches in addition to their objects.
     pub batches: Batches,
-    /// What is known of providers beyond their objects.
+    /// What is remembered about providers in addition to their objects.
     pub providers: Providers,
     /// Which access key of the evidence store the runners of each namespace use.
     pub evidence_keys: EvidenceKeys,
 }
 
 impl Known {
-    /// Nothing is known yet beyond what the caches will hold.
+    /// Nothing is known yet except what the caches will hold.
     #[must_use]
     pub fn new(caches: Caches) -> Self {
         Self {
@@ -52,12 +53,12 @@ impl Known {
         }
     }
 
-    /// The provider of a batch, as watched.
+    /// The provider of a batch, as last watched.
     pub fn provider_of(&self, batch: &FnoBatch) -> Option<Arc<FnoProvider>> {
         self.caches.provider(&provider_key(batch))
     }
 
-    /// Whether a batch or a job in that namespace carries our finalizer, or may.
+    /// Whether a batch or a job in that namespace has, or may have, the operator's finalizer.
     pub fn has_finalizers(&self, namespace: &str) -> bool {
         let batches = self.newest_batches();
         let readable = batches.readable.iter().any(|batch| {
@@ -70,17 +71,17 @@ impl Known {
             || self.jobs.misheld().iter().any(|(of, _)| of.namespace == namespace)
     }
 
-    /// A job as it is now, from the watch or from the answer to a write. Wakes whoever the change concerns.
+    /// Stores a job as it is now, from the watch or from the answer to a write, and wakes the tasks that the change affects.
     pub fn job_applied(&self, job: FnoJob, now: Timestamp) {
         self.wake_affected(self.jobs.apply(job, now));
     }
 
-    /// A job is gone. Wakes whoever that concerns.
+    /// Removes a job that is gone, and wakes the tasks that this affects.
     pub fn job_deleted(&self, of: &Key, uid: &str) {
         self.wake_affected(self.jobs.delete(of, uid));
     }
 
-    /// Wakes whoever a change of a job concerns: planning, retention, its batch, and who corrects what a batch left behind.
+    /// Wakes the tasks that a change of a job affects: planning, retention, the job's batch, and those that correct finalizers and orphans.
     pub fn wake_affected(&self, changed: Changed) {
         if changed.queue {
             self.caches.plan.notify_one();

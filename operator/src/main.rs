@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The log may not have been started yet, so the last word goes to standard error as well.
+            // The log may not have been set up yet, so the error is written to standard error as well.
             tracing::error!(error = format!("{error:#}"), "the operator ends");
             eprintln!("fno-operator: {error:#}");
             ExitCode::FAILURE

@@ -1,7 +1,7 @@
-//! What Prometheus reads. No label holds a circuit, a job or a batch: their number has no bound.
+//! The metrics for Prometheus. No label holds a circuit, a job or a batch, because their number is unbounded.
 //!
-//! What happened is counted here, where it happens. What is true now is read at the moment of a scrape (`now`), so that no scrape meets a
-//! half-filled table.
+//! Counters are incremented where things happen. Gauges are read at the time of a scrape ([`now`]), so that no scrape sees a half-updated
+//! state.
 
 mod now;
 mod series;
@@ -26,7 +26,7 @@ pub use self::{
     series::Series,
 };
 
-/// A closed set of words as a label.
+/// A label value from a closed set of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Word(pub &'static str);
 
@@ -36,7 +36,7 @@ impl EncodeLabelValue for Word {
     }
 }
 
-/// Labels of one provider's series, which end with the provider.
+/// Labels of series that belong to one provider and are removed with it.
 pub trait OfProvider {
     /// Namespace and name of the provider.
     fn provider(&self) -> (&str, &str);
@@ -59,20 +59,20 @@ macro_rules! labels {
 labels! {
     /// One provider.
     Provider {}
-    /// A job's end.
+    /// The end of a job.
     JobEnd { action: Word, phase: Word }
     /// A kind of job.
     JobKind { action: Word }
-    /// A batch's end.
+    /// The end of a batch.
     BatchEnd { phase: Word }
-    /// A login's end.
+    /// The end of a login.
     LoginEnd { result: Word }
     /// A step that needed a later selector alternative.
     Drift { step: String }
 }
 
 impl Provider {
-    /// The labels of that provider.
+    /// The labels of the provider with that key.
     #[must_use]
     pub fn of(key: &Key) -> Self {
         Self { namespace: key.namespace.clone(), provider: key.name.clone() }
@@ -82,36 +82,36 @@ impl Provider {
 /// A task of the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Task {
-    /// `plan`, `batch`, `provider`.
+    /// `plan`, `batch` or `provider`.
     pub task: Word,
 }
 
 type Seconds<L> = Series<L, Histogram>;
 
-/// What is counted.
+/// All counters, histograms and gauges that are not read at a scrape.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Ends of jobs.
+    /// Jobs that ended.
     pub jobs: Series<JobEnd, Counter>,
-    /// Time of a job's flow.
+    /// Duration of a job's flow, in seconds.
     pub job_seconds: Seconds<JobKind>,
-    /// Batches created.
+    /// Batches that were created.
     pub batches_created: Series<Provider, Counter>,
-    /// Ends of batches.
+    /// Batches that ended.
     pub batches_finished: Series<BatchEnd, Counter>,
     /// Jobs that needed no login of their own.
     pub session_reuses: Series<Provider, Counter>,
-    /// One-time codes minted.
+    /// One-time codes that were minted.
     pub totp_minted: Series<Provider, Counter>,
-    /// Ends of logins, with one-time codes or without.
+    /// Logins that ended, with or without one-time codes.
     pub logins: Series<LoginEnd, Counter>,
-    /// From the code field on screen to the code.
+    /// Seconds from the code field on screen to the code.
     pub totp_wait: Histogram,
     /// Steps that needed a later selector alternative.
     pub flow_drift: Series<Drift, Counter>,
-    /// Time of one planning or reconciliation.
+    /// Duration of one plan or reconcile, in seconds.
     pub reconcile: Seconds<Task>,
-    /// Plannings and reconciliations that failed.
+    /// Plans and reconciles that failed.
     pub reconcile_errors: Series<Task, Counter>,
     /// Objects that could not be read.
     pub malformed: Counter,
@@ -120,7 +120,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All of them, registered under the prefix `fno`.
+    /// Creates all metrics and registers them under the prefix `fno`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
@@ -171,7 +171,7 @@ impl Metrics {
         fno.register("totp_minted", "One-time codes minted", self.totp_minted.family());
         fno.register(
             "logins",
-            "Logins that ended, with one-time codes or without: LoggedIn, Rejected, Failed, Unclear, NotJudged",
+            "Logins that ended, with or without one-time codes, by result",
             self.logins.family(),
         );
         fno.register_with_unit(
@@ -187,18 +187,18 @@ impl Metrics {
         );
         fno.register_with_unit(
             "reconcile_duration",
-            "Time of one planning or reconciliation",
+            "Time of one plan or reconcile",
             Unit::Seconds,
             self.reconcile.family(),
         );
         fno.register(
             "reconcile_errors",
-            "Plannings and reconciliations that failed and are tried again",
+            "Plans and reconciles that failed and are tried again",
             self.reconcile_errors.family(),
         );
         fno.register(
             "malformed_objects",
-            "Objects that could not be read and were left out",
+            "Objects that could not be read and were not touched",
             self.malformed.clone(),
         );
         fno.register("leader", "1 while this operator holds the Lease", self.leader.clone());
@@ -216,7 +216,7 @@ impl Metrics {
         }
     }
 
-    /// Removes the series of providers that do not exist any more.
+    /// Removes the series of providers that no longer exist.
     pub fn retain_providers(&self, exists: impl Fn(&str, &str) -> bool) {
         fn keep<L: OfProvider>(exists: &impl Fn(&str, &str) -> bool) -> impl Fn(&L) -> bool {
             move |labels| {

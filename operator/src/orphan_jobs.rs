@@ -1,4 +1,4 @@
-//! Jobs whose batch does not take care of them: [`fno_core::ownership`] decides, this task notices and hands them back.
+//! Returns jobs to Pending whose batch does not take care of them: [`fno_core::ownership`] decides, this task checks and acts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,15 +24,15 @@ use crate::{
     patch::write_status,
 };
 
-/// Every job at work is checked this often at least: what removed a batch may have told nobody.
+/// How often every Batched job is checked: a batch may disappear without an event.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// Checks for ever.
+/// Checks jobs; never returns.
 pub async fn run(context: Arc<Context>) {
     loop {
         for job in context.known.jobs.all_at_work() {
             if let Err(error) = check(&context, &job).await {
-                warn!(job = job.name_any(), namespace = job.namespace(), %error, "a job whose batch is gone could not be handed back; trying again");
+                warn!(job = job.name_any(), namespace = job.namespace(), %error, "a job whose batch is gone could not be returned to Pending; trying again");
             }
         }
         select! { () = sleep(EVERY) => {}, () = context.known.caches.orphans.notified() => {} }
@@ -44,13 +44,13 @@ async fn check(context: &Context, job: &FnoJob) -> Result<()> {
     warn!(
         job = job.name_any(),
         namespace = job.namespace(),
-        "a job is handed back: {}",
+        "returning a job to Pending: {}",
         why.message
     );
     hand_back(context, job, &why).await
 }
 
-/// Why the job has to be handed back. The API server is asked only for a batch that the watch does not show.
+/// Why the job has to return to Pending, if it has to. The API server is asked only for a batch that the watch does not show.
 async fn judge(context: &Context, job: &FnoJob) -> Result<Option<Why>> {
     let named = job.status.as_ref().and_then(|status| status.batch.clone()).unwrap_or_default();
     let of = Key { namespace: job.namespace().unwrap_or_default(), name: named };
@@ -65,7 +65,8 @@ async fn judge(context: &Context, job: &FnoJob) -> Result<Option<Why>> {
     Ok(if exists { None } else { orphaned(job, NamedBatch::Absent) })
 }
 
-/// Guarded by the version that was judged: whatever happens to the job meanwhile is judged anew.
+/// Returns the job to Pending. The write is guarded by the version that was decided about: if the job changes meanwhile, it is checked
+/// again.
 async fn hand_back(context: &Context, job: &FnoJob, why: &Why) -> Result<()> {
     let of = key(job);
     let status = job_status::handed_back(job, why, context.now());

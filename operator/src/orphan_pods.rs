@@ -1,6 +1,7 @@
-//! Removes runner Pods without an active batch. A batch owns its Pod and removes it at its end, so this is the net below.
+//! Deletes runner Pods without an active batch. A batch owns its Pod and deletes it at its end, so this is only a safety net.
 //!
-//! Secrets and roles need no net: the finalizer keeps a batch until they are gone, and an owner that vanished all the same takes them with it.
+//! Secrets and roles need no safety net: the finalizer keeps a batch until they are gone, and if the batch disappears anyway, garbage
+//! collection deletes them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,10 +23,10 @@ use tracing::warn;
 use crate::{context::Context, error::Result, known::parsed::Parsed};
 
 const EVERY: Duration = Duration::from_secs(60);
-/// Younger Pods may be of a batch the watch has not shown yet.
+/// Minimum age of an orphan: a younger Pod may belong to a batch that the watch has not shown yet.
 const OLD_ENOUGH: SignedDuration = SignedDuration::from_mins(2);
 
-/// Removes them for ever.
+/// Deletes orphaned Pods; never returns.
 pub async fn run(context: Arc<Context>) {
     loop {
         sleep(EVERY).await;
@@ -36,10 +37,10 @@ pub async fn run(context: Arc<Context>) {
             warn!(
                 pod = pod.name_any(),
                 namespace = pod.namespace(),
-                "a runner Pod has no active batch and is removed"
+                "deleting a runner Pod without an active batch"
             );
             if let Err(error) = remove(&context, &pod).await {
-                warn!(pod = pod.name_any(), namespace = pod.namespace(), %error, "an orphaned Pod could not be removed; trying again");
+                warn!(pod = pod.name_any(), namespace = pod.namespace(), %error, "an orphaned Pod could not be deleted; trying again");
             }
         }
     }
@@ -52,7 +53,7 @@ fn is_orphan(context: &Context, pod: &Pod) -> bool {
 }
 
 fn orphaned(pod: &Pod, batch: Option<&Parsed<FnoBatch>>, now: Timestamp) -> bool {
-    // What cannot be read may be at work.
+    // A batch that cannot be read may be active.
     let Some(batch) = batch.map_or(Some(None), |batch| batch.readable().map(Some)) else {
         return false;
     };
@@ -113,14 +114,14 @@ mod tests {
         assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "InProgress")), now));
         assert!(
             !orphaned(&old, Some(&batch("u", json!([FINALIZER]), "Completed")), now),
-            "its own end takes it away"
+            "the end of its batch deletes it"
         );
         assert!(orphaned(&old, Some(&batch("u", json!([]), "Completed")), now));
         assert!(orphaned(&old, Some(&batch("another", json!([FINALIZER]), "InProgress")), now));
         for uid in ["u", "another"] {
             assert!(
                 !orphaned(&old, Some(&batch(uid, json!([]), "NewerPhase")), now),
-                "a batch that cannot be read may be at work"
+                "a batch that cannot be read may be active"
             );
         }
     }

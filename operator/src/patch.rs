@@ -1,4 +1,4 @@
-//! Patches by this operator: those of `fno-cluster` under its own field manager.
+//! The patches of `fno-cluster` with the operator's field manager.
 
 use fno_crds::names::MANAGER;
 use kube::{Api, Resource, api::PatchParams};
@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Writes a status by compare-and-set, as [`fno_cluster::patch::write_status`].
 ///
 /// # Errors
-/// Whatever the API server answers.
+/// Any error of the API server.
 pub async fn write_status<K>(api: &Api<K>, name: &str, patch: &Value) -> kube::Result<K>
 where
     K: Resource + Clone + DeserializeOwned,

@@ -30,11 +30,11 @@ use crate::{
     patch::write_status,
 };
 
-/// While a Secret is missing, or a breaker is open, the Secrets are read this often: a fixed one is noticed by itself.
+/// How often the Secrets are read while one is missing or a breaker is not closed, so that a corrected Secret is noticed.
 const INSPECT_SOON: Duration = Duration::from_secs(4);
-/// Otherwise a Secret is read when it is used, and this often besides.
+/// How often the Secrets are read otherwise, in addition to each time they are used.
 const INSPECT_LATER: Duration = Duration::from_secs(300);
-/// Mere numbers (jobs that wait, batches at work) are written this often at most.
+/// Minimum time between two writes of mere numbers (waiting jobs, active batches).
 const NUMBERS_EVERY: Duration = Duration::from_secs(10);
 
 impl Reconciled for FnoProvider {
@@ -134,12 +134,12 @@ async fn write(
     let uptime = context.clock.uptime();
     context.known.providers.with(of, |memory| memory.written_at = Some(uptime));
     status::publish(context, &written, news).await;
-    // A breaker that opened or closed, or a problem that was fixed, changes what may leave.
+    // A breaker that opened or closed, or a problem that was fixed, changes which jobs can be batched.
     context.known.caches.plan.notify_one();
     Ok(())
 }
 
-/// Inspects every provider once, so that the first planning after a start is not one that knows nothing.
+/// Inspects every provider once, so that the first plan after a start knows their Secrets and flows.
 pub async fn inspect_all(context: &Context) {
     let providers = context.known.caches.providers();
     let inspections = providers.iter().map(|provider| async {
@@ -149,7 +149,7 @@ pub async fn inspect_all(context: &Context) {
     });
     for (of, inspected) in join_all(inspections).await {
         if let Err(error) = inspected {
-            warn!(provider = of.name, namespace = of.namespace, %error, "a provider could not be inspected; it is tried again");
+            warn!(provider = of.name, namespace = of.namespace, %error, "a provider could not be inspected; trying again");
         }
     }
 }
@@ -186,7 +186,7 @@ async fn inspect(
     Ok(facts)
 }
 
-/// Wakes the other providers that have one of this one's accounts: what it learnt, or a person said, concerns them too.
+/// Wakes the other providers that share an account with this one: what this one has counted, or a person has resumed, applies to them, too.
 fn wake_namesakes(context: &Context, of: &Key, provider: &FnoProvider, accounts: &Accounts) {
     for account in &provider.spec.accounts {
         let name = AccountName { provider: of.name.clone(), account: account.name.clone() };

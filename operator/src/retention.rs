@@ -1,4 +1,4 @@
-//! Finished jobs whose time is over: archived first, then deleted. A report that is still owed holds a job back.
+//! Archives and then deletes finished jobs whose TTL has passed. A job whose callback is still owed is kept.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Looked at this often at least: the machine's clock may be set meanwhile.
+/// Maximum time between two checks: the machine's clock may be set meanwhile.
 const EVERY: Duration = Duration::from_secs(300);
-/// A job that cannot go yet is tried again after this.
+/// When a job that cannot be deleted yet is tried again.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
 
-/// Archives and deletes for ever.
+/// Archives and deletes finished jobs; never returns.
 pub async fn run(context: Arc<Context>) {
     loop {
         let now = context.now();
@@ -42,25 +42,25 @@ pub async fn run(context: Arc<Context>) {
                     .put_off(&of, context.now().saturating_add(PUT_OFF).unwrap_or(Timestamp::MAX));
             }
         }
-        // Judged by the time this round began with: what expired during it is next.
+        // Uses the time at which this round started: jobs that expired during the round are next.
         let next = context.known.jobs.expired(now).1.map_or(EVERY, |at| {
             Duration::try_from(at.duration_since(context.now())).unwrap_or_default()
         });
-        // A job may finish meanwhile whose time is over sooner.
+        // A job that expires sooner may finish meanwhile.
         select! { () = sleep(next.min(EVERY)) => {}, () = context.known.caches.finished.notified() => {} }
     }
 }
 
-/// Whether nothing is left to do: the job is gone, or is on its way.
+/// Archives and deletes one job. True if nothing is left to do, because the job is gone or being deleted.
 async fn expire(context: &Context, of: &Key) -> Result<bool> {
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
-    // The watch is about to say so.
+    // The job is gone; the watch is about to report it.
     let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(false) };
     job.metadata.managed_fields = None;
     if !job.phase().is_finished() || owes_a_report(&job) {
         return Ok(false);
     }
-    // Deleted already: it goes when its finalizers do.
+    // The job is being deleted already and disappears with its finalizers.
     if job.metadata.deletion_timestamp.is_some() {
         return Ok(false);
     }
@@ -69,7 +69,7 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
         .archive(&job)
         .await
         .map_err(|error| Error::Evidence(anyhow::Error::from(error)))?;
-    // This very version: what was archived is what goes.
+    // Only this version is deleted, because it is the one that was archived.
     let only = Preconditions {
         uid: job.metadata.uid.clone(),
         resource_version: job.metadata.resource_version.clone(),
@@ -82,11 +82,7 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
             if let Some(held) = deleted.left() {
                 return Ok(still_held(context, held));
             }
-            info!(
-                job = of.name,
-                namespace = of.namespace,
-                "a finished job was archived and deleted"
-            );
+            info!(job = of.name, namespace = of.namespace, "archived and deleted a finished job");
         }
         Err(error) if is_not_found(&error) => {}
         Err(error) if is_conflict(&error) => return Ok(false),
@@ -96,14 +92,14 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
     Ok(true)
 }
 
-/// The API server has only noted the deletion: a finalizer holds the job. The index keeps it until the watch says that it is gone.
+/// Whether a finalizer still holds the deleted job. Then the index keeps the job until the watch reports that it is gone.
 fn still_held(context: &Context, mut job: FnoJob) -> bool {
     job.metadata.managed_fields = None;
     info!(
         job = job.name_any(),
         namespace = job.namespace(),
         finalizers = ?job.finalizers(),
-        "a finished job was archived and goes when its finalizers do"
+        "archived a finished job, which is deleted once its finalizers are removed"
     );
     context.known.job_applied(job, context.now());
     true

@@ -1,12 +1,12 @@
-//! Keeps the operator's rights in a listed namespace for as long as something there needs them.
+//! Keeps the operator's permissions in a listed namespace for as long as something there needs them.
 //!
-//! Where the operator works in a list of namespaces, a RoleBinding in each of them gives it its rights. Deleting a namespace deletes that
-//! RoleBinding, too, at once and in any order. Batches and jobs at work carry a finalizer that only the operator removes: without its rights
-//! they, and the namespace, would hang in Terminating for ever. So the RoleBinding carries the same finalizer while a batch in the namespace
-//! does, and goes last.
+//! If the operator works in a list of namespaces, a RoleBinding in each of them gives it its permissions. Deleting a namespace deletes that
+//! RoleBinding, too, in no particular order. Active batches and jobs have a finalizer that only the operator removes: if the RoleBinding
+//! were deleted first, they, and the namespace, would stay in Terminating for ever. So the RoleBinding has the same finalizer as long as a
+//! batch in the namespace has it, and is deleted last.
 //!
-//! This needs a RoleBinding to a ClusterRole. A Role in the namespace would have to be kept, too, and whichever of the two is let go first
-//! takes away the right to let go of the other.
+//! This needs a RoleBinding to a ClusterRole. A Role in the namespace would have to be kept, too, and whichever of the two is released first
+//! takes away the permission to release the other.
 
 use std::{
     collections::BTreeMap,
@@ -29,15 +29,15 @@ use crate::{
     patch,
 };
 
-/// Namespaces are looked through this often for rights that nothing needs any more.
+/// How often the namespaces are checked for permissions that nothing needs any more.
 const EVERY: Duration = Duration::from_secs(5);
-/// What is known about a RoleBinding holds this long: a person may have replaced it.
+/// How long what was read of a RoleBinding is used: a person may have replaced it.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 
-/// The RoleBindings. One turn at a time per namespace: holding and giving up must not overlap.
+/// The RoleBindings, with a lock per namespace: holding permissions and giving them up must not overlap.
 #[derive(Debug, Default)]
 pub struct Rights {
-    /// Name of the RoleBinding in each listed namespace; none where rights do not come from one.
+    /// Name of the RoleBinding in each listed namespace. None if the permissions do not come from one.
     binding: Option<String>,
     namespaces: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Namespace>>>>,
 }
@@ -48,29 +48,29 @@ struct Namespace {
     outage: Outage,
 }
 
-/// Whether the RoleBinding carries our finalizer.
+/// Whether the RoleBinding has the operator's finalizer.
 #[derive(Debug, Default)]
 enum Finalizer {
-    /// Not known: this process has just started.
+    /// Not known, because this process has just started.
     #[default]
     Unknown,
-    /// Present, seen at that time of the clock's uptime.
+    /// Present when it was last read, at that time of the clock's uptime.
     Present(Duration),
     /// Not present.
     Absent,
 }
 
 impl Rights {
-    /// Rights that come from a RoleBinding of that name in each namespace.
+    /// Permissions that come from a RoleBinding of that name in each namespace.
     #[must_use]
     pub fn new(binding: Option<String>) -> Self {
         Self { binding, namespaces: Mutex::default() }
     }
 
-    /// Runs `create`, which creates something with our finalizer, once the rights in that namespace are held.
+    /// Runs `create`, which creates something with the operator's finalizer, once the permissions in that namespace are held.
     ///
     /// # Errors
-    /// When the rights are being taken away: nothing new starts there. Otherwise what `create` answers.
+    /// If the permissions are being taken away, so that nothing new may start there. Otherwise the error of `create`.
     pub async fn held<T>(
         &self,
         client: &Client,
@@ -90,7 +90,7 @@ impl Rights {
         create.await
     }
 
-    /// Gives up the rights in that namespace if `is_needed`, asked once nothing can start any more, says that nothing needs them.
+    /// Gives up the permissions in that namespace unless `is_needed`, which is asked once nothing new can start there.
     async fn give_up(
         &self,
         client: &Client,
@@ -117,7 +117,7 @@ impl Rights {
     }
 }
 
-/// Gives up rights that nothing needs any more, for ever.
+/// Gives up permissions that nothing needs any more; never returns.
 pub async fn run(context: Arc<Context>) {
     loop {
         sleep(EVERY).await;
@@ -130,8 +130,8 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
-/// Logs a finalizer that could not be set, and that it could be set again. No reason to stop work: without the finalizer only the deletion of
-/// the namespace during a batch needs a person.
+/// Logs that the finalizer could not be set, or can be set again. This does not stop any work: without the finalizer, a person is needed
+/// only if the namespace is deleted during a batch.
 fn note(
     outage: &mut Outage,
     namespace: &str,
@@ -162,7 +162,7 @@ fn note(
     }
 }
 
-/// Adds the finalizer. Returns a failure that is not a reason to stop.
+/// Adds the finalizer. An error that does not have to stop the work is returned as a value.
 async fn hold(client: &Client, namespace: &str, binding: &str) -> Result<Option<kube::Error>> {
     match set_finalizer(client, namespace, binding, true).await {
         Ok(Some(found)) if found.metadata.deletion_timestamp.is_some() => {
@@ -170,13 +170,13 @@ async fn hold(client: &Client, namespace: &str, binding: &str) -> Result<Option<
                 "The RoleBinding {binding} in {namespace} is being deleted: no new batch starts there."
             )))
         }
-        // None: the rights come from elsewhere.
+        // Without a RoleBinding the permissions come from elsewhere.
         Ok(_) => Ok(None),
         Err(error) => Ok(Some(error)),
     }
 }
 
-/// Adds or removes our finalizer. The RoleBinding as it is then; none if it does not exist.
+/// Adds or removes the operator's finalizer, and returns the RoleBinding as it is then. None if it does not exist.
 async fn set_finalizer(
     client: &Client,
     namespace: &str,
@@ -185,7 +185,7 @@ async fn set_finalizer(
 ) -> kube::Result<Option<RoleBinding>> {
     let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
     let Some(found) = api.get_opt(binding).await? else { return Ok(None) };
-    // Nothing can be added to what is being deleted, and nothing is gained by keeping a RoleBinding whose Role goes.
+    // An object that is being deleted accepts no new finalizer, and keeping a RoleBinding whose Role is deleted gains nothing.
     if present
         && (found.metadata.deletion_timestamp.is_some() || found.role_ref.kind != "ClusterRole")
     {
@@ -199,7 +199,7 @@ async fn set_finalizer(
     }
 }
 
-/// The finalizers with ours added or removed; none if that changes nothing.
+/// The finalizers with the operator's added or removed. None if that changes nothing.
 fn finalizers(now: &[String], present: bool) -> Option<Vec<String>> {
     if now.iter().any(|finalizer| finalizer == FINALIZER) == present {
         return None;

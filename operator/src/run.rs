@@ -1,4 +1,4 @@
-//! Wiring: waits for the Lease, starts the watches and the tasks, and ends in order.
+//! Wiring: waits for the Lease, starts the watches and the tasks, and shuts down in order.
 
 use std::{
     future::Future,
@@ -47,19 +47,19 @@ use crate::{
     valkey_watch, watches,
 };
 
-/// Name of the Lease by which operators agree on who acts.
+/// Name of the Lease by which operators agree on which of them acts.
 const LEASE: &str = "fno-operator";
-/// The key for credentials is asked for again after this.
+/// When the key for credentials is read again after a failure.
 const KEY_AGAIN: Duration = Duration::from_secs(2);
 /// The reporting controller of events.
 const CONTROLLER: &str = "fno.dev/operator";
-/// What is under way may take this long to end before the program ends without it; within the Pod's grace period.
+/// How long running work may take to finish at shutdown before the program ends without it. Shorter than the Pod's grace period.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Runs the operator until it is told to end.
+/// Runs the operator until it is told to stop.
 ///
 /// # Errors
-/// When it cannot start, or has lost the Lease.
+/// If it cannot start, or has lost the Lease.
 pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
     let Args { bind, log_level, lease_namespace, identity, .. } = args;
     let client = client::connect().await.context("cannot connect to the API server")?;
@@ -89,7 +89,7 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         }
     };
     let (context, inputs) = prepare(&client, settings, metrics, log_level, &identity, live, key)?;
-    // Set once, here.
+    // Cannot fail: this is the only place that sets it.
     _ = started.set(Arc::clone(&context));
 
     let mut candidate = Candidate::new(client, &lease_namespace, LEASE, identity);
@@ -100,7 +100,7 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-    // Not ready again until every watch is in step: a probe must not take the list of before for granted.
+    // A leader is ready only once every watch has a complete list; that it was ready as a candidate no longer counts.
     ready.set(false);
     context.metrics.leader.set(1);
     let outcome =
@@ -113,12 +113,12 @@ pub async fn run(args: Args, settings: Settings) -> anyhow::Result<()> {
         candidate.release().await;
     }
     if let Ok(Ok(Err(error))) = timeout(Duration::from_secs(1), served).await {
-        warn!(%error, "the HTTP server ended badly");
+        warn!(%error, "the HTTP server failed");
     }
     outcome
 }
 
-/// The key of this installation. Without it nothing can be told about an account's credentials, so it is waited for.
+/// The key of this installation. Without it the operator cannot compare an account's credentials, so it waits for the key.
 async fn credentials_key(client: &Client, namespace: &str) -> VersionKey {
     loop {
         match install_key::ensure(client, namespace).await {
@@ -162,7 +162,7 @@ fn prepare(
         client: client.clone(),
         deadlines,
         credentials_key,
-        // A filter such as `info,fno_operator=debug` is ours; a runner gets its first word.
+        // A filter such as `info,fno_operator=debug` is for the operator; a runner gets the first word.
         runner_log_level: log_level
             .split(',')
             .next()
@@ -184,7 +184,7 @@ fn prepare(
     Ok((Arc::new(context), inputs))
 }
 
-/// Leads until told to end, or until the Lease is lost.
+/// Runs as the leader until the operator is told to stop or loses the Lease.
 async fn lead(
     context: Arc<Context>,
     inputs: Vec<ScopeInputs>,
@@ -197,22 +197,22 @@ async fn lead(
     let working = work(Arc::clone(&context), inputs, ready.clone(), stop.clone(), &mut tasks);
     select! {
         () = candidate.keep() => {
-            // At once: another operator may be acting already.
-            error!("the Lease is lost: ending");
+            // Ends without finishing running work, because another operator may be acting already.
+            error!("lost the Lease: stopping");
             process::exit(1);
         }
-        () = ended => info!("told to end: nothing new is started"),
-        () = working => anyhow::bail!("a task of the operator ended by itself"),
+        () = ended => info!("shutting down: starting nothing new"),
+        () = working => anyhow::bail!("a task of the operator ended unexpectedly"),
     }
     stop.cancel();
     let finish = async { while tasks.join_next().await.is_some() {} };
     if timeout(PATIENCE, finish).await.is_err() {
-        warn!("what was under way did not end in time; the next operator finds it as it is");
+        warn!("running work did not finish in time; the next operator continues it");
     }
     Ok(())
 }
 
-/// Starts everything; returns only when something has ended that never should.
+/// Starts everything. Returns only if a task has ended that never should.
 async fn work(
     context: Arc<Context>,
     inputs: Vec<ScopeInputs>,
@@ -235,7 +235,7 @@ async fn work(
         let stop = stop.clone();
         tasks.spawn(async move {
             select! {
-                () = task => error!("a task ended by itself"),
+                () = task => error!("a task ended unexpectedly"),
                 () = stop.cancelled() => {}
             }
         });
@@ -248,7 +248,7 @@ async fn work(
     spawn(orphan_jobs::run(Arc::clone(&context)).boxed());
     spawn(orphan_pods::run(Arc::clone(&context)).boxed());
     spawn(valkey_watch::run(Arc::clone(&context)).boxed());
-    // A task that ends before it is told to has failed: the program ends, and its successor starts afresh.
+    // A task that ends before the shutdown has failed: the program ends, and Kubernetes starts it again.
     select! {
         _ = watching.join_next() => {}
         _ = tasks.join_next() => {}
@@ -258,7 +258,7 @@ async fn work(
     }
 }
 
-/// The operator is ready while there is a namespace in which it can work.
+/// Keeps the readiness up to date: the operator is ready while there is a namespace in which it can work.
 async fn follow_service(context: Arc<Context>, ready: Readiness) {
     loop {
         ready.set(context.known.caches.services().values().any(|works| *works));

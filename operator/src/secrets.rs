@@ -1,5 +1,5 @@
-//! The Secrets of accounts, read one by one by name. The operator never lists or watches Secrets: a watch over those of a namespace would have
-//! to be allowed to read all of them, and what is needed is a handful known by name.
+//! The Secrets of accounts, each read by name. The operator never lists or watches Secrets: a watch over a namespace would need permission to
+//! read all of its Secrets, but only a handful are needed, and their names are known.
 
 use fno_core::{
     credentials::{Credentials, VersionKey},
@@ -15,20 +15,20 @@ use fno_crds::{
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
-/// User name or password may be this long: they are copied into the batch's work Secret, which has a limit.
+/// Maximum length of a user name or password in bytes: they are copied into the batch's work Secret, whose size is limited.
 const LONGEST: usize = 8192;
 
 /// What an account's Secrets hold. Not printable.
 pub struct AccountSecrets {
-    /// What may be known of them.
+    /// The part that is not secret.
     pub facts: AccountFacts,
-    /// The seed, where the account has one and it can be used.
+    /// The seed, if the account has one and it is valid.
     pub seed: Option<Seed>,
     credentials: Option<Secret>,
 }
 
 impl AccountSecrets {
-    /// User name and password. The version in the facts is the digest of these very bytes.
+    /// User name and password. The version in the facts is the digest of exactly these bytes.
     #[must_use]
     pub fn credentials(&self) -> Option<Credentials<'_>> {
         credentials_of(self.credentials.as_ref()?)
@@ -38,7 +38,7 @@ impl AccountSecrets {
 /// Reads an account's Secrets.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn read(
     client: &Client,
     key: &VersionKey,
@@ -108,7 +108,7 @@ fn unusable(name: &str, key: &str, value: Option<&[u8]>) -> Option<Why> {
         Some(length) if length > LONGEST => Some(Why {
             reason: Reason::SecretNotFound,
             message: format!(
-                "Secret {name}, key {key}: {length} bytes are too long, at most {LONGEST} can be typed."
+                "Secret {name}, key {key}: the value has {length} bytes; at most {LONGEST} are allowed."
             ),
         }),
         Some(_) => None,
@@ -116,13 +116,13 @@ fn unusable(name: &str, key: &str, value: Option<&[u8]>) -> Option<Why> {
 }
 
 fn missing(name: &str) -> Why {
-    Why { reason: Reason::SecretNotFound, message: format!("There is no Secret {name}.") }
+    Why { reason: Reason::SecretNotFound, message: format!("The Secret {name} does not exist.") }
 }
 
 fn missing_key(name: &str, key: &str) -> Why {
     Why {
         reason: Reason::SecretNotFound,
-        message: format!("Secret {name} has no key {key}, or nothing in it."),
+        message: format!("Secret {name} has no key {key}, or its value is empty."),
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_named_when_it_is_missing_or_wrong_and_never_shown() {
+    fn a_missing_or_wrong_seed_is_reported_and_never_shown() {
         let totp: Totp = serde_json::from_value(
             serde_json::json!({"secretRef": {"name": "bot", "key": "seed"}}),
         )
@@ -144,7 +144,7 @@ mod tests {
             |secret: Option<&Secret>| seed_of(secret, &totp).err().map(|b| (b.reason, b.message));
         assert_eq!(
             found(None),
-            Some((Reason::SecretNotFound, "There is no Secret bot.".to_owned()))
+            Some((Reason::SecretNotFound, "The Secret bot does not exist.".to_owned()))
         );
         assert_eq!(found(Some(&Secret::default())).expect("a problem").0, Reason::SecretNotFound);
         let (reason, message) = found(Some(&secret("hunter2-hunter2!"))).expect("a problem");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_or_another_storage_of_the_same_values_is_not_another_version() {
+    fn the_same_values_with_other_labels_or_in_another_form_are_the_same_version() {
         let key = VersionKey::new(&[1; 32]).expect("a key");
         let version = |secret| found(&key, "bot", Some(secret), None).facts.version;
         let first = version(stored("1", "a", "hunter2"));

@@ -1,4 +1,4 @@
-//! The operator's settings: one YAML file, written by whoever installs it (the chart renders it from its values).
+//! The operator's settings: one YAML file, which the chart renders from its values.
 
 use std::{path::Path, time::Duration};
 
@@ -7,57 +7,57 @@ use fno_core::objects::{EnvironmentVariable, EvidenceSettings, RunnerSettings};
 use fno_crds::Duration as Words;
 use serde::Deserialize;
 
-/// The whole file. Unknown fields are refused: a misspelt setting must not be silently without effect.
+/// The whole file. Unknown fields are refused, so that a misspelt setting is not silently ignored.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
-    /// Namespaces the operator works in. Empty: all namespaces.
+    /// Namespaces in which the operator works. Empty for all namespaces.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Name of the RoleBinding in each of these namespaces that gives the operator its rights there. The operator keeps it from being
+    /// Name of the RoleBinding in each of these namespaces that gives the operator its permissions there. The operator keeps it from being
     /// deleted before its batches.
     #[serde(default)]
     pub role_binding: Option<String>,
     /// Maximum number of runner Pods at the same time, in the whole cluster.
     #[serde(default = "five")]
     pub max_runners: usize,
-    /// Where used TOTP steps are shared.
+    /// The Valkey in which used TOTP steps are recorded.
     pub valkey: Valkey,
-    /// Where evidence goes.
+    /// Where evidence is stored.
     #[serde(default)]
     pub evidence: EvidenceSettings,
     /// How runner Pods are created.
     pub runner: RunnerSettings,
-    /// How long a phase may last.
+    /// How long each part of a batch's life may last.
     #[serde(default)]
     pub deadlines: Deadlines,
 }
 
-/// Where Valkey is.
+/// How to reach Valkey.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Valkey {
-    /// `redis://host:port[/database]`, or `rediss://` for TLS. Without a password, which is in a file.
+    /// `redis://host:port[/database]`, or `rediss://` for TLS. Must not contain the password, which is in `passwordFile`.
     pub url: String,
     /// File with the password.
     #[serde(default)]
     pub password_file: Option<String>,
-    /// File with CA certificates (PEM) to trust besides the system's.
+    /// File with CA certificates (PEM) to trust in addition to the system's.
     #[serde(default)]
     pub ca_file: Option<String>,
 }
 
-/// How long a phase may last before the batch fails and its jobs return to Pending.
+/// How long each part of a batch's life may last before the batch fails and its jobs return to Pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Deadlines {
     /// From the batch's creation until its Pod runs.
     pub pod_running: Words,
-    /// From the permission to log in until the login succeeded.
+    /// From the permission to log in until the login has succeeded.
     pub logged_in: Words,
-    /// One job's flow. The runner enforces it.
+    /// The flow of one job. The runner enforces this.
     pub job: Words,
-    /// Longest silence of a runner, at least 60 s.
+    /// How long a runner may go without a heartbeat; at least 60 s.
     pub heartbeat: Words,
 }
 
@@ -80,7 +80,7 @@ impl Settings {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it cannot be read, a field is unknown or of the wrong shape, or a value makes no sense. The sentence names the field.
+    /// If the file cannot be read, a field is unknown or has the wrong type, or a value is invalid. The message names the field.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the settings file {} cannot be read", path.display()))?;
@@ -120,7 +120,7 @@ impl Settings {
         );
         ensure!(
             ["redis://", "rediss://"].iter().any(|scheme| self.valkey.url.starts_with(scheme)),
-            "valkey.url must begin with redis:// or rediss:// (TLS)"
+            "valkey.url must start with redis:// or rediss:// (TLS)"
         );
         ensure!(
             !self.valkey.url.contains('@'),
@@ -141,7 +141,7 @@ impl Settings {
         Ok(())
     }
 
-    /// A variable that the operator sets itself would silently have no effect.
+    /// Refuses variables that the operator sets itself: they would silently have no effect.
     fn check_environment(&self) -> anyhow::Result<()> {
         let runner = &self.runner;
         for (list, variables) in

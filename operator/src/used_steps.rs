@@ -1,42 +1,43 @@
-//! The record of used TOTP steps that everything which logs in with a seed shares, in this cluster or outside. A simulation puts its own in its place.
+//! The record of used TOTP steps, shared by everything that logs in with the same seed, in this cluster or outside. A simulation can replace
+//! it.
 
 use async_trait::async_trait;
 
-/// What the record says about a step that was asked for.
+/// The record's answer about a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepAnswer {
-    /// The step is ours: nothing else has used it.
+    /// The step is recorded for this login: nothing else has used it.
     Ours,
     /// Something else has used it.
     Used,
-    /// No answer, or an unclear one: the step may have been recorded. It counts as used.
+    /// There was no answer, or an unclear one. The step may have been recorded, so it counts as used.
     Doubtful,
 }
 
 /// Why the record cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// No connection, or no answer.
+    /// Valkey cannot be reached or does not answer.
     #[error("Valkey does not answer: {0}")]
     Silent(String),
-    /// Valkey answers, and refuses the password.
+    /// Valkey answers but refuses the password.
     #[error("Valkey refuses the password")]
     RefusesPassword,
-    /// Valkey answers, and refuses the command.
+    /// Valkey answers but refuses the command.
     #[error("Valkey refuses the command: {0}")]
     Refuses(String),
 }
 
-/// The shared record.
+/// The shared record of used steps.
 #[async_trait]
 pub trait UsedSteps: Send + Sync {
-    /// Whether the record answers. Asked before a step is burnt for nothing.
+    /// Checks whether the record answers, so that no step is wasted if it does not.
     ///
     /// # Errors
-    /// When it does not.
+    /// Why the record cannot be used.
     async fn ping(&self) -> Result<(), Unavailable>;
 
-    /// Records a step of `tracking_id` as used by `holder`, unless it is recorded already. The record forgets it after `ttl_seconds`.
+    /// Records a step of `tracking_id` as used by `holder` (`batch/n`), unless it is recorded already. The entry expires after `ttl_seconds`.
     async fn take(
         &self,
         tracking_id: &str,
@@ -45,6 +46,6 @@ pub trait UsedSteps: Send + Sync {
         ttl_seconds: u64,
     ) -> StepAnswer;
 
-    /// Counts a login of a provider, for whoever reads the record. A count may get lost.
+    /// Counts a login of a provider, for other readers of the record. A count may get lost.
     async fn count_login(&self, provider: &str, success: bool);
 }

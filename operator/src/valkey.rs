@@ -1,4 +1,4 @@
-//! The shared record of used TOTP steps in Valkey. Everything that logs in with the same seed, in this cluster or outside, uses it.
+//! The shared record of used TOTP steps in Valkey, for everything that logs in with the same seed, in this cluster or outside.
 
 use std::time::Duration;
 
@@ -16,24 +16,24 @@ use crate::{
     used_steps::{StepAnswer, Unavailable, UsedSteps},
 };
 
-/// A step is worth a login: its answer is waited for a little longer than a healthy Valkey ever takes.
+/// Maximum time to wait for an answer. Longer than a healthy Valkey ever takes, because a lost answer wastes a step.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// The connection. A command that fails for any reason but a plain refusal drops it, and the next command opens a new one; no command is
-/// repeated.
+/// The connection to Valkey. A command that fails for any reason other than a refusal drops the connection, and the next command opens a
+/// new one. No command is repeated.
 ///
-/// The connection manager of `redis` does not serve here: it opens a new connection only after an I/O error, so one refused password would
-/// stay refused for ever.
+/// The connection manager of `redis` cannot be used: it opens a new connection only after an I/O error, so a password that was refused
+/// once would stay refused for ever.
 pub struct Valkey {
     settings: settings::Valkey,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Valkey {
-    /// Checks the settings. The connection is opened at the first command, so a Valkey that is away does not keep the operator from starting.
+    /// Checks the settings. The connection is opened at the first command, so that the operator can start while Valkey does not answer.
     ///
     /// # Errors
-    /// When a file cannot be read or the URL is invalid.
+    /// If a file cannot be read or the URL is invalid.
     pub fn new(settings: &settings::Valkey) -> anyhow::Result<Self> {
         client(settings)?;
         Ok(Self { settings: settings.clone(), connection: Mutex::default() })
@@ -41,12 +41,12 @@ impl Valkey {
 
     /// The open connection, or a new one.
     async fn connection(&self) -> Result<MultiplexedConnection, Unavailable> {
-        // Held while connecting: others wait for the same connection instead of opening their own.
+        // The lock is held while connecting, so that other commands wait for this connection instead of opening their own.
         let mut current = self.connection.lock().await;
         if let Some(connection) = current.as_ref() {
             return Ok(connection.clone());
         }
-        // The files are read each time: a rotated password is taken up without a restart.
+        // The files are read each time, so that a rotated password is used without a restart.
         let client = client(&self.settings)
             .map_err(|_| Unavailable::Silent("its settings cannot be used".to_owned()))?;
         let config = AsyncConnectionConfig::new()
@@ -57,7 +57,7 @@ impl Valkey {
         Ok(opened)
     }
 
-    /// Runs one command, once.
+    /// Runs a command, once.
     async fn run<T, F: Future<Output = RedisResult<T>>>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F,
@@ -151,7 +151,7 @@ async fn answered<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T,
     }
 }
 
-/// The kind of the error, never its detail: that may quote what was sent.
+/// Keeps the kind of an error but never its details, which may quote what was sent.
 fn unavailable(error: &RedisError) -> Unavailable {
     let code = error.code().unwrap_or_default();
     match error.kind() {

@@ -1,4 +1,4 @@
-//! Knows whether Valkey answers, so that no batch starts that could not log in, and what waits for Valkey goes on within seconds.
+//! Checks whether Valkey answers, so that no batch starts that could not log in, and batches that wait for Valkey continue within seconds.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -13,12 +13,12 @@ use crate::{context::Context, known::key};
 
 const EVERY: Duration = Duration::from_secs(3);
 
-/// Asks once, before anything is decided.
+/// Checks once, before anything is decided.
 pub async fn first(context: &Context) {
     context.used_steps_answer.store(context.used_steps.ping().await.is_ok(), Ordering::Relaxed);
 }
 
-/// Asks for ever.
+/// Checks again and again; never returns.
 pub async fn run(context: Arc<Context>) {
     loop {
         let answer = context.used_steps.ping().await;
@@ -26,7 +26,7 @@ pub async fn run(context: Arc<Context>) {
             match answer {
                 Ok(()) => info!("Valkey answers"),
                 Err(error) => {
-                    warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until it is back")
+                    warn!(%error, reason = %Reason::ValkeyUnavailable, "no one-time code is minted until Valkey answers again")
                 }
             }
             wake(&context);
@@ -35,7 +35,7 @@ pub async fn run(context: Arc<Context>) {
     }
 }
 
-/// Wakes whatever waits for the record, or must wait for it now.
+/// Wakes everything that waits for Valkey, or has to wait for it now.
 fn wake(context: &Context) {
     context.known.caches.plan.notify_one();
     context.known.caches.wake_all_providers();

@@ -1,4 +1,4 @@
-//! The watches that feed what is known, and what each change wakes.
+//! The watches that feed `known`, and which tasks each change wakes.
 
 pub mod jobs;
 mod news;
@@ -36,7 +36,7 @@ use crate::{
     known::{caches, key, parsed::Parsed, service::ServiceState, sessions},
 };
 
-/// The providers of a scope. Their switches reach their running batches at once.
+/// Watches the providers of a scope. A change of their switches wakes their running batches at once.
 pub fn providers(
     context: &Arc<Context>,
     namespace: Option<&str>,
@@ -63,7 +63,7 @@ pub fn providers(
     })
 }
 
-/// The batches of a scope. One that cannot be read shows on its provider.
+/// Watches the batches of a scope. A batch that cannot be read is reported by its provider.
 pub fn batches(
     context: &Arc<Context>,
     namespace: Option<&str>,
@@ -78,7 +78,7 @@ pub fn batches(
             }
         })
         .reflect(writer)
-        // Behind the store: the providers woken here look there.
+        // After the store was updated, because the providers that are woken here read the store.
         .inspect(move |event| {
             if let Ok(event) = event
                 && refusals.note(&passing.metrics.malformed, event)
@@ -95,7 +95,7 @@ pub fn batches(
     })
     .inspect(move |batch| {
         let of = batch.as_ref().ok().map(key);
-        // The store says whether it is still there.
+        // The store shows whether the batch still exists.
         let mark = |of: &Key| Some(Mark::of_batch(plan.known.caches.batch(of)?.readable()?));
         if of.is_none_or(|of| news.is(of.clone(), mark(&of))) {
             plan.known.caches.plan.notify_one();
@@ -103,7 +103,7 @@ pub fn batches(
     })
 }
 
-/// The runner Pods of a scope.
+/// Watches the runner Pods of a scope.
 pub fn pods(
     context: &Arc<Context>,
     namespace: Option<&str>,
@@ -113,7 +113,7 @@ pub fn pods(
         .labels(&format!("{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={CONTAINER_RUNNER}"));
     let [relisting, passing] = [context, context].map(Arc::clone);
     let events = events(context, "Pod", namespace, ours).modify(prune).reflect(writer);
-    // A Pod that vanished in a gap of the watch has no event of its own that would wake its batch.
+    // A Pod that was deleted during a gap of the watch has no event of its own that would wake its batch.
     let news = Arc::new(News::default());
     let relisted = Arc::clone(&news);
     visible(events, move || {
@@ -133,7 +133,7 @@ pub fn pods(
     })
 }
 
-/// A watch of a scope, which reports to the scope how it is doing.
+/// A watch of a scope, which reports its health to the scope.
 fn events<K>(
     context: &Arc<Context>,
     kind: &'static str,
@@ -174,7 +174,7 @@ fn report(context: &Context, kind: &'static str, namespace: Option<&str>, health
     }
 }
 
-/// What is kept of a Pod: who it is and how it is.
+/// Drops everything of a Pod except its identity and its status.
 fn prune(pod: &mut Pod) {
     pod.managed_fields_mut().clear();
     pod.metadata.annotations = None;

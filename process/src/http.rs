@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`.
+//! Serves `/livez`, `/readyz` and `/metrics`.
 
 use std::{
     sync::{
@@ -21,18 +21,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::liveness::Liveness;
 
-/// Whether the program can do its work now.
+/// Whether the program can do its work now. All clones share the same value.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Says whether the program is ready.
+    /// Sets whether the program is ready.
     pub fn set(&self, ready: bool) {
         self.0.store(ready, Ordering::Relaxed);
     }
 }
 
-/// What the endpoints tell.
+/// What the endpoints report.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// `/readyz`.
@@ -43,10 +43,10 @@ pub struct Endpoints {
     pub registry: Arc<Registry>,
 }
 
-/// Serves until `stop`.
+/// Serves the endpoints until `stop` is cancelled.
 ///
 /// # Errors
-/// When the listener breaks.
+/// If the listener fails.
 pub async fn serve(
     listener: TcpListener,
     endpoints: Endpoints,
@@ -69,7 +69,7 @@ async fn livez(State(endpoints): State<Endpoints>) -> (StatusCode, String) {
         Some(stuck) => {
             let text =
                 format!("task {} has made no progress for {} s", stuck.task, stuck.since.as_secs());
-            // The kubelet ends the container without asking why, so the log has to say it.
+            // The kubelet restarts the container without recording this text, so the log has to contain it.
             tracing::error!(task = stuck.task, seconds = stuck.since.as_secs(), "a task is stuck");
             (StatusCode::SERVICE_UNAVAILABLE, text)
         }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn readiness_is_what_was_said_last() {
+    async fn readiness_is_what_was_set_last() {
         let endpoints = Endpoints {
             ready: Readiness::default(),
             live: Liveness::default(),

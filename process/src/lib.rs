@@ -3,7 +3,7 @@
 //! * [`tls`] installs the TLS provider, before anything else runs.
 //! * [`telemetry`] starts the log.
 //! * [`shutdown`] turns SIGTERM and SIGINT into a token.
-//! * [`liveness`] knows whether the tasks make progress.
+//! * [`liveness`] records whether the tasks make progress.
 //! * `http` (feature `http`) serves `/livez`, `/readyz` and `/metrics`; `usage` adds `process_*` to the metrics.
 
 #[cfg(feature = "http")]

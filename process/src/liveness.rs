@@ -1,7 +1,7 @@
 //! Whether the tasks of the process make progress. A process that answers probes while one of its tasks hangs is not alive.
 //!
-//! A task that waits for something to do is not stuck. One that works says so with [`Liveness::working`], and says again with
-//! [`Work::progress`] whenever it got something done; it is stuck if it did neither for its limit.
+//! A task that waits for something to do is not stuck. A task that works reports it with [`Liveness::working`], and reports progress with
+//! [`Work::progress`]. It is stuck if it has done neither for longer than its limit.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the tasks of the process report. All clones are the same one.
+/// What the tasks of the process report. All clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness(Arc<Mutex<State>>);
 
@@ -31,12 +31,12 @@ struct AtWork {
 pub struct Stuck {
     /// Name of the task.
     pub task: &'static str,
-    /// Time since its last progress.
+    /// Time since the task's last progress.
     pub since: Duration,
 }
 
 impl Liveness {
-    /// Notes that a task has started to work. Dropping the answer says that it is done.
+    /// Records that a task has started to work. Dropping the returned value records that it is done.
     #[must_use = "the work is over when this is dropped"]
     pub fn working(&self, task: &'static str, limit: Duration) -> Work {
         let mut state = self.state();
@@ -46,7 +46,7 @@ impl Liveness {
         Work { liveness: self.clone(), id }
     }
 
-    /// The task that has been stuck for longest at that time, if one is.
+    /// The task that has been stuck for longest at `now`, if any is stuck.
     #[must_use]
     pub fn stuck(&self, now: Instant) -> Option<Stuck> {
         self.state()
@@ -63,7 +63,7 @@ impl Liveness {
     }
 }
 
-/// A task at work. See [`Liveness::working`].
+/// The work of a task in progress; see [`Liveness::working`].
 #[derive(Debug)]
 pub struct Work {
     liveness: Liveness,
@@ -71,7 +71,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Notes progress: the limit counts from now.
+    /// Records progress: the limit counts from now.
     pub fn progress(&self) {
         if let Some(work) = self.liveness.state().at_work.get_mut(&self.id) {
             work.progress = Instant::now();
@@ -102,7 +102,7 @@ mod tests {
         assert!(stuck.since > LIMIT);
         assert_eq!(liveness.stuck(Instant::now()), None);
         drop(quick);
-        assert_eq!(liveness.stuck(later), None, "what is done is not stuck");
+        assert_eq!(liveness.stuck(later), None, "a finished task is not stuck");
         assert_eq!(liveness.stuck(later + LIMIT * 10).map(|stuck| stuck.task), Some("batch"));
         slow.progress();
         assert_eq!(liveness.stuck(Instant::now() + LIMIT), None);

@@ -1,4 +1,4 @@
-//! The request to stop: SIGTERM from the kubelet, SIGINT from a person.
+//! The request to shut down: SIGTERM from the kubelet, SIGINT from a person.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 /// A token that the first SIGTERM or SIGINT cancels.
 ///
 /// # Errors
-/// When the process cannot install a signal handler.
+/// If the process cannot install a signal handler.
 pub fn listen() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

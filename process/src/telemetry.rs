@@ -9,7 +9,7 @@ use tracing_subscriber::{
 
 use self::flat_json::FlatJson;
 
-/// Form of the lines.
+/// Format of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
@@ -18,7 +18,7 @@ pub enum Format {
     Text,
 }
 
-/// Where the lines go.
+/// Where the lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Standard output: the log is all the program prints.
@@ -30,7 +30,7 @@ pub enum Output {
 /// Starts the log. `level` is `error`, `warn`, `info`, `debug`, `trace` or `off`, or a list such as `info,fno_operator=debug`.
 ///
 /// # Errors
-/// When `level` is none of these, or when a log was started before.
+/// If `level` is not valid, or if a log was started before.
 pub fn start(level: &str, format: Format, output: Output) -> anyhow::Result<()> {
     let targets = level::targets(level)?;
     let writer = match output {

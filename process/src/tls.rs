@@ -1,10 +1,10 @@
 //! The TLS provider of the process.
 
-/// Makes ring the TLS provider of the process. Call this before the first use of TLS: two libraries could otherwise choose different
-/// providers, and rustls refuses to guess.
+/// Makes ring the TLS provider of the process. Call this before the first use of TLS: otherwise two libraries could choose different
+/// providers, and rustls refuses to choose between them.
 ///
 /// # Errors
-/// When a provider was installed before.
+/// If a provider was already installed.
 pub fn install() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()

@@ -1,7 +1,7 @@
-//! What the process uses, under the names that every Prometheus client library uses: `process_*`.
+//! The resources that the process uses, under the names that every Prometheus client library uses: `process_*`.
 //!
-//! Read from `/proc/self` by hand: six numbers out of three files. The crates for it bring the whole of `/proc`, or a copy of the
-//! metrics library in another version.
+//! Six numbers are parsed from the files in `/proc/self` without a crate: the crates for this cover all of `/proc`, or bring another version
+//! of the metrics library.
 
 use prometheus_client::{
     collector::Collector,
@@ -10,14 +10,14 @@ use prometheus_client::{
     registry::Unit,
 };
 
-/// Clock ticks per second in `/proc`: fixed by the kernel's interface on every architecture that this runs on.
+/// Clock ticks per second in `/proc`, which the kernel's interface fixes on every supported architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Reads at each scrape. What cannot be read is left out.
+/// Reads the numbers at each scrape. Numbers that cannot be read are omitted.
 #[derive(Debug)]
 pub struct Usage;
 
-/// What was read.
+/// The numbers that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Numbers {
     cpu_seconds: Option<f64>,
@@ -90,9 +90,9 @@ impl Numbers {
         }
     }
 
-    /// From the texts of the files; see proc(5).
+    /// Parses the contents of the files; see proc(5).
     fn of(stat: &str, status: &str, limits: &str, system: &str) -> Self {
-        // The second field is the name in brackets, which may hold blanks; what follows are fields 3 and up.
+        // The second field is the name in parentheses, which may contain spaces; fields 3 and up follow it.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
             .map(|(_, rest)| rest.split_whitespace().collect())

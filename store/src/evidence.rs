@@ -70,8 +70,8 @@ impl Folder {
 }
 
 impl Store {
-    /// Uploads a folder, the manifest last: whoever finds a manifest finds every file it lists. May
-    /// be repeated.
+    /// Uploads a folder, the manifest last: if a manifest exists, every file that it lists exists.
+    /// The upload can be repeated.
     ///
     /// # Errors
     /// [`StoreError`] names the file. Files uploaded before it stay in the store and do no harm.

@@ -9,9 +9,9 @@ pub struct NewFile {
     pub name: String,
     /// Media type: `image/png` or `application/pdf`.
     pub media_type: &'static str,
-    /// Name of the step that made the file.
+    /// Name of the step that created the file.
     pub step: String,
-    /// When the file was made.
+    /// When the file was created.
     pub taken_at: Timestamp,
     /// Address of the page that the file shows.
     pub url: Option<String>,

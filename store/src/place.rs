@@ -1,4 +1,4 @@
-//! Where things lie in a store.
+//! Paths in a store.
 
 use object_store::path::Path;
 
@@ -15,8 +15,8 @@ pub enum Place<'a> {
         uid: &'a str,
         /// Number of the try, from 1.
         attempt: i32,
-        /// Name of the runner's Pod. A free retry repeats the number of the try in another batch, and a runner that was given up may
-        /// still write: each Pod has a folder of its own.
+        /// Name of the runner's Pod. Each Pod has its own folder: a free retry repeats the number of the try in another batch, and a
+        /// runner that was given up may still write.
         pod: &'a str,
     },
     /// The session of a batch.
@@ -55,7 +55,7 @@ pub(crate) fn of_batch(base: &Path, namespace: &str, provider: &str, batch: &str
     base.clone().join(namespace).join(provider).join("batches").join(batch)
 }
 
-/// Folder of the records. No namespace can have this name, so credentials for the evidence of one namespace reach no record.
+/// Folder of the records. No namespace can have this name, so credentials for the evidence of one namespace cannot reach any record.
 const ARCHIVE: &str = "_archive";
 
 /// Path of the record of a finished job.

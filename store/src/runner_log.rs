@@ -1,4 +1,4 @@
-//! What a runner logged: kept in the folder of its batch, because the Pod is deleted.
+//! The log of a runner, stored in the folder of its batch because the Pod is deleted.
 
 use fno_crds::job::Evidence;
 

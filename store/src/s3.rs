@@ -46,7 +46,7 @@ pub(crate) fn bucket(name: &str, settings: &S3) -> Result<Arc<dyn ObjectStore>, 
     if let Some(endpoint) = &settings.endpoint {
         let plain = endpoint.starts_with("http://");
         if !plain && !endpoint.starts_with("https://") {
-            return Err(format!("the endpoint {endpoint:?} must begin with https:// or http://"));
+            return Err(format!("the endpoint {endpoint:?} must start with https:// or http://"));
         }
         builder = builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(plain);
     }

@@ -8,8 +8,8 @@
 {{- $total -}}
 {{- end }}
 
-{{- /* Forms of texts: a regular expression, and the same in words. Here and not in the schema, which would answer with the expression. URLs
-are not repeated in the answer: one with a password in it would end up in logs. */}}
+{{- /* Forms of texts: a regular expression, and the same in words. They are here and not in the schema, whose error would show the expression.
+Errors do not repeat URLs, because a password in one would end up in logs. */}}
 {{- define "fno.forms" }}
 duration: ['^([0-9]+(ms|s|m|h))+$', 'a length of time such as 90s, 5m or 1h30m']
 size: ['^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$', 'a size such as 500Mi or 5Gi']
@@ -27,7 +27,7 @@ valkeyUrl: ['^(rediss?://[^\s:@/]+(:[0-9]+)?(/[0-9]+)?)?$', 'redis://host[:port]
 hostPort: ['^[^\s/:@]+:[0-9]+$', 'host:port, such as proxy.example:3128, without a password']
 {{- end }}
 
-{{- /* Which value has which form. */}}
+{{- /* Which form each value must have. */}}
 {{- define "fno.texts" }}
 duration: [deadlines.podRunning, deadlines.loggedIn, deadlines.job, deadlines.heartbeat, metrics.serviceMonitor.interval]
 size: [runner.shmSize, runner.tmpSize, evidence.volume.size, evidence.claim.size, valkey.persistence.size]
@@ -42,7 +42,7 @@ valkeyUrl: [valkey.external.url]
 hostPort: [runner.proxy]
 {{- end }}
 
-{{- /* One value: (list "size" "evidence.claim.size" "5GB"). null is always allowed: the schema says where. */}}
+{{- /* Checks one value: (list "size" "evidence.claim.size" "5GB"). null always passes: the schema says where it is allowed. */}}
 {{- define "fno.form" -}}
 {{- $form := index (include "fno.forms" . | fromYaml) (index . 0) -}}
 {{- $value := index . 2 -}}
@@ -73,7 +73,7 @@ hostPort: [runner.proxy]
 {{- end }}
 {{- end }}
 
-{{- /* What the schema cannot say: values that contradict each other, that the operator would refuse at its start, or that would have no
+{{- /* What the schema cannot check: values that contradict each other, that the operator would refuse at its start, or that would have no
 effect. One line per problem, each naming the value. */}}
 {{- define "fno.problems" -}}
 {{- $values := .Values -}}
@@ -136,7 +136,7 @@ evidence.s3.{{ $name }} has no effect with evidence.url {{ $evidence.url }}: set
 valkey.external.caKey {{ quote $external.caKey }} is a key of the Secret valkey.external.secret: set that too.
 {{- end }}
 {{- if and $external.caKey (not (hasPrefix "rediss://" $external.url)) }}
-valkey.external.caKey has no effect without TLS: valkey.external.url must begin with rediss://.
+valkey.external.caKey has no effect without TLS: valkey.external.url must start with rediss://.
 {{- end }}
 {{- if .Values.valkey.auth.existingSecret }}
 valkey.auth.existingSecret is for the Valkey that the chart installs: with valkey.external.url use valkey.external.secret.

@@ -22,7 +22,7 @@ app.kubernetes.io/part-of: fno-operator
 {{- end }}
 {{- end }}
 
-{{- /* What selects the Pods of a component: (list . "operator"). Never changes, or an upgrade fails. */}}
+{{- /* The labels that select the Pods of a component: (list . "operator"). They must never change, or an upgrade fails. */}}
 {{- define "fno.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "fno.name" $root }}
@@ -34,8 +34,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- default (include "fno.fullname" .) .Values.serviceAccount.name }}
 {{- end }}
 
-{{- /* An image reference: (list $ .Values.runner.image "runner"). The name is the repository next to the operator's that is used where
-none is given. A digest stands without the tag: not every runtime reads a reference with both. */}}
+{{- /* An image reference: (list $ .Values.runner.image "runner"). The name is that of the repository next to the operator's, which is used if
+none is given. A digest is used without the tag: not every runtime accepts a reference with both. */}}
 {{- define "fno.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := index . 1 -}}
@@ -58,7 +58,7 @@ none is given. A digest stands without the tag: not every runtime reads a refere
 {{- end }}
 {{- end }}
 
-{{- /* OpenShift gives each namespace its users and groups and refuses others. */}}
+{{- /* OpenShift assigns users and groups to each namespace and refuses others. */}}
 {{- define "fno.openshift" -}}
 {{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}true{{ end }}
 {{- end }}
@@ -71,7 +71,7 @@ runAsUser: {{ int64 . }}
 {{- end }}
 {{- with .Values.podSecurity.fsGroup }}
 fsGroup: {{ int64 . }}
-# A large volume is not walked through at every start.
+# Changing the group of every file on a large volume at each start would take minutes.
 fsGroupChangePolicy: OnRootMismatch
 {{- end }}
 {{- end }}

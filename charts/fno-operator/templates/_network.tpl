@@ -1,5 +1,5 @@
 {{- define "fno.egress.common" -}}
-# DNS; 5353 is where OpenShift's DNS Pods listen behind their Service.
+# DNS. OpenShift's DNS Pods listen on 5353 behind their Service.
 - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}, {port: 5353, protocol: UDP}, {port: 5353, protocol: TCP}]
 # The API server is not a Pod, so only its ports can be named.
 - ports: [{{ range $i, $port := .Values.networkPolicy.apiServerPorts }}{{ if $i }}, {{ end }}{port: {{ $port }}, protocol: TCP}{{ end }}]

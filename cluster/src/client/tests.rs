@@ -14,7 +14,7 @@ use tokio::{io::AsyncReadExt as _, net::TcpListener};
 use super::*;
 use crate::failure::sentence;
 
-/// Far above the limits under test, far below what a person waits for a test that hangs.
+/// After this a call counts as hanging: far longer than the limits under test, far shorter than a person waits for a test.
 const HANGS: Duration = Duration::from_secs(30);
 
 fn client_for(address: std::net::SocketAddr) -> Client {
@@ -23,7 +23,7 @@ fn client_for(address: std::net::SocketAddr) -> Client {
     new(config, limits).expect("a client")
 }
 
-/// Accepts every connection, sends `head`, and never anything more: what a half-open connection looks like from here.
+/// Accepts every connection, sends `head` and then nothing more, as a half-open connection does.
 async fn silent_server(head: &'static str) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -77,7 +77,7 @@ async fn a_call_whose_answer_stops_in_the_middle_ends() {
 }
 
 #[tokio::test]
-async fn a_call_that_the_server_puts_off_is_sent_once() {
+async fn a_call_that_an_overloaded_server_refuses_is_sent_once() {
     for code in [
         StatusCode::TOO_MANY_REQUESTS,
         StatusCode::SERVICE_UNAVAILABLE,

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::client::{self, Limits};
 
-/// Stores events as an API server does: a name exists once, a patch changes what is there.
+/// Stores events as an API server does: each name exists once, and a patch changes the stored event.
 #[derive(Clone, Default)]
 struct ApiServer(Arc<Mutex<BTreeMap<String, Value>>>);
 
@@ -88,19 +88,19 @@ async fn an_event_with_a_new_cause_is_a_new_event_and_a_repeat_is_counted() {
     for cause in ["wrong seed", "wrong user name", "wrong seed", "wrong seed"] {
         publisher.warning(&batch, "OpenBreaker", &why(cause)).await;
     }
-    // A restarted operator counts on.
+    // A restarted operator continues to count.
     start(&server).await.warning(&batch, "OpenBreaker", &why("wrong seed")).await;
     let events = server.0.lock().expect("no panic");
     let seen: BTreeMap<_, _> = events
         .values()
         .map(|event| (event["note"].as_str().expect("a note"), event["series"]["count"].as_i64()))
         .collect();
-    // The second publisher has a server of its own address but the same store.
+    // The second publisher's server has another address but the same store.
     assert_eq!(seen, [("wrong seed", Some(4)), ("wrong user name", None)].into());
 }
 
 #[tokio::test]
-async fn an_event_carries_what_the_api_demands() {
+async fn an_event_has_every_field_that_the_api_requires() {
     let server = ApiServer::default();
     start(&server).await.normal(&batch("b-1"), "Finish", &why("")).await;
     let events = server.0.lock().expect("no panic");
@@ -119,7 +119,7 @@ async fn an_event_carries_what_the_api_demands() {
 }
 
 #[test]
-fn the_name_of_an_event_is_valid_however_long_the_objects_name_is() {
+fn the_name_of_an_event_is_valid_even_for_the_longest_object_name() {
     let of = |name: &str| {
         let regarding = ObjectReference { name: Some(name.to_owned()), ..Default::default() };
         super::name(&regarding, ["Normal", "r", "a", "n"])

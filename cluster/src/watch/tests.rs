@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::client::{self, Limits};
 
-/// A Kubernetes 1.33 API server with two Pods: refuses streaming lists, serves lists in pages of one, and then one change by watch.
+/// A Kubernetes 1.33 API server with two Pods: it refuses streaming lists, serves lists in pages of one Pod, and then one change by watch.
 #[derive(Clone, Default)]
 struct ApiServer {
-    /// What to answer to the next requests: a refusal, or what belongs there. Afterwards always what belongs there.
+    /// How to answer the next requests: with this refusal, or normally. Later requests are answered normally.
     script: Arc<Mutex<VecDeque<Option<StatusCode>>>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
@@ -82,7 +82,7 @@ async fn start(server: &ApiServer) -> Client {
     client::new(config, Limits::default()).expect("a client")
 }
 
-/// The first `n` events as words, and what was reported by then.
+/// The first `n` events as words, and the health reports until then.
 async fn first(client: Client, n: usize) -> (Vec<String>, Vec<Health>) {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&reports);
@@ -118,7 +118,7 @@ async fn a_server_that_refuses_streaming_lists_is_listed_in_pages_and_watched() 
 }
 
 #[tokio::test]
-async fn a_watch_that_is_forbidden_says_so_and_goes_on_by_itself_once_it_is_allowed() {
+async fn a_forbidden_watch_reports_it_and_continues_by_itself_once_it_is_allowed() {
     let server = ApiServer::default();
     *server.script.lock().expect("no panic") =
         [Some(StatusCode::FORBIDDEN), Some(StatusCode::FORBIDDEN)].into();
@@ -132,9 +132,9 @@ async fn a_watch_that_is_forbidden_says_so_and_goes_on_by_itself_once_it_is_allo
 }
 
 #[tokio::test]
-async fn a_watch_that_loses_its_right_lists_everything_again_once_it_is_allowed() {
+async fn a_watch_that_loses_its_permission_lists_everything_again_once_it_is_allowed() {
     let server = ApiServer::default();
-    // The stream, two pages, and then the right is gone for the watch and for the stream that follows.
+    // The stream and two pages are answered; then the permission is gone for the watch and for the stream that follows.
     *server.script.lock().expect("no panic") =
         [None, None, None, Some(StatusCode::FORBIDDEN), Some(StatusCode::FORBIDDEN)].into();
     let (events, reports) = first(start(&server).await, 10).await;
@@ -148,7 +148,7 @@ async fn a_watch_that_loses_its_right_lists_everything_again_once_it_is_allowed(
 }
 
 #[tokio::test]
-async fn a_server_that_is_overloaded_refuses_nothing() {
+async fn an_overloaded_server_does_not_count_as_refusing() {
     let server = ApiServer::default();
     *server.script.lock().expect("no panic") = [Some(StatusCode::SERVICE_UNAVAILABLE)].into();
     let (_, reports) = first(start(&server).await, 5).await;

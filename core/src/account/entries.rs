@@ -1,4 +1,4 @@
-//! What is written into `status.accounts` of a provider.
+//! The entries that the operator writes into `status.accounts` of a provider.
 
 use fno_crds::provider_status::AccountStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -10,10 +10,10 @@ use crate::{mint::step, time::after};
 /// The schema's maxItems of `status.accounts`.
 pub const MOST_ENTRIES: usize = 40;
 
-/// The entry with a step burnt, or set back to one. Only where it is set back, `rebasedFrom` is set: [`crate::mint`] has found, or a
-/// person has vouched, that the last one was recorded by a clock that was ahead.
+/// The entry with `step` as the last used one. `rebasedFrom` is set only where this sets the step back: [`crate::mint`] has found, or a
+/// person has vouched, that the old one was recorded by a clock that was ahead.
 #[must_use]
-pub fn burn(entry: &AccountStatus, step: i64, period: i32) -> AccountStatus {
+pub fn with_last_step(entry: &AccountStatus, step: i64, period: i32) -> AccountStatus {
     let earlier = last_step_of(entry, i64::from(period)).is_some_and(|last| last > step);
     AccountStatus {
         last_step: Some(step),
@@ -26,7 +26,7 @@ pub fn burn(entry: &AccountStatus, step: i64, period: i32) -> AccountStatus {
 /// The schema's maxItems of `AccountStatus.logins`.
 const MOST_LOGINS: usize = 20;
 
-/// The entry with a login (`batch/n`) on its way. Those that `is_over` are dropped. None if there are as many as the schema holds.
+/// The entry with a login (`batch/n`) in progress. Logins for which `is_over` holds are dropped. None if the list is full.
 #[must_use]
 pub fn with_login(
     entry: &AccountStatus,
@@ -46,21 +46,22 @@ pub fn without_login(mut entry: AccountStatus, login: &str) -> AccountStatus {
     entry
 }
 
-/// The entry once a batch has ended: none of its logins is on its way any more.
+/// The entry once a batch has ended: none of its logins is in progress any more.
 #[must_use]
 pub fn without_batch(mut entry: AccountStatus, batch: &str) -> AccountStatus {
     entry.logins.retain(|known| batch_of(known) != batch);
     entry
 }
 
-/// The batch of a login (`batch/n`).
+/// Name of the batch that a login (`batch/n`) belongs to.
 #[must_use]
 pub fn batch_of(login: &str) -> &str {
     login.split_once('/').map_or(login, |(batch, _)| batch)
 }
 
 /// The entry once an accepted `fno.dev/resume` is applied to it. A person vouches for our clock, so a last step that the portal cannot
-/// have accepted by now is set back to the newest one that it can. `totp` is the account's period and skew, if it has codes.
+/// have accepted yet is set back to the newest one that it can have accepted. `totp` is the account's period (seconds) and skew
+/// (steps), if it has one-time codes.
 #[must_use]
 pub fn resumed(
     entry: &AccountStatus,
@@ -77,17 +78,17 @@ pub fn resumed(
     let newest =
         step::newest_recorded(now, i64::from(period), i64::from(recorded_in), i64::from(skew));
     match last_step_of(entry, i64::from(period)) {
-        Some(last) if last > newest => burn(&next, newest, period),
+        Some(last) if last > newest => with_last_step(&next, newest, period),
         _ => next,
     }
 }
 
-/// A step that ended so long ago is of no use to anybody.
+/// A step that ended this long ago no longer protects anything: no portal accepts its code.
 const LONG_PAST: SignedDuration = SignedDuration::from_hours(1);
 
-/// Keeps the list of entries within the schema, so that a write never fails. Entries of accounts that are not in the spec any more go
-/// first: at once those that remember nothing, and when the list is full the ones whose steps are longest past. What an entry knew of
-/// refusals goes last.
+/// Keeps the list of entries within the schema, so that a write never fails for its length. Only entries of accounts that are no longer
+/// in the spec are dropped: those that hold no information at once, and, while the list is too long, the one whose last step is oldest.
+/// Entries with refusals are dropped last.
 pub fn drop_old_entries(
     entries: &mut Vec<AccountStatus>,
     is_in_spec: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! What the stored batches tell about an account.
+//! The logins of an account that are recorded in the stored batches.
 
 use fno_crds::{
     FnoBatch,
@@ -11,23 +11,23 @@ use jiff::Timestamp;
 pub struct PastLogin<'a> {
     /// Name of the batch.
     pub batch: &'a str,
-    /// Which login of it.
+    /// Number of the login within its batch, from 1.
     pub login: i32,
-    /// Version of the credentials that it typed.
+    /// Version of the credentials that were typed.
     pub version: Option<&'a str>,
-    /// Permission was given, and the end is not counted yet.
+    /// Permission was given, and the result is not counted yet.
     pub is_open: bool,
-    /// How it ended.
+    /// How the login ended. None until the operator has counted the result.
     pub result: Option<LoginResult>,
-    /// When that was counted.
+    /// When the operator counted the result.
     pub ended_at: Option<Timestamp>,
-    /// The step that was burnt for it.
+    /// The time step that was used for its code.
     pub step: Option<i64>,
     /// The period, in seconds, in which `step` counts.
     pub period: Option<i64>,
 }
 
-/// Whether a permission was given and is not closed yet.
+/// Whether permission was given and the grant is not closed yet.
 #[must_use]
 pub const fn is_open(grant: &Grant) -> bool {
     matches!(grant.state, GrantState::Granted | GrantState::CodeReady)

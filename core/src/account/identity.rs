@@ -1,4 +1,4 @@
-//! Which names mean the same account.
+//! Which names refer to the same account of the portal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,31 +7,31 @@ use fno_crds::{FnoBatch, provider::Account};
 /// How an account is named within its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName {
-    /// The provider.
+    /// Name of the provider.
     pub provider: String,
     /// The account's name in the provider's list.
     pub account: String,
 }
 
 impl AccountName {
-    /// The name that a batch works under.
+    /// The provider and account that a batch names in its spec.
     #[must_use]
     pub fn of(batch: &FnoBatch) -> Self {
         Self { provider: batch.spec.provider.clone(), account: batch.spec.account.clone() }
     }
 }
 
-/// A name, and what makes it the same account as another one: one mark in common is enough.
+/// A name with its marks. Names that share at least one mark refer to the same account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The name.
     pub name: AccountName,
-    /// Its Secrets and seeds.
+    /// The Secrets and seeds that the name uses.
     pub marks: BTreeSet<String>,
 }
 
 impl Named {
-    /// An account of a provider. `fingerprint` is its seed's, if the seed is known: the same seed may lie in several Secrets.
+    /// The name of an account of a provider. `fingerprint` is that of its seed, if the seed is known: several Secrets may hold the same seed.
     #[must_use]
     pub fn new(provider: &str, account: &Account, fingerprint: Option<&str>) -> Self {
         let mut marks =
@@ -47,7 +47,7 @@ impl Named {
     }
 }
 
-/// All names of the account that `name` means, itself included, also when no provider has it any more.
+/// All names of the account that `name` refers to, including `name` itself, even if no provider has that name any more.
 #[must_use]
 pub fn namesakes<'a>(
     name: &AccountName,
@@ -71,7 +71,7 @@ pub fn namesakes<'a>(
     }
 }
 
-/// One name for each account, the same for all of its names: the first in alphabetical order.
+/// Maps every name to one name that stands for its account: the alphabetically first of the account's names.
 #[must_use]
 pub fn first_names(all: &[Named]) -> BTreeMap<AccountName, AccountName> {
     let mut first = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The accounts of a namespace: all names of each, and the batches that use it.
+//! The accounts of a namespace: all names of each, and the batches that use them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::view::provider::{AccountFacts, ProviderFacts};
 
-/// A provider and what was found out about it.
+/// A provider and what the operator knows about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Member<'a> {
-    /// The provider.
+    /// The provider as it was last read.
     pub provider: &'a FnoProvider,
-    /// What was found out about it. None before it was inspected.
+    /// Derived from its Secrets. None before the operator has read them.
     pub facts: Option<&'a ProviderFacts>,
 }
 
@@ -33,7 +33,7 @@ pub struct Namespace<'a> {
 }
 
 impl<'a> Namespace<'a> {
-    /// Sorts them.
+    /// Groups providers and batches by account.
     #[must_use]
     pub fn new(members: Vec<Member<'a>>, batches: impl IntoIterator<Item = &'a FnoBatch>) -> Self {
         let mut namespace = Self { members, ..Self::default() };
@@ -66,13 +66,13 @@ impl<'a> Namespace<'a> {
         namespace
     }
 
-    /// One name for the account, the same for all of its names. A name that no provider has stands for itself.
+    /// The name that stands for the account of `name`, the same for all of its names. A name that no provider has stands for itself.
     #[must_use]
     pub fn identity(&self, name: &AccountName) -> AccountName {
         self.first.get(name).unwrap_or(name).clone()
     }
 
-    /// The account that a batch uses: by its name, or, where no provider has that name any more, by the credentials that it types.
+    /// The account that a batch uses: found by name, or, where no provider has that name any more, by the credentials that the batch types.
     #[must_use]
     pub fn identity_of(&self, batch: &FnoBatch) -> AccountName {
         let name = AccountName::of(batch);
@@ -82,19 +82,19 @@ impl<'a> Namespace<'a> {
         }
     }
 
-    /// All names of the account of that name.
+    /// All names of the account that `name` refers to.
     #[must_use]
     pub fn names_of(&self, name: &AccountName) -> BTreeSet<AccountName> {
         namesakes(name, &self.named)
     }
 
-    /// Every batch that uses the account of that name, or has used it.
+    /// Every batch that uses, or has used, the account that `name` refers to.
     #[must_use]
     pub fn batches_of(&self, name: &AccountName) -> &[&'a FnoBatch] {
         self.batches.get(&self.identity(name)).map_or(&[], Vec::as_slice)
     }
 
-    /// The account of that name. None if no provider has it.
+    /// The account that `name` refers to. None if no provider has that name.
     #[must_use]
     pub fn account(&self, name: &AccountName) -> Option<SharedAccount<'a>> {
         let own = self.entry(name)?;
@@ -108,7 +108,7 @@ impl<'a> Namespace<'a> {
         Some(SharedAccount { own, others, past })
     }
 
-    /// The last accepted `fno.dev/resume` of the providers that have the account of that name.
+    /// The last accepted `fno.dev/resume` of the providers that share the account that `name` refers to.
     #[must_use]
     pub fn resumed(&self, name: &AccountName) -> Option<Timestamp> {
         let names = self.names_of(name);

@@ -54,7 +54,7 @@ fn grant(result: &str, seconds: i64) -> Value {
     json!([{"login": 1, "state": "Done", "result": result, "endedAt": ended_at}])
 }
 
-/// What `octotel`'s account `ops` knows, with its Secret at `k:v1`.
+/// What is recorded for `octotel`'s account `ops`, whose Secret holds `k:v1`.
 struct Case {
     name: AccountName,
     other_name: AccountName,
@@ -153,7 +153,11 @@ fn names_with_one_secret_or_seed_in_common_mean_one_account() {
     assert_eq!(namesakes(&name("evotel", "ops"), &all), BTreeSet::from([name("evotel", "ops")]));
     assert_eq!(namesakes(&name("tracked-1", "x"), &all).len(), 2);
     let gone = name("deleted", "ops");
-    assert_eq!(namesakes(&gone, &all), BTreeSet::from([gone]), "a name nobody has any more");
+    assert_eq!(
+        namesakes(&gone, &all),
+        BTreeSet::from([gone]),
+        "a name that no provider has any more"
+    );
     let first = identity::first_names(&all);
     assert_eq!(first[&name("octotel-3", "a")], name("octotel", "ops"));
     assert_eq!(first[&name("evotel", "ops")], name("evotel", "ops"));
@@ -184,7 +188,7 @@ fn refusals_of_another_provider_on_the_same_account_count() {
 }
 
 #[test]
-fn a_provider_that_was_created_again_remembers_what_its_batches_met() {
+fn a_provider_that_was_created_again_recovers_the_refusals_of_its_batches() {
     let batches = vec![
         batch("b-1", "octotel", grant("Rejected", 0)),
         batch("b-2", "octotel", grant("Rejected", 10)),
@@ -196,8 +200,8 @@ fn a_provider_that_was_created_again_remembers_what_its_batches_met() {
         (BreakerState::Open, Some(at(10)))
     );
     assert!(change.event.is_some());
-    assert!(!case(batches[..1].to_vec()).is_shut(), "one is left");
-    // A status restored from before the second one.
+    assert!(!case(batches[..1].to_vec()).is_shut(), "one more login is allowed");
+    // The status was restored from a backup made before the second refusal.
     let restored = Case { status: refused("k:v1", 1, "b-1/1"), ..case(batches.clone()) };
     assert!(restored.is_shut());
     let other = Case { current: "k:v2", ..case(batches) };
@@ -229,7 +233,7 @@ fn a_success_or_a_resume_after_a_refusal_settles_it() {
         let status = AccountStatus { resumed_at: Some(Time(at(seconds))), ..Default::default() };
         Case { status, ..case(twice()) }.is_shut()
     };
-    assert!(!resumed_at(10) && !resumed_at(5), "at most one is left");
+    assert!(!resumed_at(10) && !resumed_at(5), "at most one more login is allowed");
     assert!(resumed_at(-1));
 }
 
@@ -249,7 +253,11 @@ fn a_resume_is_applied_to_every_name_once() {
     assert_eq!((after.breaker.state, after.breaker.failures), (BreakerState::Closed, 1));
     let applied = AccountStatus { resumed_at: Some(Time(at(40))), ..open() };
     let again = case(applied).ask(|account| account.refreshed(at(50), Some(at(40))));
-    assert_eq!(again.breaker.state, BreakerState::Open, "by a clock that went back, for example");
+    assert_eq!(
+        again.breaker.state,
+        BreakerState::Open,
+        "opened again, for example by a clock that went back"
+    );
 }
 
 #[test]
@@ -287,7 +295,7 @@ fn the_last_step_of_all_names_and_batches_counts() {
         ..case(Vec::new())
     };
     assert_eq!(last(&other, 30), Some(step - 1));
-    // Created again: only its batches know.
+    // The provider was created again: only the batches still hold the step.
     let minted = |step: i64| {
         batch(
             "b-1",

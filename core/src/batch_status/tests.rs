@@ -50,7 +50,7 @@ fn running() -> PodState {
 }
 
 #[test]
-fn logging_in_starts_the_batch_and_says_so() {
+fn logging_in_starts_the_batch_and_sets_the_condition() {
     let batch = batch(
         json!({"phase": "Assigned", "claimed": ["u", "v"], "run": {"podUid": "p1", "logins": 1,
         "login": {"n": 1, "state": "LoggedIn", "at": "2030-01-01T00:00:50.000000Z"}, "results": [result("Succeeded", "Answered")]}}),
@@ -87,7 +87,7 @@ fn a_pod_is_recorded_once_and_another_one_never_takes_its_place() {
 }
 
 #[test]
-fn a_report_of_an_earlier_pod_counts_for_nothing() {
+fn a_report_of_an_earlier_pod_is_ignored() {
     let batch =
         batch(json!({"phase": "Assigned", "claimed": ["u"], "run": {"podUid": "p0", "logins": 1}}));
     let pod = running();
@@ -96,7 +96,7 @@ fn a_report_of_an_earlier_pod_counts_for_nothing() {
 }
 
 #[test]
-fn what_is_waited_for_shows_on_the_batch_and_goes_away_again() {
+fn what_a_batch_waits_for_is_shown_and_removed_again() {
     let batch = batch(json!({"phase": "Assigned", "claimed": ["u"]}));
     let pod = PodState::Starting(None);
     let why = Why { reason: Reason::ImageUnavailable, message: "no such image".to_owned() };
@@ -158,7 +158,7 @@ fn progress_is_written_by_tenths_and_everything_else_at_once() {
 }
 
 #[test]
-fn that_the_pod_runs_waits_a_little_for_company() {
+fn the_running_pod_is_written_a_little_later_with_other_changes() {
     let mut old = FnoBatchStatus { phase: Some(BatchPhase::Assigned), ..FnoBatchStatus::default() };
     condition::set(&mut old.conditions, now(), None, types::POD_READY, false, Reason::Starting, "");
     let mut new = old.clone();

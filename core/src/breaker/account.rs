@@ -1,8 +1,8 @@
 //! The account's breaker: counts refused credentials and logins without a verdict, so that the portal never locks the account because
 //! of us.
 //!
-//! A refusal is booked against the credentials that were typed. Credentials that the portal refused `loginFailuresToOpen` times are not
-//! typed again until a person resumes the provider, also when the account's Secret held other values in between.
+//! A refusal counts against the credentials that were typed. Credentials that the portal refused `loginFailuresToOpen` times are not
+//! typed again until a person resumes the provider, even if the account's Secret held other values in between.
 
 use fno_crds::{
     Reason,
@@ -33,27 +33,27 @@ pub struct Failure<'a> {
     pub now: Timestamp,
     /// Name of the batch.
     pub batch: &'a str,
-    /// Which login of the batch.
+    /// Number of the login within the batch, from 1.
     pub login: i32,
-    /// `true`: the portal refused the password or the code. `false`: nobody knows how the login ended.
+    /// `true`: the portal refused the password or the code. `false`: how the login ended is unknown.
     pub refused: bool,
-    /// What the portal said.
+    /// The text that the portal showed. May be empty.
     pub message: &'a str,
-    /// Version of the credentials that were typed. None if nobody knows: then the failure counts against all of them.
+    /// Version of the credentials that were typed. None if it is unknown: then the failure counts against every version.
     pub typed: Option<&'a str>,
     /// Version of the credentials that the account's Secret holds now. None if it cannot be read.
     pub current: Option<&'a str>,
 }
 
 impl Failure<'_> {
-    /// How `AccountBreaker.counted` names it.
+    /// The entry for this login in `AccountBreaker.counted`.
     #[must_use]
     pub fn id(&self) -> String {
         id(self.batch, self.login)
     }
 }
 
-/// How `AccountBreaker.counted` names a login.
+/// The entry for a login in `AccountBreaker.counted`: `batch/n`.
 #[must_use]
 pub fn id(batch: &str, login: i32) -> String {
     format!("{batch}/{login}")
@@ -92,8 +92,8 @@ pub fn gate(
     }
 }
 
-/// Counts a failed login, once per `batch/n`. The limit, or a failed trial, opens the breaker. `others` is what the other names of the
-/// same account have counted, [`together`].
+/// Counts a failed login, once per `batch/n`. Reaching the limit, or failing a trial, opens the breaker. `others` is what the other names
+/// of the same account have counted, combined by [`together`].
 #[must_use]
 pub fn failed(
     account: &str,
@@ -112,7 +112,7 @@ pub fn failed(
     let typed = failure.typed.unwrap_or(UNKNOWN);
     if failure.refused {
         next.refusals = one_more(&breaker.refusals, typed);
-        // Other credentials than those that would be typed now: remembered, but no reason to stop these.
+        // The refused credentials are not those that would be typed now. The refusal is remembered, but does not stop the current ones.
         if failure.current.is_some_and(|current| differ(current, typed)) {
             return Change::silent(next);
         }
@@ -127,8 +127,8 @@ pub fn failed(
         BreakerState::Closed if next.failures.saturating_add(others.failures) < limit(limits) => {
             return Change::silent(next);
         }
-        // This login was on its way when the breaker opened. If it was refused, time no longer closes the breaker, and neither does a
-        // person who spoke before.
+        // This login was in progress when the breaker opened. If it was refused, the breaker no longer closes by time, nor by a
+        // `fno.dev/resume` from before this refusal.
         BreakerState::Open => {
             if next.refused {
                 (next.open_until, next.reason) = (None, Some(Reason::LoginRejected));
@@ -143,8 +143,8 @@ pub fn failed(
     open(account, next, failure.now, failure.current, limits)
 }
 
-/// A login with the credentials `typed` succeeded. Everything is forgotten but the list of what was counted, and what the portal
-/// refused of other credentials.
+/// A login with the credentials `typed` succeeded. Everything is reset except the list of what was counted and the refusals of other
+/// credentials.
 #[must_use]
 pub fn succeeded(
     account: &str,
@@ -162,8 +162,8 @@ pub fn succeeded(
     close(breaker, next, format!("Account {account} logged in: its breaker is closed."))
 }
 
-/// What time, other credentials in the Secret (`current`) or a person (`resumed`: an accepted `fno.dev/resume` that was not applied to
-/// this account yet) changes. `others` as in [`failed`].
+/// Applies the passing of time, changed credentials in the Secret (`current`) and a person's resume (`resumed`: an accepted
+/// `fno.dev/resume` that was not applied to this account yet). `others` as in [`failed`].
 #[must_use]
 pub fn refresh(
     account: &str,
@@ -201,7 +201,7 @@ pub fn refresh(
     Change::none(breaker)
 }
 
-/// How often the portal refused these credentials. Refusals whose version cannot be compared may have been of these, so they count.
+/// How often the portal refused these credentials. Refusals whose version cannot be compared may be of these credentials, so they count.
 #[must_use]
 pub fn refusals(breaker: &AccountBreaker, version: Option<&str>) -> i32 {
     let may_be = |refused: &str| version.is_none_or(|version| !differ(version, refused));
@@ -212,7 +212,7 @@ pub fn refusals(breaker: &AccountBreaker, version: Option<&str>) -> i32 {
         .fold(0, |sum, refusals| sum.saturating_add(refusals.count.max(0)))
 }
 
-/// One breaker that stops whatever one of the two stops: the same account under two names.
+/// Combines the breakers of two names of one account into one that stops every login that either of them stops.
 #[must_use]
 pub fn together(one: &AccountBreaker, other: &AccountBreaker) -> AccountBreaker {
     let (stricter, laxer) =
@@ -268,7 +268,7 @@ fn open(
     }
 }
 
-/// Closes it, but one more refusal opens it again: the cause may not be the one the person had in mind.
+/// Closes the breaker, but one more refusal opens it again: the cause may not be the one that the person had in mind.
 fn resume(
     account: &str,
     breaker: &AccountBreaker,
@@ -303,7 +303,7 @@ fn resume(
     )
 }
 
-/// The Secret holds other values. They start with what the portal thought of them, if it has seen them before.
+/// The Secret holds other values now. If the portal has refused these before, their refusals count from the start.
 fn other_credentials(
     account: &str,
     breaker: &AccountBreaker,
@@ -330,18 +330,18 @@ fn other_credentials(
     )
 }
 
-/// The state at a time: an open one whose time is over is half open, stored or not.
+/// The state at `now`: a breaker whose `openUntil` has passed is half open, even if that is not stored yet.
 fn effective(breaker: &AccountBreaker, now: Timestamp) -> BreakerState {
     let over = !breaker.refused && breaker.open_until.as_ref().is_some_and(|until| until.0 <= now);
     if breaker.state == BreakerState::Open && over { BreakerState::HalfOpen } else { breaker.state }
 }
 
-/// `next` is closed; told only if `before` was not.
+/// The change to `next`, which is closed. An event is published only if `before` was not closed.
 fn close(before: &AccountBreaker, next: AccountBreaker, message: String) -> Change<AccountBreaker> {
     if before.state == BreakerState::Closed { Change::silent(next) } else { eased(next, message) }
 }
 
-/// The refusals with one more of `version`, which becomes the newest. The oldest ones drop off.
+/// The refusals with one more of `version`, which becomes the newest entry. The oldest entries drop off.
 fn one_more(refusals: &[Refusals], version: &str) -> Vec<Refusals> {
     let before = refusals
         .iter()

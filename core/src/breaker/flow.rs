@@ -1,6 +1,7 @@
-//! The flow breaker: stops a provider whose flow no longer fits its portal, or whose portal is away.
+//! The flow breaker: stops a provider whose flow no longer fits its portal, or whose portal is down.
 //!
-//! This breaker never closes by itself: corrected flows, a person, or (portal away) time make it half open, and one job as a canary decides.
+//! This breaker never closes by itself: corrected flows, a person or, if the portal was down, time make it half open. Then one job is
+//! run as a canary and decides.
 
 mod row;
 
@@ -17,7 +18,7 @@ pub use row::Row;
 use super::{Change, counted_with, eased, opened};
 use crate::{gate::Gate, time::after, why::Why};
 
-/// The first pause before a portal that is away is probed. Each failed probe doubles it, up to `limits.openFor`.
+/// The first pause before a portal that is down is probed. Each failed probe doubles it, up to `limits.openFor`.
 const FIRST_PROBE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a batch found out about the portal.
@@ -29,41 +30,41 @@ pub struct Observation<'a> {
     pub batch: &'a str,
     /// `spec.flowsDigest` of the batch.
     pub flows_digest: &'a str,
-    /// What it saw.
+    /// What the batch met.
     pub saw: Saw<'a>,
-    /// Its last jobs, where they failed in the same step.
+    /// The results at the end of the batch that failed in the same step, if its last one is a failed step.
     pub row: Option<Row<'a>>,
 }
 
-/// See [`Observation`].
+/// What a batch met on the portal; the part of an [`Observation`] that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saw<'a> {
     /// A job got an answer: the flow fits.
     Answer,
-    /// A job failed in a step (`StepFailed`, `Timeout`). Alone it says something only about a canary.
+    /// A job failed in a step (`StepFailed`, `Timeout`). A single failure matters only if the job is the canary.
     StepFailed {
-        /// The step.
+        /// Name of the step.
         step: &'a str,
-        /// Where its picture lies.
+        /// URI of its screenshot.
         evidence: Option<&'a str>,
     },
     /// The batch ended with `PortalChanged`: several jobs in a row failed in the same step.
     Changed {
-        /// The step.
+        /// Name of the step.
         step: &'a str,
-        /// Where its picture lies.
+        /// URI of its screenshot.
         evidence: Option<&'a str>,
     },
     /// The batch ended because a step of the login flow failed, and no credential was refused.
     LoginFailed {
-        /// The step.
+        /// Name of the step.
         step: &'a str,
-        /// Where its picture lies.
+        /// URI of its screenshot.
         evidence: Option<&'a str>,
     },
     /// The batch ended with `PortalUnavailable`.
     Unavailable {
-        /// Where the picture lies.
+        /// URI of the last screenshot.
         evidence: Option<&'a str>,
     },
 }
@@ -84,7 +85,7 @@ pub fn gate(breaker: &FlowBreaker, now: Timestamp) -> Gate {
     }
 }
 
-/// Takes in what a batch found out; an opening is counted once per batch.
+/// Counts what a batch found out; each batch can open the breaker only once.
 #[must_use]
 pub fn observe(
     breaker: &FlowBreaker,
@@ -134,7 +135,7 @@ pub fn observe(
     }
 }
 
-/// Failures in a row go on over batches.
+/// Counts failures of the same step in a row, also across batches.
 fn in_a_row(breaker: &FlowBreaker, seen: &Observation<'_>, limits: &Limits) -> Change<FlowBreaker> {
     if effective(breaker, seen.now) != BreakerState::Closed {
         return Change::none(breaker);
@@ -165,7 +166,7 @@ pub fn logged_in(breaker: &FlowBreaker) -> FlowBreaker {
     }
 }
 
-/// The limit of failed logins in a row opens it, and so does a canary that does not get in.
+/// Opens the breaker when the limit of failed logins in a row is reached, or when the canary's login fails.
 fn login_failed(
     breaker: &FlowBreaker,
     seen: &Observation<'_>,
@@ -188,8 +189,8 @@ fn login_failed(
     Change::silent(FlowBreaker { login_failures, counted, ..breaker.clone() })
 }
 
-/// What time, changed flows (`flows_digest` as it is now) or a person (`resumed_at`: a `fno.dev/resume` that was accepted just now)
-/// changes.
+/// Applies the passing of time, changed flows (`flows_digest` as it is now) and a person's resume (`resumed_at`: a `fno.dev/resume` that
+/// was accepted just now).
 #[must_use]
 pub fn refresh(
     breaker: &FlowBreaker,
@@ -224,13 +225,13 @@ pub fn refresh(
     eased(trial(), format!("{why}: the flow breaker lets one job through as a canary."))
 }
 
-/// What opens it.
+/// What opens the breaker.
 #[derive(Clone, Copy)]
 struct Found<'a> {
     reason: Reason,
     step: Option<&'a str>,
     evidence: Option<&'a str>,
-    /// Set where the step is one of the login flow.
+    /// Failed logins in a row, if the step belongs to the login flow; otherwise 0.
     login_failures: i32,
 }
 
@@ -246,7 +247,8 @@ fn open(
     }
     let counted = counted_with(&breaker.counted, seen.batch);
     let before = effective(breaker, seen.now);
-    // What else was at work when it opened. Only one thing is worse than a portal that is away: one that has changed.
+    // Batches that were running when the breaker opened. A portal that has changed is the only thing worse than one that is down, so
+    // only that replaces the reason.
     if before == BreakerState::Open
         && (reason == Reason::PortalUnavailable || breaker.reason == Some(Reason::PortalChanged))
     {
@@ -269,7 +271,7 @@ fn open(
     opened(next, reason, message)
 }
 
-/// How long a portal that is away is left alone: double the last pause when a probe failed.
+/// How long to wait before a portal that is down is probed: twice the last pause if a probe has failed.
 fn pause(breaker: &FlowBreaker, before: BreakerState, limits: &Limits) -> SignedDuration {
     let longest = limits.open_for.signed().max(FIRST_PROBE);
     match (&breaker.opened_at, &breaker.open_until) {
@@ -280,7 +282,7 @@ fn pause(breaker: &FlowBreaker, before: BreakerState, limits: &Limits) -> Signed
     }
 }
 
-/// The state at a time: an open one whose time is over is half open, stored or not.
+/// The state at `now`: a breaker whose `openUntil` has passed is half open, even if that is not stored yet.
 fn effective(breaker: &FlowBreaker, now: Timestamp) -> BreakerState {
     let over = breaker.open_until.as_ref().is_some_and(|until| until.0 <= now);
     if breaker.state == BreakerState::Open && over { BreakerState::HalfOpen } else { breaker.state }
@@ -302,13 +304,13 @@ fn what_happened(breaker: &FlowBreaker) -> String {
             "The portal does not answer, or answers with an error.".to_owned()
         }
         (_, Some(step)) if breaker.login_failures > 0 => format!(
-            "Step {step:?} of the login flow failed, {} login(s) in a row, and no credential was refused: the login page looks different than the flow expects.",
+            "Step {step:?} of the login flow failed, {} login(s) in a row, and no credential was refused: the login page looks different from what the flow expects.",
             breaker.login_failures
         ),
         (_, Some(step)) => format!(
-            "Step {step:?} failed in the same way on several circuits: the portal looks different than the flow expects."
+            "Step {step:?} failed in the same way on several circuits: the portal looks different from what the flow expects."
         ),
-        (_, None) => "The portal looks different than the flows expect.".to_owned(),
+        (_, None) => "The portal looks different from what the flows expect.".to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The annotation `fno.dev/resume`: a person's word that a cause is known, given once.
+//! The annotation `fno.dev/resume`: a person states, once, that the cause of a fault is known.
 //!
-//! A value counts when the operator first sees it, or never: a time in the future is refused for good, also once that time has come.
-//! Otherwise such a value would close every breaker that opens before it, and the portal would lock the account. A value that a provider
-//! was created with does not count either: a manifest that is applied again is not a person's word.
+//! A value counts when the operator first sees it, or never: a time in the future is refused for good, even after that time has passed.
+//! Otherwise such a value would close every breaker that opens before that time, and the portal would lock the account. A value that a
+//! provider was created with does not count either: a manifest that is applied again is not a person's decision.
 
 use fno_crds::{names::ANNOTATION_RESUME, provider_status::Resume};
 use jiff::Timestamp;
@@ -13,16 +13,16 @@ use crate::text::at_most;
 /// The schema's maxLength of `status.resume.value`.
 const VALUE: usize = 100;
 
-/// What the annotation means now.
+/// What the annotation's current value means.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// What to store as `status.resume`.
     pub stored: Option<Resume>,
     /// The accepted time, if this value is seen for the first time.
     pub accepted: Option<Timestamp>,
-    /// Why the current value counts for nothing.
+    /// Why the current value is ignored.
     pub refused: Option<String>,
-    /// The refused value is seen for the first time: tell.
+    /// The refused value is seen for the first time, so an event is published.
     pub is_new: bool,
 }
 
@@ -36,7 +36,7 @@ pub fn read(
     now: Timestamp,
 ) -> Reading {
     let Some(value) = annotation else {
-        // A value that is removed and put back is still the same one.
+        // The stored value is kept, so that a value that is removed and put back does not count again.
         return Reading { stored: stored.cloned(), ..Reading::default() };
     };
     let value = at_most(value, VALUE);
@@ -55,7 +55,7 @@ pub fn read(
 
 fn refusal(value: &str) -> String {
     format!(
-        "The annotation {ANNOTATION_RESUME} ({value:?}) counts for nothing, now or later: it must be a time such as 2030-01-31T12:00:00Z that is not in the future when the operator first sees it, and be set after the provider was created."
+        "The annotation {ANNOTATION_RESUME} ({value:?}) is ignored, now and later: it must be a time such as 2030-01-31T12:00:00Z that is not in the future when the operator first sees it, and be set after the provider was created."
     )
 }
 
@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(
                 again,
                 Reading { stored: first.stored.clone(), ..Reading::default() },
-                "it was acted on"
+                "it counts only once"
             );
             let removed = read(None, first.stored.as_ref(), at(5));
             assert_eq!(removed.stored, first.stored, "and is remembered when it is removed");
@@ -96,7 +96,7 @@ mod tests {
         for later in [1, 3600, 1_000_000] {
             let then = read(Some(&value), first.stored.as_ref(), at(later));
             assert_eq!((then.accepted, then.is_new, &then.stored), (None, false, &first.stored));
-            assert!(then.refused.is_some(), "as long as it stands there it is said");
+            assert!(then.refused.is_some(), "the refusal is reported as long as the value is set");
         }
     }
 

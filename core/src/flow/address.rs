@@ -1,10 +1,10 @@
-//! Addresses: where a `navigate` step goes, and into which pages a secret may be typed.
+//! Addresses: what a `navigate` step opens, and into which pages a secret may be typed.
 
 use url::Url;
 
 /// An address that cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither an http or https address nor a path that begins with /")]
+#[error("{0:?} is neither an http or https address nor a path that starts with /")]
 pub struct AddressError(pub String);
 
 /// The address that a `navigate` step opens. A path (`/lines?id=1`) is appended to the provider's `baseUrl`.

@@ -34,15 +34,15 @@ pub struct Condition {
     is_sign: bool,
 }
 
-/// Names and questions of a condition with their values, as they stand in it.
+/// Names and questions of a condition, as written there, with their values.
 pub type Seen = Vec<(String, Value)>;
 
 /// Maximum length of a condition in characters: the API's bound for the longest one (`spec.proof`).
 const MAX_CHARS: usize = 2000;
 /// Maximum nesting of brackets, and maximum number of choices (`?`).
 const MAX_NESTING: usize = 24;
-/// Stack of the thread that parses and evaluates. Parser and interpreter recurse: without optimisation every operator takes 40 KiB
-/// and every bracket 200 KiB, more than a thread of a runtime has. Only the pages that are touched use memory.
+/// Stack size of the thread that parses and evaluates. Parser and interpreter recurse: without optimisation every operator takes 40 KiB
+/// and every bracket 200 KiB, more than the runtime's threads have. Only the pages that are touched use memory.
 const STACK: usize = 64 << 20;
 
 impl Condition {
@@ -59,7 +59,7 @@ impl Condition {
         Ok(Self { source: source.to_owned(), tree: expression, questions, names, is_sign })
     }
 
-    /// Whether the condition can only hold because the page shows something. If not, it also holds for a page that shows nothing (yet).
+    /// Whether the condition can only hold because the page shows something. If false, it also holds for a page that shows nothing (yet).
     #[must_use]
     pub const fn is_sign(&self) -> bool {
         self.is_sign
@@ -185,14 +185,15 @@ fn check_size(source: &str) -> Result<(), ConditionError> {
     Ok(())
 }
 
-/// Runs the work in a thread of its own, which also isolates the caller from a panic of the parser. Costs about 30 µs.
+/// Runs the work in a separate thread, which also isolates the caller from a panic of the parser. Takes about 30 µs.
 fn on_large_stack<T: Send>(
     work: impl FnOnce() -> Result<T, ConditionError> + Send,
 ) -> Result<T, ConditionError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-        let thread = thread
-            .map_err(|error| ConditionError::Value(format!("no thread to read it: {error}")))?;
+        let thread = thread.map_err(|error| {
+            ConditionError::Value(format!("no thread could be started to read it: {error}"))
+        })?;
         thread
             .join()
             .unwrap_or_else(|_| Err(ConditionError::Syntax("the parser gave up".to_owned())))
@@ -218,7 +219,7 @@ fn to_cel(value: &Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,
         Value::Bool(yes) => cel::Value::Bool(*yes),
-        // All whole numbers have one type, so that `count == 3` holds wherever the 3 comes from.
+        // All whole numbers have one type, so that `count == 3` holds for a 3 from any source.
         Value::Number(n) => n
             .as_i64()
             .map_or_else(|| cel::Value::Float(n.as_f64().unwrap_or(f64::NAN)), cel::Value::Int),

@@ -1,4 +1,4 @@
-//! The fingerprint of a provider's flows: whether the current flows are those that opened a flow breaker.
+//! The fingerprint of a provider's flows, which shows whether the current flows are those that opened a flow breaker.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,8 @@ pub fn flows_digest(flows: &Flows) -> String {
     HEXLOWER.encode(&Sha256::digest(canonical))
 }
 
-/// Sorts the keys itself: whether serde_json's maps are sorted depends on a feature that any crate of the build may enable.
+/// Writes JSON with sorted keys. Sorts them itself, because whether serde_json's maps are sorted depends on a feature that any crate of
+/// the build may enable.
 fn write_sorted(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {

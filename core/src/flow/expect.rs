@@ -1,4 +1,4 @@
-//! Whether the portal shows the line that the submitter means: `spec.expect` compared with the extracted fields.
+//! Whether the portal shows the line that the submitter expects: compares `spec.expect` with the extracted fields.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +14,7 @@ pub struct Mismatch {
     pub field: String,
     /// The value in `spec.expect`.
     pub expected: String,
-    /// The value on the portal; none if the flow did not extract the field.
+    /// The value on the portal. None if the flow did not extract the field.
     pub found: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The fields that differ. Without any, the portal shows the line that is meant. White space and case do not count; a missing field
+/// The fields that differ. If there are none, the portal shows the expected line. White space and case do not count; a missing field
 /// differs.
 ///
 /// Fields have the names of `status.result`: `service.address`, `orders.0.number`.
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_to_a_person_is_the_same() {
+    fn texts_that_are_the_same_to_a_person_are_no_mismatch() {
         assert_eq!(
             check(&[("service.address", " 12 main road"), ("orders.0.number", "7"), ("days", "3")]),
             ""

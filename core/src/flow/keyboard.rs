@@ -9,7 +9,7 @@ use crate::nearest::nearest;
     nearest(.name, KEYS.iter().map(|(key, _)| *key)).map(|key| format!(": did you mean {key}?")).unwrap_or_default()
 )]
 pub struct UnknownKey {
-    /// The name as it stands in the step.
+    /// The name as written in the step.
     pub name: String,
 }
 

@@ -20,7 +20,7 @@ use super::text::shorten;
 pub enum Severity {
     /// The provider is not used until this is fixed: reason `FlowInvalid`.
     Error,
-    /// The flow runs, but probably not as its author means it.
+    /// The flow runs, but probably not as its author intended.
     Warning,
 }
 
@@ -29,7 +29,7 @@ pub enum Severity {
 pub struct Finding {
     /// Field below `spec`: `flows.validation.steps[3].when`.
     pub path: String,
-    /// Severity.
+    /// Whether the finding stops the provider.
     pub severity: Severity,
     /// Human-readable sentence.
     pub message: String,
@@ -50,7 +50,7 @@ pub fn lint(spec: &FnoProviderSpec) -> Vec<Finding> {
 /// Maximum length of [`errors`] in characters.
 const MAX_CHARS: usize = 500;
 
-/// The errors as a short text for conditions and messages; none if all findings are warnings.
+/// The errors as a short text for conditions and messages. None if all findings are warnings.
 #[must_use]
 pub fn errors(findings: &[Finding]) -> Option<String> {
     let errors: Vec<_> = findings

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_means_what_its_flow_makes_of_it() {
+    fn the_meaning_of_a_code_depends_on_its_flow() {
         use FlowKind::{Cancellation, Login, Logout, SessionProbe, Validation};
         for (kind, code, expected) in [
             (Validation, "NotFound", Meaning::Answer),

@@ -14,8 +14,8 @@ pub const MAX_CHARS: usize = 4096;
 /// Name of the entry that counts what was left out. A field cannot have this name.
 pub const MORE: &str = "_more";
 
-/// Nested objects and lists as dotted names: `service.status`, `orders.0.number`. A value that is too long ends in `…`. Entries
-/// beyond the bound are left out and counted under [`MORE`]. The evidence's manifest holds everything.
+/// Flattens nested objects and lists to dotted names: `service.status`, `orders.0.number`. A value that is too long ends in `…`. Entries
+/// beyond the maximum are left out and counted under [`MORE`]. The manifest of the evidence holds everything.
 #[must_use]
 pub fn flatten(fields: &Map<String, Value>) -> BTreeMap<String, String> {
     let mut all = dotted(fields);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_many_is_left_out_and_counted() {
+    fn surplus_entries_are_left_out_and_counted() {
         let fields = |n: usize| (0..n).map(|i| (format!("f{i:03}"), json!("x"))).collect();
         assert!(flatten(&fields(MAX_ENTRIES)).keys().all(|name| name != MORE));
         let flat = flatten(&fields(MAX_ENTRIES + 3));

@@ -19,11 +19,11 @@ use super::{
 pub struct Table {
     /// Texts of the header cells.
     pub headers: Vec<String>,
-    /// Texts of the body's cells, row by row. A row that lacks a wanted column (a "no results" line over all columns) is skipped.
+    /// Texts of the body's cells, row by row. A row that lacks a wanted column (such as a "no results" line across all columns) is skipped.
     pub rows: Vec<Vec<String>>,
 }
 
-/// No row could be chosen.
+/// Why no row could be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RowError {
     /// A column is missing.
@@ -49,7 +49,7 @@ pub enum RowError {
 }
 
 impl RowError {
-    /// The reason of the job.
+    /// The reason with which the job fails.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {

@@ -24,7 +24,7 @@ pub struct Scope {
     /// The job that the flow runs for; absent in login, probe and logout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
-    /// The page as it is when the text is rendered or the condition evaluated.
+    /// The page at the time when the text is rendered or the condition is evaluated.
     pub page: Page,
     /// The current item of a `forEach`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct Job {
     pub attempt: i32,
 }
 
-/// The page.
+/// The page that the browser shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
@@ -64,7 +64,7 @@ pub struct Page {
 }
 
 impl Scope {
-    /// The scope of login, probe and logout, which run for no job.
+    /// The scope of login, probe and logout, which do not run for a job.
     #[must_use]
     pub fn of_session(work: &Work) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Scope {
         }
     }
 
-    /// Every name with its value, as JSON.
+    /// All names with their values, as JSON.
     #[must_use]
     pub fn variables(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_shows_what_is_there_and_nothing_else() {
+    fn a_scope_has_exactly_the_names_that_are_set() {
         let names = |scope: &Scope| scope.variables().keys().cloned().collect::<BTreeSet<_>>();
         let session = Scope::default();
         assert_eq!(

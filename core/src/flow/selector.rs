@@ -64,13 +64,13 @@ pub enum SelectorError {
         "selector {0:?} must not use secret or totp: they belong in the value of a change step"
     )]
     Secret(String),
-    /// A template stands where its value could change what the selector means.
+    /// A template is in a place where its value could change what the selector means.
     #[error(
         "selector {0:?}: put the text with {{{{ … }}}} into quotes, so that its value cannot change what the selector means"
     )]
     Unquoted(String),
     /// A value contains a character that could end the quotes around it.
-    #[error("{name} may not be put into a selector: it holds {found:?}")]
+    #[error("{name} may not be used in a selector: its value contains {found:?}")]
     Unsafe {
         /// Name of the value.
         name: String,
@@ -108,7 +108,7 @@ impl Locator {
     }
 }
 
-/// Parses `Name[role="button"]`, as the recorder writes it: attributes stand in brackets, the rest is the name.
+/// Parses `Name[role="button"]`, as the recorder writes it: attributes are in brackets, the rest is the name.
 fn aria(selector: &str, body: &str) -> Result<Locator, SelectorError> {
     static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"\[\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)')\s*\]"#)
@@ -260,7 +260,7 @@ impl fmt::Display for Chain {
 /// The templates of a chain, for the linter. The chain is checked as far as that is possible without values.
 ///
 /// # Errors
-/// [`SelectorError`] that occurs whatever the values are.
+/// [`SelectorError`], if it does not depend on the values.
 pub fn templates<S: AsRef<str>>(parts: &[S]) -> Result<Vec<Template>, SelectorError> {
     let mut templates = Vec::new();
     let mut filled = Vec::new();
@@ -308,7 +308,7 @@ fn template(selector: &str) -> Result<Template, SelectorError> {
 
 /// Replaces the templates by `value`.
 ///
-/// Outside of quotes, CSS and XPath would read a value as part of the selector: a circuit `B.1` in `#{{ … }}` as a class.
+/// Outside of quotes, CSS and XPath would read a value as part of the selector: the `.1` of a circuit `B.1` in `#{{ … }}` as a class.
 fn fill(selector: &str, value: &str) -> Result<String, SelectorError> {
     let escape = (!selector.starts_with("xpath/")).then_some('\\');
     let is_plain_text = selector.starts_with("text/") || selector.starts_with("aria/");

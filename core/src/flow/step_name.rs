@@ -4,7 +4,7 @@ use fno_crds::flow::Step;
 
 /// The step's `name`, or its position (from 1) and type: `4-click`. `index` counts from 0 within the flow.
 ///
-/// The name is stable as long as the flow does not change: breakers and drift reports are kept by it.
+/// The name is stable as long as the flow does not change, because breakers and drift reports are stored under it.
 #[must_use]
 pub fn step_name(index: usize, step: &Step) -> String {
     step.name.clone().unwrap_or_else(|| format!("{}-{}", index + 1, step.type_))
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_called_by_its_name_or_its_place_and_type() {
+    fn a_step_has_its_name_or_its_position_and_type() {
         assert_eq!(step_name(3, &Step::of(StepType::WaitForElement)), "4-waitForElement");
         assert_eq!(
             step_name(3, &Step { name: Some("search".to_owned()), ..Step::of(StepType::Click) }),

@@ -11,7 +11,7 @@ pub struct Streak {
 }
 
 impl Streak {
-    /// `limit` is `spec.limits.flowFailuresToOpen`. Less than 1 counts as 1.
+    /// An empty row. `limit` is `spec.limits.flowFailuresToOpen`; less than 1 counts as 1.
     #[must_use]
     pub fn new(limit: i32) -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Streak {
 
     /// Counts a job that failed in this step for this reason. True if the row has reached the limit: the batch ends with `PortalChanged`.
     ///
-    /// A circuit counts once: a single odd circuit does not mean that the portal has changed.
+    /// Each circuit counts once: a single unusual circuit does not mean that the portal has changed.
     pub fn failed(&mut self, step: &str, reason: Reason, circuit: &str) -> bool {
         if self.failure.as_ref().is_none_or(|(s, r)| s != step || *r != reason) {
             self.failure = Some((step.to_owned(), reason));

@@ -44,7 +44,7 @@ pub enum TemplateError {
     /// A name is not defined.
     #[error("{0}")]
     Undefined(Missing),
-    /// `secret` or `totp` stands where its value would be shown.
+    /// `secret` or `totp` is used in a place where its value would be shown.
     #[error("{0} may only be used in the value of a change step")]
     Secret(&'static str),
     /// `{{ totp }}` is used and no code was granted.
@@ -54,7 +54,7 @@ pub enum TemplateError {
     #[error("{0}")]
     Value(String),
     /// A filter or operator failed on a secret, so the details are withheld.
-    #[error("a filter or operator in it could not work")]
+    #[error("a filter or operator in it failed")]
     Hidden,
 }
 
@@ -71,7 +71,7 @@ pub struct SecretValues {
     pub totp: Option<SecretString>,
 }
 
-/// Maximum number of instructions of a text: far more than any sensible one takes, and still not noticeable.
+/// Maximum number of instructions of a text: far more than any sensible text needs, and still too few to be noticeable.
 const FUEL: u64 = 20_000;
 /// Maximum number of words and signs in one `{{ … }}`. The engine recurses on the caller's stack for each of them.
 const MAX_TOKENS: usize = 200;
@@ -307,7 +307,7 @@ fn check_expression(source: &str) -> Result<&str, TemplateError> {
         }
         (before, last) = (last, here);
     }
-    // Not closed: the parser has the better message.
+    // The expression is not closed; the parser's message about that is better.
     Ok("")
 }
 

@@ -33,8 +33,8 @@ fn groups(has: usize) -> String {
     }
 }
 
-/// Removes white space at the ends, and replaces each run of white space by one blank. Marks without width, which portals insert into
-/// long numbers, are removed too.
+/// Removes white space at the ends, and replaces each run of white space by one space. Zero-width characters, which portals insert into
+/// long numbers, are removed, too.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let visible: String = text
@@ -64,7 +64,7 @@ pub fn normalize(how: Normalize, text: &str) -> Result<String, TextError> {
     }
 }
 
-/// The first `max_chars` characters at most. A text that was cut ends in `…`.
+/// The text, cut to at most `max_chars` characters. A text that was cut ends in `…`.
 #[must_use]
 pub fn shorten(text: &str, max_chars: usize) -> String {
     if text.chars().count() <= max_chars {
@@ -73,7 +73,7 @@ pub fn shorten(text: &str, max_chars: usize) -> String {
     text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Parses a date. A time of day after it is ignored. The day stands before the month, as in South Africa.
+/// Parses a date. A time of day after it is ignored. The day comes before the month, as in South Africa.
 #[must_use]
 pub fn date(text: &str) -> Option<Date> {
     let text = fold(text).to_lowercase();
@@ -138,7 +138,7 @@ fn civil(year: &str, month: &str, day: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
-/// A regular expression, and the group that is the value.
+/// A regular expression, and the group whose match is the value.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
@@ -164,7 +164,7 @@ impl Pattern {
         Ok(Self { regex, group })
     }
 
-    /// The captured group; none if the expression does not match, or matches without the group.
+    /// The captured group. None if the expression does not match, or matches without the group.
     #[must_use]
     pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
         self.regex.captures(text)?.get(self.group).map(|m| m.as_str())

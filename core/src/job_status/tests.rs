@@ -38,10 +38,10 @@ fn intent() -> Intent {
 }
 
 #[test]
-fn what_a_result_makes_of_a_job() {
+fn each_result_gives_the_job_its_phase_reason_and_tries() {
     use JobPhase::{Cancelled, Failed, OutcomeUnknown, Pending, Succeeded};
     let unknown = Reason::read("MoonFull");
-    // (spec, what the runner says, armed) -> (phase, reason, tries used up)
+    // (spec, what the runner reports, armed) -> (phase, reason, tries used up)
     let table = [
         (json!({}), Succeeded, Reason::Answered, false, Succeeded, Reason::Answered, 1),
         (
@@ -93,7 +93,7 @@ fn what_a_result_makes_of_a_job() {
             Reason::Withdrawn,
             0,
         ),
-        // Of a newer runner: neither final nor free.
+        // A reason of a newer runner: neither final nor free.
         (json!({}), Failed, unknown, false, Pending, unknown, 1),
         (json!({}), Pending, unknown, false, Pending, unknown, 1),
         (json!({"backoffLimit": 0}), Pending, unknown, false, Failed, Reason::TriesExhausted, 1),
@@ -136,11 +136,11 @@ fn what_a_result_makes_of_a_job() {
 }
 
 #[test]
-fn a_job_that_goes_back_shows_no_outcome_of_the_try_that_failed() {
+fn a_job_that_returns_to_pending_shows_no_outcome_of_the_failed_try() {
     let status =
         settled(&at_work(json!({})), &result(JobPhase::Failed, Reason::StepFailed), None, now());
     assert_eq!((status.outcome, status.result.len()), (None, 0));
-    assert!(status.evidence.is_some(), "the pictures of the failure stay");
+    assert!(status.evidence.is_some(), "the pictures of the failure are kept");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn three_tries_end_as_tries_exhausted_and_name_the_last_reason() {
 }
 
 #[test]
-fn an_untouched_job_goes_back_without_losing_a_try() {
+fn an_untouched_job_returns_to_pending_without_losing_a_try() {
     let why = Why { reason: Reason::RunnerLost, message: "gone".to_owned() };
     let status = handed_back(&at_work(json!({})), &why, now());
     assert_eq!(
@@ -201,7 +201,7 @@ fn lost() -> Why {
 }
 
 #[test]
-fn the_job_at_work_pauses_after_each_loss_and_pays_for_the_third_and_every_later_one() {
+fn the_running_job_pauses_after_each_loss_and_uses_up_a_try_from_the_third_on() {
     let run = run(json!({"job": "j"}));
     let mut job = at_work(json!({"backoffLimit": 2}));
     let mut seen = Vec::new();
@@ -229,7 +229,7 @@ fn the_job_at_work_pauses_after_each_loss_and_pays_for_the_third_and_every_later
 }
 
 #[test]
-fn jobs_that_were_not_at_work_lose_nothing_by_a_loss() {
+fn a_loss_does_not_count_for_jobs_that_were_not_running() {
     for run in [None, Some(run(json!({"job": "another"}))), Some(run(json!({})))] {
         let status = without_result(&at_work(json!({})), run.as_ref(), &lost(), now());
         assert_eq!((status.phase, status.lost_runs), (Some(JobPhase::Pending), None));
@@ -238,7 +238,7 @@ fn jobs_that_were_not_at_work_lose_nothing_by_a_loss() {
     let drained = Why { reason: Reason::Drained, message: String::new() };
     let status =
         without_result(&at_work(json!({})), Some(&run(json!({"job": "j"}))), &drained, now());
-    assert_eq!((status.lost_runs, status.retry_at), (None, None), "a drain is nobody's fault");
+    assert_eq!((status.lost_runs, status.retry_at), (None, None), "a drain is not a loss");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_job_that_was_not_started_ends_by_its_deadline_and_waits_while_it_is_suspend
         (json!({"deadline": "2030-01-01T00:00:00Z"}), JobPhase::Failed, Reason::DeadlineExceeded),
         (json!({"deadline": "2029-12-31T00:00:00Z"}), JobPhase::Failed, Reason::DeadlineExceeded),
         (json!({"suspend": true}), JobPhase::Pending, Reason::Suspended),
-        // Suspended and resumed before the runner came to it.
+        // Suspended and resumed before the runner reached the job.
         (json!({}), JobPhase::Pending, Reason::Drained),
     ] {
         let job = at_work(spec.clone());
@@ -275,13 +275,13 @@ fn a_job_that_was_not_started_ends_by_its_deadline_and_waits_while_it_is_suspend
 }
 
 #[test]
-fn a_good_end_of_the_batch_is_no_reason_to_go_back_with() {
+fn a_job_never_returns_to_pending_with_the_reason_of_a_completed_batch() {
     let completed = Why { reason: Reason::Completed, message: String::new() };
     assert_eq!(handed_back(&at_work(json!({})), &completed, now()).reason, Some(Reason::Drained));
 }
 
 #[test]
-fn a_job_that_carries_an_intent_never_goes_back_whoever_lost_its_batch() {
+fn an_armed_job_never_returns_to_pending_when_its_batch_is_lost() {
     let mut job = at_work(json!({"action": "Cancellation", "cancelRequested": true}));
     job.status.as_mut().expect("a status").intent = Some(intent());
     for status in [
@@ -294,7 +294,7 @@ fn a_job_that_carries_an_intent_never_goes_back_whoever_lost_its_batch() {
 }
 
 #[test]
-fn a_status_that_is_refused_is_written_without_what_can_be_left_out() {
+fn a_rejected_status_is_written_without_its_optional_parts() {
     let status =
         settled(&at_work(json!({})), &result(JobPhase::Succeeded, Reason::Answered), None, now());
     let bare = bare(status, "too large");

@@ -1,4 +1,4 @@
-//! What is looked at before deciding about a batch.
+//! What the operator observes before it decides about a batch.
 
 use fno_crds::{
     FnoBatch, FnoJob,
@@ -9,33 +9,33 @@ use jiff::{SignedDuration, Timestamp};
 use super::PodState;
 use crate::why::Why;
 
-/// How long a phase may last.
+/// How long each part of a batch's life may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// From the batch's creation until its Pod runs.
     pub pod_running: SignedDuration,
     /// From the permission to log in until the login has succeeded.
     pub logged_in: SignedDuration,
-    /// Silence of a runner.
+    /// How long a runner may go without a heartbeat.
     pub heartbeat: SignedDuration,
-    /// The flow of one job. The runner enforces it; see [`Deadlines::progress`] for a runner that does not.
+    /// How long the flow of one job may take. The runner enforces this; [`Deadlines::progress`] is for a runner that does not.
     pub job: SignedDuration,
 }
 
-/// What a runner may take beside a job's flow without reporting progress: a flow that does not come back (30 s), session probes
-/// before and after it (60 s each), its picture (30 s), the logout (30 s), the last uploads (20 s) and the report itself (25 s).
+/// Time a runner may take in addition to a job's flow without reporting progress: a flow that does not return (30 s), session probes
+/// before and after it (60 s each), its screenshot (30 s), the logout (30 s), the last uploads (20 s) and the report itself (25 s).
 const BESIDE_THE_FLOW: SignedDuration = SignedDuration::from_mins(5);
 
 impl Deadlines {
-    /// From one sign of progress of a logged-in runner to the next. A heartbeat does not count: a task of its own
-    /// sends it, which goes on while the job's task hangs.
+    /// From one sign of progress of a logged-in runner to the next. A heartbeat does not count: it is sent by a separate task, which
+    /// continues while the job's task hangs.
     #[must_use]
     pub fn progress(&self) -> SignedDuration {
         self.job.saturating_add(BESIDE_THE_FLOW)
     }
 }
 
-/// How far a runner is. The operator notes when this changes, by its own clock.
+/// How far a runner has come. The operator records when this changes, by its own clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     session: Option<String>,
@@ -47,7 +47,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reads it off a report.
+    /// Reads the progress from a report.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         Self {
@@ -61,28 +61,28 @@ impl Progress {
     }
 }
 
-/// The provider's switches, as they stand now: they reach running batches, everything else of the provider is pinned.
+/// The provider's switches as they are now. They apply to running batches; everything else of the provider is pinned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Switches {
-    /// `spec.suspend`: drain.
+    /// `spec.suspend`: running batches drain.
     pub suspend: bool,
-    /// `spec.suspendCancellations`: arm nothing more.
+    /// `spec.suspendCancellations`: no further cancellation is armed.
     pub suspend_cancellations: bool,
 }
 
-/// An invited job, as far as the batch's life depends on it.
+/// An invited job, as far as it matters to the batch's lifecycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobState {
-    /// Its UID.
+    /// UID of the job.
     pub uid: String,
-    /// Still Batched in this batch: there is something to write about it yet.
+    /// The job is still Batched in this batch, so the operator has yet to write its status.
     pub at_work: bool,
-    /// The runner leaves it out unless it has started it: a person withdrew, suspended or deleted it, or its deadline has passed.
+    /// The runner skips the job unless it has started it: a person withdrew, suspended or deleted it, or its deadline has passed.
     pub withdrawn: bool,
-    /// `spec.deadline`, while it is to come: then the job is withdrawn.
+    /// `spec.deadline` while it lies in the future: at that time the job is withdrawn.
     pub deadline: Option<Timestamp>,
-    /// The API server refused the last write about it for good (not for a conflict or an outage). The batch goes on without it, and
-    /// the write is tried again from time to time.
+    /// The API server rejected the last write of the job's status (and not because of a conflict or an outage). The batch continues
+    /// without the job, and the write is retried from time to time.
     pub refused: bool,
 }
 
@@ -103,64 +103,64 @@ impl JobState {
         }
     }
 
-    /// A job that the batch had claimed and has nothing to do with any more; `exists` is whether it is still known.
+    /// A job that the batch had claimed and no longer holds; `exists` says whether the FnoJob still exists.
     #[must_use]
     pub const fn settled(uid: String, exists: bool) -> Self {
         Self { uid, at_work: false, withdrawn: !exists, deadline: None, refused: false }
     }
 
-    /// There is something to write about it, and it is worth trying.
+    /// Whether the job's status should be written now: the job is at work, and the last write was not refused.
     #[must_use]
     pub const fn is_due(&self) -> bool {
         self.at_work && !self.refused
     }
 }
 
-/// What keeps the current step from being carried out, as the last try to carry it out found.
+/// Why the current action cannot be carried out, as found by the last attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Why.
+    /// What holds the action up.
     pub why: Why,
-    /// When it is tried again.
+    /// When the action is tried again.
     pub until: Timestamp,
-    /// The hold is a matter of turn, not of something broken: no deadline runs meanwhile.
+    /// The batch only waits for its turn and nothing is broken, so no deadline runs meanwhile.
     pub in_turn: bool,
 }
 
-/// Everything a decision about a batch rests on.
+/// Everything that a decision about a batch is based on.
 #[derive(Clone, Debug)]
 pub struct BatchFacts<'a> {
-    /// The time.
+    /// The current time, by the operator's clock.
     pub now: Timestamp,
     /// The batch.
     pub batch: &'a FnoBatch,
-    /// Its current Pod.
+    /// State of the batch's current Pod.
     pub pod: &'a PodState,
-    /// UID of that Pod, while there is one.
+    /// UID of that Pod. None if it does not exist.
     pub pod_uid: Option<&'a str>,
-    /// New Pods get other images than this one: a person has set them since.
+    /// New Pods would get other images than this one: a person has changed the settings since.
     pub images_replaced: bool,
     /// The provider's switches.
     pub switches: Switches,
-    /// How long we have seen no sign of life of the runner, by our own clock: a node's clock may be wrong.
+    /// How long the operator has seen no new heartbeat, by its own clock: a node's clock may be wrong.
     pub silent_for: SignedDuration,
-    /// How long the runner's [`Progress`] has not changed, by our own clock.
+    /// How long the runner's [`Progress`] has not changed, by the operator's clock.
     pub idle_for: SignedDuration,
-    /// What is known about the end of the browser's container, for people: without it a crash is told in the driver's words only.
+    /// How the browser's container ended, for people, if that is known: otherwise a crash shows only as the driver's error.
     pub browser: Option<&'a str>,
-    /// How long we have seen the runner's login in its current state (none yet, the same login and state), by our own clock and while
-    /// its Pod runs.
+    /// How long the runner's login (number and state, or that there is none) has not changed, by the operator's clock and counted only
+    /// while its Pod runs.
     pub login_state_for: SignedDuration,
-    /// The jobs the batch got.
+    /// The jobs that the batch has claimed.
     pub jobs: &'a [JobState],
-    /// What holds the current step.
+    /// What holds up the current action, if anything does.
     pub held: Option<&'a Hold>,
-    /// How long a phase may last.
+    /// How long each part of a batch's life may last.
     pub deadlines: &'a Deadlines,
 }
 
 impl<'a> BatchFacts<'a> {
-    /// What the current Pod's runner reports. Reports of an earlier Pod are ignored; after the Pod is gone its last report counts.
+    /// The report of the current Pod's runner. Reports of an earlier Pod are ignored; after the Pod is gone, its last report counts.
     #[must_use]
     pub fn run(&self) -> Option<&'a Run> {
         let run = self.batch.status.as_ref()?.run.as_ref()?;
@@ -170,13 +170,13 @@ impl<'a> BatchFacts<'a> {
         }
     }
 
-    /// The login the runner is at.
+    /// The runner's current login.
     #[must_use]
     pub fn login(&self) -> Option<&'a RunLogin> {
         self.run()?.login.as_ref()
     }
 
-    /// When the first job has to be withdrawn because its deadline passes.
+    /// When the next job has to be withdrawn because its deadline passes.
     #[must_use]
     pub fn deadline_of_a_job(&self) -> Option<Timestamp> {
         self.jobs.iter().filter(|job| job.is_due()).filter_map(|job| job.deadline).min()

@@ -13,21 +13,21 @@ use crate::{account::history::is_open, time::after, why::Why};
 /// How a login ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginEnded {
-    /// Logged in.
+    /// The portal accepted the credentials.
     LoggedIn,
     /// The portal refused the password or the code. It counts against the credentials.
     Rejected(Why),
-    /// A step of the login flow failed, or the portal is unavailable. The flow breaker judges that at the batch's end.
+    /// A step of the login flow failed, or the portal is unavailable. The flow breaker counts that at the end of the batch.
     Failed(Why),
-    /// Cut short, or its end was not reported: a credential may have been refused. Counts as a failure of the account, and not as a
-    /// refusal: that would stop the account until a person resumes it.
+    /// The login was cut short, or its end was not reported: a credential may have been refused. It counts as a failure of the account, but
+    /// not as a refusal, because a refusal would stop the account until a person resumes it.
     Unclear(Why),
-    /// Nothing was there to be judged: the operator withheld the code. It counts for nothing.
+    /// The portal could not decide anything, because the operator withheld the code. It does not count.
     NotJudged(Why),
 }
 
 impl LoginEnded {
-    /// As the batch's grant keeps it.
+    /// The value that is stored in the batch's grant.
     #[must_use]
     pub const fn result(&self) -> LoginResult {
         match self {
@@ -39,7 +39,7 @@ impl LoginEnded {
         }
     }
 
-    /// Why it did not succeed.
+    /// Why the login did not succeed. None if it did.
     #[must_use]
     pub const fn why(&self) -> Option<&Why> {
         match self {
@@ -50,7 +50,7 @@ impl LoginEnded {
         }
     }
 
-    /// Whether it counts as a failure of the account, and if so, whether as a refusal.
+    /// None if the login does not count as a failure of the account. Otherwise whether it counts as a refusal.
     #[must_use]
     pub const fn counts(&self) -> Option<bool> {
         match self {
@@ -61,10 +61,10 @@ impl LoginEnded {
     }
 }
 
-/// What the current login needs of the operator.
+/// What the current login needs from the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginNeeds {
-    /// Login `n` has ended: count it, remove its Secret.
+    /// Login `n` has ended: count it and delete its Secret.
     Closing(i32, LoginEnded),
     /// The runner asks for permission for login `n`.
     LoginPermission(i32),
@@ -72,7 +72,7 @@ pub enum LoginNeeds {
     Code(i32),
 }
 
-/// The permission that was given and is not closed yet.
+/// The grant that gave permission and is not closed yet.
 #[must_use]
 pub fn open_grant(status: &FnoBatchStatus) -> Option<&Grant> {
     status.grants.iter().find(|grant| is_open(grant))
@@ -119,11 +119,11 @@ fn ended(status: &FnoBatchStatus, run: &Run, open: i32, login: &RunLogin) -> Opt
             LoginState::Failed => Some(failed(said(login, Reason::LoginFailed))),
         };
     }
-    // The runner went on without waiting: its report of this login was overwritten before we saw it.
+    // The runner continued without waiting: it overwrote its report of this login before the operator saw it.
     (login.n > open).then(|| unreported(status, run, Reason::LoginRejected))
 }
 
-/// What a reported failure says, by its reason.
+/// Classifies a reported failure by its reason.
 fn failed(why: Why) -> LoginEnded {
     match why.reason {
         Reason::LoginFailed
@@ -132,13 +132,13 @@ fn failed(why: Why) -> LoginEnded {
         | Reason::AmbiguousMatch
         | Reason::PortalChanged
         | Reason::PortalUnavailable => LoginEnded::Failed(why),
-        // What the operator said instead of a code.
+        // The operator gave this reason instead of a code.
         reason if reason.class() == ReasonClass::Waiting => LoginEnded::NotJudged(why),
         _ => LoginEnded::Unclear(why),
     }
 }
 
-/// A login whose end the runner did not report, although it reported the batch's.
+/// A login whose end the runner did not report, although it reported the end of the batch or a later login.
 fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded {
     if run.logins.unwrap_or(0) > status.logins.unwrap_or(0) {
         return LoginEnded::LoggedIn;
@@ -152,8 +152,8 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
 
 /// How an open login ends when the runner is lost, or the batch is stopped or deleted. `login` is the runner's last report of it.
 ///
-/// While the runner waits for a code that was not made, nothing can be refused. Otherwise a credential may have been typed, and nobody
-/// knows what the portal said.
+/// While the runner waits for a code that was not made, the portal cannot refuse anything. Otherwise a credential may have been typed,
+/// and what the portal answered is unknown.
 #[must_use]
 pub fn lost(grant: &Grant, login: Option<&RunLogin>) -> LoginEnded {
     let why = Why {
@@ -181,8 +181,8 @@ fn said(login: &RunLogin, reason: Reason) -> Why {
     }
 }
 
-/// Until when the current login has to be done, and what is said when it is not. All times are the operator's: those of its grants, and
-/// how long it has seen the login's state. While a login waits for its turn no deadline runs.
+/// When the current login has to be finished, and the reason to report if it is not. All times are by the operator's clock: those of its
+/// grants, and how long it has seen the login's state. While a login waits for its turn, no deadline runs.
 #[must_use]
 pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     let late = |said: &str| Why {
@@ -208,12 +208,12 @@ pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
             Some(held) if held.in_turn => None,
             _ => Some((of_state(), held().unwrap_or_else(|| late("The login was not answered")))),
         },
-        LoginState::AskingLogin => Some((since_grant(), late("The login was not done"))),
+        LoginState::AskingLogin => Some((since_grant(), late("The login did not finish"))),
         LoginState::AwaitingCode => {
-            Some((since_grant(), held().unwrap_or_else(|| late("The login was not done"))))
+            Some((since_grant(), held().unwrap_or_else(|| late("The login did not finish"))))
         }
         LoginState::Rejected | LoginState::Failed => {
-            Some((of_state(), late("The runner did not go on after its failed login")))
+            Some((of_state(), late("The runner did not continue after its failed login")))
         }
     }
 }

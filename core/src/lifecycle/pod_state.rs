@@ -9,29 +9,29 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus
 
 use crate::why::Why;
 
-/// How far a runner Pod is.
+/// How far a runner Pod has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PodState {
-    /// There is none of that name.
+    /// No Pod of that name exists.
     Missing,
-    /// Its main container has not run yet; what is in the way, if that is known.
+    /// Its main container has not run yet; with the reason, if it is known.
     Starting(Option<Why>),
     /// Its main container runs.
     Running {
-        /// Since when.
+        /// When the main container started, by the node's clock.
         since: Timestamp,
     },
     /// Its main container ended, or the Pod was given up before it ran.
     Ended {
         /// Whether the main container ever ran. Only if it did not, another Pod may do the same work.
         ran: bool,
-        /// How it ended, for people.
+        /// How the container or the Pod ended, for people.
         how: String,
     },
 }
 
 impl PodState {
-    /// Reads a Pod.
+    /// Reads the state from a Pod's status.
     #[must_use]
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
@@ -63,7 +63,7 @@ impl PodState {
             return Self::Ended {
                 ran,
                 how: format!(
-                    "the Pod was given up: {}",
+                    "the Pod failed: {}",
                     if how.is_empty() { "no reason given" } else { &how }
                 ),
             };
@@ -76,15 +76,15 @@ impl PodState {
         Self::Starting(problem(&status))
     }
 
-    /// No container of it is at work any more, so nothing of it can reach the portal.
+    /// Whether no container of the Pod runs any more, so that nothing in it can reach the portal.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self, Self::Missing | Self::Ended { .. })
     }
 }
 
-/// How the browser's container ended, for people: that it ran out of memory, and how often it was restarted. None while it has not
-/// ended yet. A browser that dies takes the driver's connection with it, so nobody in the Pod can tell why.
+/// How the browser's container ended, for people: whether it ran out of memory, and how often it was restarted. None if it has not ended
+/// yet. The runner cannot report this: when the browser dies, its connection to the driver is lost without a reason.
 #[must_use]
 pub fn browser_end(pod: &Pod) -> Option<String> {
     let statuses = pod.status.as_ref()?.init_container_statuses.as_ref()?;
@@ -113,7 +113,7 @@ pub fn browser_end(pod: &Pod) -> Option<String> {
     ))
 }
 
-/// What keeps the Pod from running, as far as it has been said.
+/// What keeps the Pod from running, as far as its status says.
 fn problem(status: &PodStatus) -> Option<Why> {
     let unscheduled = status
         .conditions
@@ -154,13 +154,13 @@ fn held_up(container: &ContainerStatus) -> Option<Why> {
         | "SignatureValidationFailed" => Some(Why {
             reason: Reason::ImageUnavailable,
             message: format!(
-                "The image {} of the container {name} cannot be had: {said}",
+                "The image {} of the container {name} cannot be pulled: {said}",
                 container.image
             ),
         }),
         "CreateContainerConfigError" => Some(Why {
             reason: Reason::SecretNotFound,
-            message: format!("The container {name} cannot be made: {said}"),
+            message: format!("The container {name} cannot be created: {said}"),
         }),
         reason @ ("CrashLoopBackOff" | "CreateContainerError" | "RunContainerError") => Some(Why {
             reason: Reason::RunnerLost,
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_starts_says_what_is_in_its_way() {
+    fn a_pod_that_does_not_start_gives_the_reason() {
         let reason = |state| match state {
             PodState::Starting(Some(blocked)) => Some((blocked.reason, blocked.message)),
             PodState::Starting(None) => None,
@@ -217,7 +217,7 @@ mod tests {
             ("OOMKilled", Some("2030-01-01T00:00:00Z"), true),
             ("Error", Some("2030-01-01T00:00:00Z"), true),
             ("StartError", Some("1970-01-01T00:00:00Z"), false),
-            // The kubelet lost track of it: it may have run.
+            // The kubelet lost track of the container, which may have run.
             ("ContainerStatusUnknown", None, true),
         ] {
             assert!(
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_pod_says_since_when() {
+    fn a_running_pod_has_the_time_it_started() {
         let running = state(
             json!({"phase": "Running", "containerStatuses": [{"name": "runner", "image": "r", "imageID": "", "ready": true, "restartCount": 0,
             "state": {"running": {"startedAt": "2030-01-01T00:00:00Z"}}}]}),

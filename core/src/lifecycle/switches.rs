@@ -1,12 +1,12 @@
-//! The switches of a provider, as they reach its running batches.
+//! The switches of a provider, as they apply to its running batches.
 
 use fno_crds::FnoProvider;
 
 use super::Switches;
 
 impl Switches {
-    /// The switches of a provider; none if it is gone or cannot be read. Cancellations are held then: only a provider that says so releases them.
-    /// Nothing is drained for that: flows and limits are pinned, so the running batches go on.
+    /// The switches of a provider; `None` stands for one that is gone or cannot be read. In that case cancellations are held, because only
+    /// a readable provider may release them. Nothing is drained: flows and limits are pinned, so running batches can continue.
     #[must_use]
     pub const fn of(provider: Option<&FnoProvider>) -> Self {
         match provider {

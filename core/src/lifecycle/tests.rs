@@ -139,7 +139,7 @@ fn a_new_batch_claims_and_then_launches() {
 }
 
 #[test]
-fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its_reason() {
+fn a_refused_launch_is_retried_until_the_deadline_and_then_fails_with_its_reason() {
     let refused =
         || case(json!({"claimed": ["u"]})).held(Reason::PodRejected, "2030-01-01T00:01:05Z", false);
     assert_eq!(refused().waits(), (Some(time("2030-01-01T00:01:05Z")), Some(Reason::PodRejected)));
@@ -151,7 +151,7 @@ fn a_refused_launch_is_tried_again_until_the_deadline_and_then_given_up_with_its
 }
 
 #[test]
-fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
+fn a_pod_that_does_not_start_shows_the_reason_and_is_given_up_at_the_deadline() {
     let stuck = || {
         case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]})).pod(PodState::Starting(
             Some(Why { reason: Reason::ImageUnavailable, message: String::new() }),
@@ -188,14 +188,14 @@ fn a_pod_that_does_not_start_says_why_and_is_given_up_at_the_deadline() {
 }
 
 #[test]
-fn only_a_pod_that_never_ran_gets_a_successor() {
+fn only_a_pod_that_never_ran_is_replaced() {
     let over = |ran: bool| PodState::Ended { ran, how: "Evicted".to_owned() };
     let with = |status: Value, pod| case(status).pod(pod).next();
     let fresh = || json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]});
     assert_eq!(with(fresh(), over(false)), NextAction::Launch { attempt: 2 });
     assert_eq!(with(fresh(), PodState::Missing), NextAction::Launch { attempt: 2 });
     assert!(matches!(with(fresh(), over(true)), NextAction::End(_)));
-    // The Pod is gone, but it has reported: its runner may have been on the portal.
+    // The Pod is gone, but its runner has reported, so it may have used the portal.
     assert!(matches!(
         with(
             json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"], "run": {"podUid": "p1"}}),
@@ -232,7 +232,7 @@ fn results_are_mirrored_before_anything_else_happens_with_the_batch() {
         .with(|case| case.jobs[0].at_work = false);
     assert!(
         matches!(mirrored.next(), NextAction::Wait { .. }),
-        "the container has 10 s to exit, so that its log is whole"
+        "the container has 10 s to exit, so that its log is complete"
     );
     assert_eq!(
         mirrored.pod(PodState::Ended { ran: true, how: String::new() }).ends(),
@@ -321,7 +321,7 @@ fn after_the_fence_everything_is_settled_then_cleaned_then_forgotten() {
     let fenced = case(json!({"phase": "Failed", "claimed": ["u"]}));
     assert_eq!(fenced.next(), NextAction::Settle);
     let half = case(json!({"phase": "Failed", "claimed": ["u"], "finishedAt": NOW}));
-    assert_eq!(half.next(), NextAction::Settle, "a job is still at work for it");
+    assert_eq!(half.next(), NextAction::Settle, "a job is still Batched in it");
     let settled = |finalizers: &[&str]| {
         let finalizers = finalizers.iter().map(|f| (*f).to_owned()).collect();
         case(json!({"phase": "Completed", "claimed": ["u"], "finishedAt": NOW})).with(|case| {

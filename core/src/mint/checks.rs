@@ -1,4 +1,4 @@
-//! The checks that both chains share. Each gives the reason for which it is violated.
+//! The checks that both chains share. Each returns why it failed, or None if it passed.
 
 use fno_crds::{
     Reason,
@@ -29,7 +29,7 @@ pub(super) fn batch(phase: BatchPhase, stop: Stop, provider_suspended: bool) -> 
     Some(Why { reason, message: message.to_owned() })
 }
 
-/// A breaker that is open stops every login at once: waiting would hold a runner for nothing.
+/// An open breaker refuses the login instead of making it wait: waiting would hold a runner for nothing.
 pub(super) fn breaker(gate: &Gate) -> Option<Why> {
     match gate {
         Gate::Open | Gate::Trial(_) => None,
@@ -37,7 +37,7 @@ pub(super) fn breaker(gate: &Gate) -> Option<Why> {
     }
 }
 
-/// With clocks more than half a step apart, the portal would judge our code by another step than the one that is burnt.
+/// With clocks more than half a step apart, the portal would check our code against another step than the one that is marked as used.
 pub(super) fn clocks(clock: &PortalClock, now: Timestamp, period: i64) -> Option<Why> {
     clock
         .known(now)
@@ -45,11 +45,11 @@ pub(super) fn clocks(clock: &PortalClock, now: Timestamp, period: i64) -> Option
         .map(|offset| clock_skew(offset.sentence(period)))
 }
 
-/// The credentials changed since the batch started, or the batch has no record of its own. Its jobs go back free of charge, as after
-/// a drain.
+/// The credentials changed since the batch started, or the batch has no record of its own. Its jobs return to Pending without
+/// losing a try, as after a drain.
 pub(super) fn other_credentials(pinned: Option<&str>) -> Why {
     let message = if pinned.is_some() {
-        "The account's Secret holds other credentials than those this batch was started with: another batch logs in with them."
+        "The account's Secret no longer holds the credentials that this batch was started with: another batch logs in with the new ones."
     } else {
         "The batch does not record which credentials it was started with, as when an older operator started it: another batch logs in."
     };
@@ -60,17 +60,17 @@ pub(super) const fn clock_skew(message: String) -> Why {
     Why { reason: Reason::ClockSkew, message }
 }
 
-/// Without the shared record, a step may be in use elsewhere.
+/// Without the shared record in Valkey, the operator cannot tell whether a step is used elsewhere.
 pub(super) fn valkey(unreachable: bool) -> Option<Why> {
     unreachable.then(|| Why {
         reason: Reason::ValkeyUnavailable,
-        message: "Valkey does not answer, so nobody knows whether a one-time code is used already. Sessions that are logged in go on.".to_owned(),
+        message: "Valkey does not answer, so the operator cannot tell whether a one-time code is used already. Sessions that are logged in continue.".to_owned(),
     })
 }
 
 pub(super) fn waiting_for_code(begins: Timestamp) -> Why {
     Why {
         reason: Reason::WaitingForCode,
-        message: format!("The account's next unused one-time code begins at {begins}."),
+        message: format!("The account's next unused one-time code is valid from {begins}."),
     }
 }

@@ -1,14 +1,15 @@
-//! The portal's clock against ours. A code is judged by the portal's clock and made by ours, so the difference decides before the
-//! first code, not after the second refused one.
+//! The portal's clock compared with ours. The portal checks a code by its clock and we make it by ours, so the difference is looked at
+//! before the first code is made, not after the second one is refused.
 
 use fno_crds::Reason;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{gate::Gate, time::after, why::Why};
 
-/// A difference that was too large is measured again after this: one login goes as far as the code field, and no code is made.
+/// How long after a difference that was too large it is measured again: one login goes as far as the code field, and no code is made if
+/// the clocks still differ.
 pub const MEASURE_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-/// A measurement that could not be repeated for so long stops nothing any more.
+/// A measurement that could not be repeated for this long is ignored.
 const FORGET: SignedDuration = SignedDuration::from_hours(1);
 
 /// The portal's clock minus ours.
@@ -16,27 +17,27 @@ const FORGET: SignedDuration = SignedDuration::from_hours(1);
 pub struct Offset {
     /// Milliseconds; positive where the portal's clock is ahead. Known to about a second.
     pub millis: i64,
-    /// When it was measured, where that was before the login in question.
+    /// When the offset was measured, if that was before the login in question.
     pub measured_at: Option<Timestamp>,
 }
 
-/// What is known of the portal's clock when a login is decided on.
+/// What is known about the portal's clock when the operator decides about a login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortalClock {
-    /// `run.clockOffsetMilliseconds` of the batch: measured on the login page, before a code was asked for.
+    /// `run.clockOffsetMilliseconds` of the batch: measured on the login page, before the runner asked for a code.
     pub own: Option<i64>,
-    /// `status.clockOffsetMilliseconds` of the provider and when it was measured: an earlier batch has left it.
+    /// `status.clockOffsetMilliseconds` of the provider and when it was measured, by an earlier batch.
     pub earlier: Option<(i64, Timestamp)>,
 }
 
 impl Offset {
-    /// Whether codes of that period (seconds) would be judged by another step.
+    /// Whether the portal would check codes of that period (seconds) against another step.
     #[must_use]
     pub const fn is_too_far_for(self, period: i64) -> bool {
         self.millis.saturating_abs() > period.saturating_mul(500)
     }
 
-    /// The difference, its sign, and what to correct.
+    /// A sentence for people: the difference, which clock is ahead, and what to correct.
     #[must_use]
     pub fn sentence(self, period: i64) -> String {
         let seconds = self.millis.saturating_abs() as f64 / 1000.0;
@@ -51,17 +52,17 @@ impl Offset {
             },
         );
         format!(
-            "The portal's clock is {seconds:.0} s {side} ours; codes of {period} s allow {:.0} s at most, so none is made. Correct the clock of the cluster's nodes, or have the portal's corrected. {again}",
+            "The portal's clock is {seconds:.0} s {side} ours; one-time codes of {period} s tolerate at most {:.0} s, so no code is made. Correct the clocks of the cluster's nodes, or have the portal's clock corrected. {again}",
             period as f64 / 2.0
         )
     }
 }
 
 impl PortalClock {
-    /// What holds now: the batch's own measurement, or else an earlier one that is fresh.
+    /// The offset that applies now: the batch's own measurement, or else an earlier one that is recent.
     ///
-    /// Before the batch has measured anything, an earlier measurement holds for [`MEASURE_AGAIN`]: after that a login may go on to
-    /// measure anew.
+    /// Before the batch has measured anything, an earlier measurement applies for [`MEASURE_AGAIN`]. After that a login may continue to the
+    /// code field in order to measure again.
     #[must_use]
     pub fn known(&self, now: Timestamp) -> Option<Offset> {
         self.own.map(|millis| Offset { millis, measured_at: None }).or_else(|| {
@@ -71,7 +72,8 @@ impl PortalClock {
         })
     }
 
-    /// What holds when a code is asked for. Where the portal did not tell the time this once, an earlier measurement holds longer.
+    /// The offset that applies when a code is asked for. If the portal did not report its time in this login, an earlier measurement applies
+    /// for longer.
     #[must_use]
     pub fn known_at_the_code(&self, now: Timestamp) -> Option<Offset> {
         self.known(now).or_else(|| {
@@ -81,8 +83,8 @@ impl PortalClock {
         })
     }
 
-    /// Whether logins with codes of that period may be planned: not while the last measurement is fresh and too far off, then one at a
-    /// time until one has measured anew.
+    /// Whether logins with codes of that period (seconds) may be planned: none while the last measurement is recent and too large, then one
+    /// at a time until one has measured again.
     #[must_use]
     pub fn gate(&self, period: i64, now: Timestamp) -> Gate {
         let too_far = |offset: &Offset| offset.is_too_far_for(period);
@@ -95,7 +97,7 @@ impl PortalClock {
         }
     }
 
-    /// The portal told the time in this very login, and its clock is close enough to ours: what we call now is now on the portal.
+    /// Whether the portal reported its time in this login and its clock is close enough to ours for our time to hold there too.
     #[must_use]
     pub fn confirms_ours(&self, period: i64) -> bool {
         self.own.is_some_and(|millis| !Offset { millis, measured_at: None }.is_too_far_for(period))

@@ -74,7 +74,7 @@ fn trial() -> Gate {
     Gate::Trial(Why { reason: Reason::LoginsPaused, message: "two logins failed".to_owned() })
 }
 
-/// The portal's clock is ahead of ours by so much, as the batch itself has measured.
+/// The portal's clock is ahead of ours by that many milliseconds, measured by the batch itself.
 fn own(millis: i64) -> PortalClock {
     PortalClock { own: Some(millis), earlier: None }
 }
@@ -100,7 +100,7 @@ fn not_yet(verdict: &MintDecision) -> Option<(Reason, Timestamp)> {
 }
 
 #[test]
-fn the_current_step_is_minted_when_nothing_speaks_against_it() {
+fn the_current_step_is_minted_when_every_check_passes() {
     assert_eq!(mint(&request()), MintDecision::Mint { step: 100 });
     for phase in [BatchPhase::Created, BatchPhase::Assigned, BatchPhase::InProgress] {
         assert_eq!(
@@ -122,7 +122,7 @@ fn the_current_step_is_minted_when_nothing_speaks_against_it() {
 }
 
 #[test]
-fn a_login_that_must_not_happen_gets_no_code_ever() {
+fn a_login_that_must_not_happen_never_gets_a_code() {
     let open = shut();
     let cases = [
         (MintRequest { phase: BatchPhase::Completed, ..request() }, Reason::Aborted),
@@ -137,13 +137,13 @@ fn a_login_that_must_not_happen_gets_no_code_ever() {
         assert_eq!(
             never(&mint(&MintRequest { reserved: Some(100), last_step: Some(100), ..request })),
             Some(reason),
-            "not even the code that is burnt for it"
+            "not even the code whose step is used for it"
         );
     }
 }
 
 #[test]
-fn a_step_is_not_minted_twice_whoever_may_have_used_it() {
+fn a_step_that_anything_may_have_used_is_not_minted_again() {
     let next = Some((Reason::WaitingForCode, at(30_000)));
     for used in [
         MintRequest { last_step: Some(100), ..request() },
@@ -158,7 +158,7 @@ fn a_step_is_not_minted_twice_whoever_may_have_used_it() {
             "at the next step's first instant"
         );
     }
-    // Something burnt a step ahead: a portal that was given the next step's code by hand.
+    // The next step is used already: a person typed its code into the portal.
     assert_eq!(
         not_yet(&mint(&MintRequest { valkey: StepRecord::Taken { step: 101 }, ..request() })),
         Some((Reason::WaitingForCode, at(60_000)))
@@ -174,7 +174,7 @@ fn a_step_is_not_minted_twice_whoever_may_have_used_it() {
 }
 
 #[test]
-fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
+fn a_code_with_too_little_time_left_waits_for_the_next_step() {
     for (millis, min_remaining, minted) in [
         (20_000, 10, true),
         (20_001, 10, false),
@@ -182,7 +182,7 @@ fn a_code_has_enough_time_left_or_the_next_one_is_waited_for() {
         (0, 29, true),
         (1000, 29, true),
         (1001, 29, false),
-        // The schema forbids it; a whole period is never left, so it counts as one second less.
+        // The schema forbids these; a whole period never remains, so they count as one second less.
         (500, 30, true),
         (500, 300, true),
         (5000, -5, true),
@@ -220,12 +220,12 @@ fn credentials_that_changed_since_the_batch_started_end_it() {
 
 #[test]
 fn a_last_step_in_the_future_is_set_back_where_the_portal_confirms_our_clock() {
-    // 57 years, as an edit of the period once made of it.
+    // About 57 years ahead, as after an edit of the period.
     let far = MintRequest { last_step: Some(60_000_000), ..request() };
     assert_eq!(
         mint(&far),
         MintDecision::Rebase { step: 102 },
-        "the portal cannot have taken a later one yet"
+        "the portal cannot have accepted a later one yet"
     );
     let rebased = MintRequest { last_step: Some(102), ..far.clone() };
     assert_eq!(not_yet(&mint(&rebased)), Some((Reason::WaitingForCode, at(90_000))));
@@ -234,7 +234,7 @@ fn a_last_step_in_the_future_is_set_back_where_the_portal_confirms_our_clock() {
     let MintDecision::NotYet { why, until } = mint(&silent) else { panic!("a code") };
     assert_eq!((why.reason, until), (Reason::ClockSkew, at(10_000)));
     assert!(why.message.contains("fno.dev/resume"), "{}", why.message);
-    // Little ahead: it comes.
+    // Only a little ahead: the operator waits for it.
     for last_step in [101, 102] {
         let soon = MintRequest { last_step: Some(last_step), ..silent.clone() };
         assert_eq!(not_yet(&mint(&soon)).map(|(reason, _)| reason), Some(Reason::WaitingForCode));
@@ -284,33 +284,33 @@ fn without_valkey_no_code_is_minted() {
 }
 
 #[test]
-fn a_step_burnt_for_this_login_is_delivered_while_it_is_good() {
-    let burnt = MintRequest { reserved: Some(100), last_step: Some(100), ..request() };
-    assert_eq!(mint(&burnt), MintDecision::Deliver { step: 100 });
+fn a_step_used_for_this_login_is_delivered_while_its_code_is_valid() {
+    let used = MintRequest { reserved: Some(100), last_step: Some(100), ..request() };
+    assert_eq!(mint(&used), MintDecision::Deliver { step: 100 });
     assert_eq!(
-        mint(&MintRequest { valkey: StepRecord::Unreachable, ..burnt.clone() }),
+        mint(&MintRequest { valkey: StepRecord::Unreachable, ..used.clone() }),
         MintDecision::Deliver { step: 100 },
         "it has passed that guard already"
     );
     assert_eq!(
-        not_yet(&mint(&MintRequest { now: at(21_000), ..burnt.clone() })),
+        not_yet(&mint(&MintRequest { now: at(21_000), ..used.clone() })),
         Some((Reason::WaitingForCode, at(30_000))),
         "too little time left: a new one"
     );
     assert_eq!(
-        mint(&MintRequest { now: at(31_000), ..burnt.clone() }),
+        mint(&MintRequest { now: at(31_000), ..used.clone() }),
         MintDecision::Mint { step: 101 }
     );
     assert_eq!(
-        never(&mint(&MintRequest { clock: own(60_000), ..burnt.clone() })),
+        never(&mint(&MintRequest { clock: own(60_000), ..used.clone() })),
         Some(Reason::ClockSkew)
     );
     for last_step in [None, Some(99)] {
-        let uncovered = MintRequest { last_step, ..burnt.clone() };
+        let uncovered = MintRequest { last_step, ..used.clone() };
         assert_eq!(
             not_yet(&mint(&uncovered)),
             Some((Reason::WaitingForCode, at(30_000))),
-            "lastStep {last_step:?} no longer keeps others off it"
+            "lastStep {last_step:?} no longer keeps others from using it"
         );
     }
 }
@@ -335,7 +335,7 @@ fn steps_are_counted_as_rfc_6238_says() {
 }
 
 #[test]
-fn a_used_step_is_remembered_longer_than_any_portal_takes_its_code() {
+fn a_used_step_is_remembered_longer_than_any_portal_accepts_its_code() {
     for (period, skew, ttl) in
         [(30, 1, 120), (60, 1, 180), (30, 10, 360), (300, 2, 1200), (1, 0, 120)]
     {

@@ -1,4 +1,4 @@
-//! What the runner of a batch may do at the API server: its own batch's status, its own codes, nothing else.
+//! What the runner of a batch may do at the API server: write its own batch's status and read its own codes, nothing else.
 
 use fno_crds::{FnoBatch, GROUP, names};
 use k8s_openapi::api::{
@@ -11,16 +11,16 @@ use super::metadata;
 /// The three objects that make up a runner's identity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Access {
-    /// Who the runner is.
+    /// The runner's ServiceAccount.
     pub account: ServiceAccount,
-    /// What it may do.
+    /// The Role with its permissions.
     pub role: Role,
-    /// That it may.
+    /// Binds the Role to the ServiceAccount.
     pub binding: RoleBinding,
 }
 
-/// The identity of the batch's runner. Watching by name needs `resourceNames` and a field selector on the name; a Secret that does not exist yet
-/// is 404 for it, one that is not listed 403. So exactly as many code Secrets are listed as logins are allowed.
+/// The identity of the batch's runner. Watching by name needs `resourceNames` and a field selector on the name. The runner gets 404 for
+/// a listed Secret that does not exist yet and 403 for any other, so exactly one code Secret is listed for each login that is allowed.
 #[must_use]
 pub fn access(batch: &FnoBatch, max_logins: i32) -> Access {
     let of = batch.metadata.name.clone().unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn access(batch: &FnoBatch, max_logins: i32) -> Access {
     Access {
         account: ServiceAccount {
             metadata: metadata(batch, name.clone()),
-            // The token is projected into one container; nothing else may mount one.
+            // The token is projected into one container; no other container may mount one.
             automount_service_account_token: Some(false),
             ..ServiceAccount::default()
         },

@@ -1,4 +1,4 @@
-//! The volume on which the runners of a namespace leave their evidence.
+//! The volume on which the runners of a namespace store their evidence.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use k8s_openapi::{
 
 use super::EvidenceClaim;
 
-/// The PersistentVolumeClaim of a namespace. Owned by nobody: evidence outlives batches, providers and the operator.
+/// The PersistentVolumeClaim of a namespace. It has no owner: evidence outlives batches, providers and the operator.
 #[must_use]
 pub fn evidence_claim(namespace: &str, settings: &EvidenceClaim) -> PersistentVolumeClaim {
     PersistentVolumeClaim {

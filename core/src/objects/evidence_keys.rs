@@ -1,8 +1,8 @@
 //! Whether a namespace's runners have credentials of their own for the evidence store.
 //!
-//! A store tells namespaces apart by credentials only. A runner with the operator's credentials, or with those of another namespace, could read and
-//! forge evidence that is not its own. What the store lets each of them reach is the store's configuration (docs/security.md); that they are
-//! different is checked here.
+//! An object store tells namespaces apart by credentials only. A runner with the operator's credentials, or with those of another
+//! namespace, could read and forge evidence that is not its own. What each credential can reach is configured in the store
+//! (docs/security.md); that the credentials differ is checked here.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ pub const KEY_ACCESS_ID: &str = "access_key_id";
 /// Key of the access key's secret part.
 pub const KEY_ACCESS_SECRET: &str = "secret_access_key";
 
-/// Who uses which access key.
+/// The access keys that are in use elsewhere.
 #[derive(Clone, Copy)]
 pub struct KeysInUse<'a> {
     /// ID of the operator's own access key.
     pub operator: &'a str,
-    /// IDs of the access keys of namespaces, as last seen.
+    /// ID of each namespace's access key, by namespace, as last seen.
     pub namespaces: &'a BTreeMap<String, String>,
 }
 
@@ -96,10 +96,7 @@ mod tests {
     fn runners_never_get_the_access_key_of_the_operator_or_of_another_namespace() {
         let refused = |id: &str| asked(Some(&secret(id, "s"))).expect_err(id);
         assert!(refused("AKOPERATOR").contains("the operator's own"));
-        assert!(
-            refused(" AKOPERATOR\n").contains("the operator's own"),
-            "blanks are no difference"
-        );
+        assert!(refused(" AKOPERATOR\n").contains("the operator's own"), "blanks are ignored");
         assert!(refused("AKOTHER").contains("namespace other"));
     }
 

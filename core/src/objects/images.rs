@@ -1,7 +1,7 @@
-//! Which images a Pod was made with.
+//! Which images a Pod was created with.
 //!
-//! Told by a label, as Deployments tell their revision, not by the containers: an admission webhook may send their images through a mirror, and then
-//! they are never the ones that were set.
+//! A label records them, as Deployments record their revision. The containers cannot be compared: an admission webhook may replace their
+//! images with those of a mirror, and then they never equal the ones in the settings.
 
 use data_encoding::HEXLOWER;
 use fno_crds::names::LABEL_IMAGES;
@@ -10,13 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::RunnerSettings;
 
-/// The label's value.
+/// The label's value: a digest of the images in the settings.
 pub(super) fn fingerprint(settings: &RunnerSettings) -> String {
     let digest = Sha256::digest(format!("{}\n{}", settings.image, settings.browser_image));
     HEXLOWER.encode(&digest[..8])
 }
 
-/// Whether new Pods get other images than the one this is about. A Pod without the label tells nothing.
+/// Whether a new Pod would get other images than the Pod `pod` did. False for a Pod without the label, because its images are unknown.
 #[must_use]
 pub fn images_replaced(pod: &ObjectMeta, settings: &RunnerSettings) -> bool {
     pod.labels

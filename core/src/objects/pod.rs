@@ -22,32 +22,33 @@ use super::{
     images, metadata,
 };
 
-/// Folder in the browser's container with `ca.crt`, when the provider names a CA bundle. The browser image's policy installs certificates from there.
+/// Folder in the browser's container with `ca.crt`, if the provider names a CA bundle. The browser image's policy installs certificates
+/// from there.
 pub const PATH_CA: &str = "/var/run/fno/ca";
 /// Folder in the runner's container with the object store's `access_key_id` and `secret_access_key`.
 pub const PATH_EVIDENCE_S3: &str = "/var/run/fno/evidence-s3";
 const PATH_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// The least the API server issues: a token is worth little for long.
+/// The shortest lifetime that the API server issues: a stolen token is soon worthless.
 const TOKEN_SECONDS: i64 = 600;
-/// Readable for the container's user through its group, for nobody else on the volume.
+/// Readable by the container's user and group only.
 const SECRET_MODE: i32 = 0o440;
 
-/// What a Pod is made from.
+/// What a runner Pod is built from.
 #[derive(Clone, Copy, Debug)]
 pub struct PodInput<'a> {
-    /// The batch it works on.
+    /// The batch that the Pod works on.
     pub batch: &'a FnoBatch,
     /// Number of the Pod, from 1.
     pub attempt: i32,
     /// The batch's provider.
     pub provider: &'a FnoProviderSpec,
-    /// How runner Pods are made.
+    /// Settings that apply to all runner Pods.
     pub settings: &'a RunnerSettings,
-    /// Where evidence goes.
+    /// Where evidence is stored.
     pub evidence: &'a EvidenceSettings,
     /// How long a job's flow may take.
     pub job_deadline: Duration,
-    /// `info`, `debug`, …
+    /// Log level of the runner: `info`, `debug`, …
     pub log_level: &'a str,
 }
 
@@ -91,7 +92,7 @@ pub fn pod(input: &PodInput<'_>) -> Pod {
                 run_as_non_root: Some(true),
                 run_as_user: settings.run_as_user,
                 fs_group: settings.fs_group,
-                // Walking through a large evidence volume at each start would take minutes.
+                // Changing the group of every file on a large evidence volume would take minutes at each start.
                 fs_group_change_policy: settings.fs_group.map(|_| "OnRootMismatch".to_owned()),
                 seccomp_profile: Some(SeccompProfile {
                     type_: "RuntimeDefault".to_owned(),
@@ -122,7 +123,7 @@ fn pod_metadata(
         (names::LABEL_IMAGES, images::fingerprint(settings)),
     ];
     let more = more.map(|(key, value)| (key.to_owned(), value));
-    // Ours last: the operator finds its Pods by them.
+    // The operator's own labels come last and win: it finds its Pods by them.
     meta.labels = Some(
         settings
             .labels
@@ -137,15 +138,16 @@ fn pod_metadata(
     meta
 }
 
-/// Time for the logout flow when the Pod is told to go: two pages as slow as the provider allows, and a little.
+/// Time for the logout flow when the Pod is terminated: two pages as slow as the provider allows, and a margin.
 fn grace_seconds(provider: &FnoProviderSpec) -> i64 {
     let page =
         i64::try_from(provider.browser.page_load_timeout.std().as_secs()).unwrap_or(i64::MAX);
     page.saturating_mul(2).saturating_add(30).clamp(30, 600)
 }
 
-/// A native sidecar: it starts first and ends last, and does not keep the Pod from completing. No startup probe: its one-second grain would delay the
-/// runner, which waits for the port by itself. No token, no Secret: a web page runs in it.
+/// The browser as a native sidecar: it starts first, ends last and does not keep the Pod from completing. It has no startup probe, whose
+/// one-second granularity would only delay the runner, which waits for the port by itself. It gets no token and no Secret, because web
+/// pages run in it.
 fn browser(provider: &FnoProviderSpec, settings: &RunnerSettings) -> Container {
     let mut mounts = vec![mount("browser-tmp", "/tmp", false), mount("shm", "/dev/shm", false)];
     if provider.runner.ca_bundle_ref.is_some() {
@@ -217,7 +219,7 @@ fn container(
         image: Some(image.to_owned()),
         image_pull_policy: Some(settings.image_pull_policy.clone()),
         resources: Some(resources.clone()),
-        // What is printed last is the Pod's message when it ends badly.
+        // The last lines of output become the Pod's message if the container fails.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -244,7 +246,7 @@ fn volumes(
         empty("browser-tmp", None, &settings.tmp_size),
         empty("shm", Some("Memory"), &settings.shm_size),
         secret("work", &names::work_secret(batch), &[names::KEY_WORK]),
-        // Not the account's own Secret: a change of it must not change what is typed, and the TOTP seed may lie in it.
+        // Not the account's own Secret: changing that must not change what is typed, and it may hold the TOTP seed.
         secret(
             "credentials",
             &names::work_secret(batch),
@@ -371,7 +373,7 @@ fn value(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
 }
 
-/// The settings' variables, then ours: where a name occurs twice, Kubernetes takes the last.
+/// The variables of the settings, then the operator's own: if a name occurs twice, Kubernetes uses the last one.
 fn with_ours(more: &[EnvironmentVariable], ours: impl IntoIterator<Item = EnvVar>) -> Vec<EnvVar> {
     more.iter().map(|v| value(&v.name, &v.value)).chain(ours).collect()
 }

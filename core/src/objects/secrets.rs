@@ -1,4 +1,4 @@
-//! The two kinds of Secrets of a batch. Both are immutable: what a runner works from, or types, never changes under its feet.
+//! The two kinds of Secrets of a batch. Both are immutable, so that what a runner works from, or types, never changes while it runs.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use super::metadata;
 use crate::{credentials::Credentials, work::Work};
 
-/// `<batch>-work`: what the runner is given. Mounted, so it has to exist before the Pod.
+/// `<batch>-work`: the flows, the jobs and the credentials for the runner. The Pod mounts it, so it has to exist before the Pod.
 ///
-/// The credentials are pinned here, from the very bytes that `credentials_version` was made from: the runner types these and no
-/// others, whatever becomes of the account's Secret meanwhile. The seed is not in it.
+/// The credentials are pinned here, from the same bytes that `credentials_version` was computed from: the runner types these and no
+/// others, even if the account's Secret changes meanwhile. The TOTP seed is not included.
 ///
 /// # Errors
 /// Never: the types of [`Work`] serialise.
@@ -35,15 +35,15 @@ pub fn work_secret(
     ))
 }
 
-/// The version of the credentials that a work Secret pins. An earlier pass may have created it and not been able to say so in the
-/// batch's status.
+/// The version of the credentials that a work Secret pins. Read back from the Secret because an earlier reconcile may have created it
+/// and then failed to write the batch's status.
 #[must_use]
 pub fn pinned_version(work_secret: &Secret) -> Option<String> {
     let stored = work_secret.data.as_ref()?.get(names::KEY_CREDENTIALS_VERSION)?;
     String::from_utf8(stored.0.clone()).ok().filter(|version| !version.is_empty())
 }
 
-/// `<batch>-totp-<login>`: one code, of one time step, not to be typed after `not_after`.
+/// `<batch>-totp-<login>`: one code of one time step, which must not be typed after `not_after`.
 #[must_use]
 pub fn totp_secret(
     batch: &FnoBatch,

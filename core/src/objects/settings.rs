@@ -1,4 +1,4 @@
-//! What the operator's settings say about runner Pods and the evidence store.
+//! The part of the operator's settings about runner Pods and the evidence store.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use serde::Deserialize;
 
-/// How runner Pods are made where the provider does not say otherwise.
+/// How runner Pods are built where the provider does not say otherwise.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunnerSettings {
@@ -16,7 +16,7 @@ pub struct RunnerSettings {
     pub image: String,
     /// Image of the sidecar `browser`.
     pub browser_image: String,
-    /// `Always`, `IfNotPresent` or `Never`.
+    /// Pull policy of both images: `Always`, `IfNotPresent` or `Never`.
     #[serde(default = "if_not_present")]
     pub image_pull_policy: String,
     /// Secrets to pull the images with.
@@ -37,7 +37,7 @@ pub struct RunnerSettings {
     /// Affinity rules of the Pods.
     #[serde(default)]
     pub affinity: Option<Affinity>,
-    /// More labels.
+    /// Additional labels of the Pods.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// Annotations of the Pods.
@@ -49,19 +49,19 @@ pub struct RunnerSettings {
     /// RuntimeClass of the Pods.
     #[serde(default)]
     pub runtime_class_name: Option<String>,
-    /// More environment variables of the container `runner`. Those of the operator take precedence.
+    /// Additional environment variables of the container `runner`. The operator's own take precedence.
     #[serde(default)]
     pub extra_env: Vec<EnvironmentVariable>,
-    /// More environment variables of the container `browser`. Those of the operator take precedence.
+    /// Additional environment variables of the container `browser`. The operator's own take precedence.
     #[serde(default)]
     pub browser_extra_env: Vec<EnvironmentVariable>,
-    /// Group of the volumes, so that any user can write there. Null where the platform chooses it (OpenShift).
+    /// Group that owns the volumes (`fsGroup`), so that any user ID can write to them. Null if the platform chooses it (OpenShift).
     #[serde(default = "any_group")]
     pub fs_group: Option<i64>,
-    /// User of both containers. Null: the image's, or the platform's.
+    /// User ID of both containers. Null for that of the image or the platform.
     #[serde(default)]
     pub run_as_user: Option<i64>,
-    /// Size of the browser's shared memory; counts as its memory. 64 MiB, the container default, crashes Firefox.
+    /// Size of the browser's shared memory, which counts towards its memory limit. With the container default of 64 MiB, Firefox crashes.
     #[serde(default = "shm_size")]
     pub shm_size: Quantity,
     /// Size of each container's temporary folder.
@@ -72,27 +72,28 @@ pub struct RunnerSettings {
     pub proxy: Option<String>,
 }
 
-/// An environment variable with a plain value. A reference to a Secret is not possible: environments are inherited, dumped and shown.
+/// An environment variable with a plain value. References to Secrets are not supported: environments are inherited by child processes and
+/// appear in dumps.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvironmentVariable {
-    /// Its name.
+    /// Name of the variable.
     pub name: String,
-    /// Its value.
+    /// Value of the variable.
     pub value: String,
 }
 
-/// Where evidence goes.
+/// Where evidence is stored.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvidenceSettings {
     /// `file:///path` (a volume) or `s3://bucket/prefix`.
     #[serde(default = "evidence_url")]
     pub url: String,
-    /// The volume, for a `file:` URL.
+    /// The volume that is used with a `file:` URL.
     #[serde(default)]
     pub claim: EvidenceClaim,
-    /// The object store, for an `s3:` URL.
+    /// The object store that is used with an `s3:` URL.
     #[serde(default)]
     pub s3: EvidenceS3,
 }
@@ -103,11 +104,11 @@ pub struct EvidenceSettings {
 pub struct EvidenceClaim {
     /// Name of the PersistentVolumeClaim.
     pub name: String,
-    /// Its size.
+    /// Requested size.
     pub size: Quantity,
-    /// Its StorageClass; null is the cluster's default.
+    /// Name of the StorageClass; null for the cluster's default.
     pub storage_class_name: Option<String>,
-    /// `ReadWriteMany` where runners run on several nodes.
+    /// Access modes; `ReadWriteMany` if runners run on several nodes.
     pub access_modes: Vec<String>,
 }
 
@@ -115,19 +116,19 @@ pub struct EvidenceClaim {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct EvidenceS3 {
-    /// Address of the store; null is AWS.
+    /// URL of the store; null for AWS.
     pub endpoint: Option<String>,
-    /// Region.
+    /// Region of the bucket; null for the client's default.
     pub region: Option<String>,
     /// Folder in which the operator finds `access_key_id` and `secret_access_key`.
     pub credentials_dir: String,
-    /// Secret with the same keys in every namespace with jobs, mounted into the runners there. Its credentials reach the evidence
-    /// of that namespace only.
+    /// Name of the Secret with the same keys in every namespace with jobs, mounted into the runners there. Its credentials must reach only
+    /// the evidence of that namespace.
     pub runner_secret: String,
 }
 
 impl EvidenceSettings {
-    /// The folder of a `file:` URL; none for an object store.
+    /// The folder of a `file:` URL. None for an object store.
     #[must_use]
     pub fn folder(&self) -> Option<&str> {
         self.url.strip_prefix("file://")

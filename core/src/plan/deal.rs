@@ -1,33 +1,35 @@
-//! Jobs are dealt to sessions like cards: the next job goes to the session that would start it first.
+//! Deals jobs to sessions like cards: the next job goes to the session that would start it first.
 //!
-//! So jobs that come first in the order are started first, sessions that log in later get fewer jobs, and all end together.
+//! So jobs that come first in the order are started first, sessions that log in later get fewer jobs, and all sessions end at about the
+//! same time.
 
 use super::Candidate;
 
-/// What a session takes.
+/// What one session can hold.
 pub(super) struct Bounds {
-    /// Jobs at most.
+    /// Maximum number of jobs.
     pub jobs: usize,
-    /// Seconds of jobs at most. One job is taken however long it is.
+    /// Maximum total time of its jobs, in seconds. A single job is accepted no matter how long it takes.
     pub seconds: f64,
-    /// Bytes of jobs at most. One job is taken however large it is: those that fit nowhere have failed before.
+    /// Maximum total size of its jobs, in bytes. A single job is accepted no matter how large it is: jobs that fit nowhere have failed before.
     pub bytes: usize,
 }
 
-/// What counts about a job here.
+/// What matters about a job here.
 pub(super) struct Card {
-    /// Seconds it takes.
+    /// Expected time of the job, in seconds.
     pub seconds: f64,
-    /// Bytes it takes in the work Secret.
+    /// Size of the job in the work Secret, in bytes.
     pub bytes: usize,
-    /// Jobs a session may have that it is in, itself included.
+    /// How many jobs a session with this job may have, including this one.
     pub company: usize,
 }
 
-/// Gives every session (`starts`: when each could log in) its jobs, and what is left over, both in the order of `jobs`.
+/// Gives every session its jobs (`starts`: when each could log in), and returns the jobs that are left over, both in the order of `jobs`.
 ///
-/// When sessions will have to follow each other anyway, the work is split evenly over all of them, those to come included: 51 jobs are
-/// 26 and 25, not 50 and 1. Then all that start now are the same size too, so that they do not end, and log in again, together.
+/// If later sessions will be needed anyway, the work is split evenly over all of them, including the later ones: 51 jobs become 26 and
+/// 25, not 50 and 1. Sessions of the same size that log in one after another also end one after another, so the next logins do not
+/// coincide.
 pub(super) fn deal<'a>(
     jobs: &[Candidate<'a>],
     starts: &[f64],
@@ -64,7 +66,7 @@ pub(super) fn deal<'a>(
     (hands.into_iter().map(|hand| hand.jobs).collect(), left)
 }
 
-/// How many sessions all the jobs need, one after the other or at once.
+/// How many sessions all the jobs need, one after another or in parallel.
 fn batches(cards: &[Card], bounds: &Bounds) -> usize {
     let seconds: f64 = cards.iter().map(|card| card.seconds).sum();
     let by_time = if bounds.seconds > 0.0 {

@@ -1,4 +1,4 @@
-//! A queue that leaves, and the sessions it would like to open.
+//! A queue whose jobs are to be batched now, and the sessions that it would like to open.
 
 use fno_crds::{
     FnoBatchSpec,
@@ -49,7 +49,7 @@ impl<'a> Departure<'a> {
         Self { queue, possible, wanted, runners_held }
     }
 
-    /// What it asks of the cluster's runners.
+    /// The runners that the queue asks for.
     pub fn claim(&self) -> runners::Claim<'_> {
         let (priority, since) =
             self.queue.jobs.first().map_or((0, Timestamp::MAX), |first| {
@@ -64,7 +64,7 @@ impl<'a> Departure<'a> {
         }
     }
 
-    /// Deals the jobs to the sessions that got a runner. The rest waits for what was short.
+    /// Deals the jobs to the sessions that got a runner. The remaining jobs wait, for the reason that limited the sessions.
     pub fn go(
         self,
         runners: usize,
@@ -116,7 +116,7 @@ impl<'a> Departure<'a> {
     }
 }
 
-/// Nothing is left to choose for who carries it out.
+/// The complete spec of the batch: whoever carries out the plan has nothing left to decide.
 fn spec(provider: &ProviderView, account: &str, jobs: &[Candidate<'_>]) -> FnoBatchSpec {
     FnoBatchSpec {
         provider: provider.key.name.clone(),

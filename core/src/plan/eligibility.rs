@@ -1,4 +1,4 @@
-//! Whether a job is ready to go, and why not. The first reason that applies is told.
+//! Whether a job is ready to be batched, and if not, why. The first reason that applies is reported.
 
 use fno_crds::{job::Action, provider::Approval};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::work::size::JOB_BYTES;
 
-/// Where a job stands.
+/// Whether a job is ready, waits or ends.
 pub(super) enum Stand {
     Ready,
     Waits(Cause),
@@ -20,7 +20,7 @@ pub(super) enum Stand {
     Withdrawn,
 }
 
-/// What holds back jobs of a provider: worked out once, asked for every job.
+/// What holds back jobs of a provider: computed once and asked for every job.
 pub(super) struct Rules<'a> {
     pub provider: &'a ProviderView,
     suspended: Option<Cause>,
@@ -47,7 +47,7 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// The flow breaker, or every account.
+/// Why no job of the provider may run: the flow breaker or every account stops them.
 fn shut(provider: &ProviderView) -> Option<Why> {
     if let Gate::Shut(blocked) = &provider.flow_gate {
         return Some(blocked.clone());
@@ -65,7 +65,7 @@ fn shut(provider: &ProviderView) -> Option<Why> {
     ))
 }
 
-/// What ends a job comes first, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
+/// First what ends a job, then what its submitter wanted, then what holds up its provider, then its circuit and the breakers.
 pub(super) fn stand<'a>(
     job: &JobView,
     home: &Home<'_>,

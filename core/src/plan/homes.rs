@@ -1,4 +1,4 @@
-//! Which provider a job names, and what that means for it before anything about the job itself.
+//! Finds the provider that a job names, and what holds up all jobs of that provider.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use super::{
     Candidate, JobView, Key, World, eligibility::Rules, report::Report, sentences, waits::Cause,
 };
 
-/// What a job finds under the name of its provider.
+/// What exists under the name of a job's provider.
 pub(super) enum Home<'a> {
     /// A provider.
     Provider(Rules<'a>),
-    /// None, or one that cannot be read: the job waits for this.
+    /// The provider does not exist or cannot be read, which is what the job waits for.
     Absent(Cause),
 }
 
-/// Every provider, and every name that jobs take for one, with the jobs that are ready to go.
+/// Every provider, and every name that jobs give as their provider, with the jobs that are ready.
 pub(super) struct Homes<'a> {
     all: Vec<(Home<'a>, Vec<Candidate<'a>>)>,
     keys: Vec<(&'a str, &'a str)>,
@@ -22,7 +22,7 @@ pub(super) struct Homes<'a> {
 }
 
 impl<'a> Homes<'a> {
-    /// Providers in the order of their names, so that the plan does not depend on the order in which they are known.
+    /// Providers in the order of their names, so that the plan does not depend on the order in which they are given.
     pub fn of(world: &World<'a>, report: &mut Report<'a>) -> Self {
         let mut homes = Self { all: Vec::new(), keys: Vec::new(), index: HashMap::new() };
         let mut providers: Vec<_> = world.providers.iter().collect();
@@ -38,7 +38,7 @@ impl<'a> Homes<'a> {
         homes
     }
 
-    /// The number of the job's home. A name that nobody has becomes one, too.
+    /// The number of the job's home. A name that no provider has gets a home, too.
     pub fn of_job(&mut self, job: &'a JobView, report: &mut Report<'a>) -> usize {
         let name = (job.key.namespace.as_str(), job.provider.as_str());
         if let Some(home) = self.index.get(&name) {

@@ -1,4 +1,4 @@
-//! The name of a batch follows from what is in it, so that a plan carried out twice creates one batch.
+//! The name of a batch is derived from its content, so that a plan that is carried out twice creates one batch.
 
 use std::collections::HashSet;
 
@@ -26,8 +26,8 @@ impl<'a> Names<'a> {
 
     /// `<provider>-<8 hex digits of a SHA-256 over the account and every job's UID and resourceVersion>`.
     ///
-    /// A name in use belongs to another batch, by chance or because that one ended before it claimed anything (then its jobs are
-    /// unchanged): a counter is hashed as well until the name is free.
+    /// A name may already belong to another batch, by chance or because that batch ended before it claimed anything (then its jobs are
+    /// unchanged). In that case a counter is hashed as well until the name is free.
     pub fn give(&mut self, provider: &Key, account: &str, jobs: &[Candidate<'_>]) -> Key {
         let mut base = Sha256::new();
         for part in jobs

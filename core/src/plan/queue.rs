@@ -1,4 +1,4 @@
-//! The ready jobs of one provider, in the order they leave, and when they leave.
+//! The ready jobs of one provider, the order in which they are batched, and when.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -7,33 +7,34 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Candidate, Gate, JobView, ProviderView, live::Live};
 use crate::{time::after, work::size::WORK_BYTES};
 
-/// Jobs a batch has at most, whatever `batching.maxJobs` says (maxItems of `FnoBatch.spec.jobs`).
+/// The schema's maxItems of `FnoBatch.spec.jobs`: `batching.maxJobs` cannot exceed it.
 const MOST_JOBS: usize = 200;
-/// The part of `session.maxLifetime` that is planned for. Times are means: a batch planned to the last second would outlive its session every other time.
+/// The part of `session.maxLifetime` that is planned for. Job times are means: half of the batches that are planned to the last second
+/// would outlive their session.
 const LIFETIME_USED: f64 = 0.9;
 
-/// Never empty.
+/// The ready jobs of one provider; never empty.
 pub(super) struct Queue<'a> {
     pub provider: &'a ProviderView,
-    /// As many as can leave at once, in the order they leave; then the rest in any order.
+    /// First as many as can be batched now, in the order in which they are batched; then the rest in any order.
     pub jobs: Vec<Candidate<'a>>,
-    /// Seconds of all jobs.
+    /// Expected time of all jobs, in seconds.
     pub seconds: f64,
-    /// Seconds of jobs one session takes at most: what `maxLifetime` leaves after the login.
+    /// Maximum time of the jobs of one session, in seconds: what `maxLifetime` leaves after the login.
     pub session_seconds: f64,
-    /// Bytes of jobs one work Secret takes beside what the provider takes.
+    /// Maximum size of the jobs of one session, in bytes: what the provider's part leaves in the work Secret.
     pub session_bytes: usize,
-    /// Jobs one session takes at most: `maxJobs`, and what fits into `session_seconds` and `session_bytes`.
+    /// Maximum number of jobs of one session: `maxJobs`, and what fits into `session_seconds` and `session_bytes`.
     pub session_jobs: usize,
-    /// How many jobs a batch may have that a job is in, by UID, where an earlier batch was refused.
+    /// How many jobs a batch may have if it includes a certain job, by the job's UID, for jobs whose earlier batch was refused.
     pub limits: HashMap<&'a str, usize>,
 }
 
-/// Whether a queue leaves.
+/// Whether the jobs of a queue are batched now.
 pub(super) enum Closing {
     Leaves,
     Lingers {
-        /// When the oldest job has lingered, or earlier when a deadline presses before.
+        /// When the oldest job has lingered, or earlier if a deadline requires it.
         wake_at: Timestamp,
     },
 }
@@ -65,7 +66,7 @@ impl<'a> Queue<'a> {
         self.seconds / self.jobs.len() as f64
     }
 
-    /// A queue leaves as a whole: its remainder would only linger for a batch of its own.
+    /// A queue is batched as a whole: a remainder would only linger for a batch of its own.
     pub fn closing(&self, now: Timestamp) -> Closing {
         let linger = self.provider.spec.batching.linger.signed();
         let until = self
@@ -90,7 +91,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// From leaving to the end of the job at this place in the queue, if a session is free.
+    /// From the batching to the end of the job at this place in the queue, if a session is free.
     fn time_until_done(&self, rank: usize) -> SignedDuration {
         let place = rank.min(self.session_jobs - 1) + 1;
         SignedDuration::try_from_secs_f64(
@@ -99,7 +100,7 @@ impl<'a> Queue<'a> {
         .unwrap_or(SignedDuration::MAX)
     }
 
-    /// The one job that goes first when it is not known whether the flow works: a validation if there is one, for it can do no harm.
+    /// The one job that runs first if it is unknown whether the flow works: a validation if there is one, because it can do no harm.
     pub fn canary(&self) -> (Candidate<'a>, Vec<Candidate<'a>>) {
         let index = self
             .jobs
@@ -112,7 +113,8 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Sorts no more than can leave at once: a hundred thousand jobs would take a tenth of a second. A canary is chosen among all of them.
+/// Sorts only as many jobs as can be batched now: sorting a hundred thousand would take a tenth of a second. A canary is chosen among all
+/// jobs.
 fn sort(jobs: &mut [Candidate<'_>], provider: &ProviderView) {
     let batches = usize::try_from(provider.spec.batching.max_concurrent_batches).unwrap_or(1);
     let at_once = match provider.flow_gate {
@@ -125,7 +127,7 @@ fn sort(jobs: &mut [Candidate<'_>], provider: &ProviderView) {
     jobs[..at_once].sort_unstable_by(|a, b| order(a).cmp(&order(b)));
 }
 
-/// The order in which jobs leave.
+/// The order in which jobs are batched.
 fn order(job: &JobView) -> impl Ord + '_ {
     (
         Reverse(job.priority),
@@ -146,7 +148,7 @@ pub(super) fn running_order(job: &JobView) -> impl Ord + '_ {
     )
 }
 
-/// Linger counts from when the job could first have gone.
+/// When the job became ready; `batching.linger` counts from there.
 pub(super) fn eligible_since(job: &JobView) -> Timestamp {
     [job.not_before, job.retry_at].into_iter().flatten().fold(job.eligible_since, Timestamp::max)
 }

@@ -1,4 +1,4 @@
-//! The plan in the making.
+//! Collects the parts of the plan while it is computed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use super::{
     waits::{Cause, Causes},
 };
 
-/// Collects the answers. The maps are built at the end in one go: thousands of single insertions would cost more than everything else.
+/// Collects the parts of the plan. The maps are built at the end in one go: thousands of single insertions would cost more than
+/// everything else.
 pub(super) struct Report<'a> {
     now: Timestamp,
     pub causes: Causes<'a>,
@@ -21,7 +22,7 @@ pub(super) struct Report<'a> {
     wake_at: Option<Timestamp>,
 }
 
-/// What waits for one provider.
+/// The jobs that wait for one provider.
 #[derive(Clone, Default)]
 struct Counts {
     by_reason: BTreeMap<Reason, i32>,
@@ -45,7 +46,7 @@ impl<'a> Report<'a> {
         self.create.push(batch);
     }
 
-    /// A job that waits changes by itself when it becomes due, and when its deadline passes.
+    /// Adds a job that waits. Its state changes without any event when it becomes due and when its deadline passes.
     pub fn wait(&mut self, job: Candidate<'_>, cause: Cause) {
         [job.not_before, job.retry_at, job.deadline]
             .into_iter()
@@ -76,14 +77,14 @@ impl<'a> Report<'a> {
         self.withdraw.push(job.key.clone());
     }
 
-    /// Times that have passed change nothing any more.
+    /// Asks for a new plan at `at`. Times that have passed are ignored: this plan takes them into account already.
     pub fn wake(&mut self, at: Timestamp) {
         if at > self.now {
             self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
         }
     }
 
-    /// `queues` are the providers that jobs name, by [`Candidate::queue`].
+    /// The finished plan. `queues` are the providers that jobs name, by [`Candidate::queue`].
     pub fn into_plan(mut self, queues: impl Iterator<Item = Key>) -> Plan {
         self.withdraw.sort_unstable();
         let counts = self.counts.into_iter().chain(std::iter::repeat(Counts::default()));

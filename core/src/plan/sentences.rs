@@ -1,4 +1,4 @@
-//! What people read about a job that does not leave: what is waited for, the limit by its name, and what would change it.
+//! What people read about a job that waits or ends: what it waits for, the limit by its name, and what would change it.
 
 use fno_crds::{
     Reason,
@@ -14,7 +14,7 @@ const fn blocked(reason: Reason, message: String) -> Why {
     Why { reason, message }
 }
 
-/// To the second: more is noise.
+/// Rounded to the second, because more would be noise.
 fn at(time: Timestamp) -> Timestamp {
     time.round(Unit::Second).unwrap_or(time)
 }
@@ -40,7 +40,7 @@ pub(super) fn too_large(bytes: usize) -> Why {
 pub(super) fn refused_alone(message: &str) -> Why {
     blocked(
         Reason::InvalidJob,
-        format!("The API server refuses what the runner would be given for this job: {message}"),
+        format!("The API server rejects the Secret with the runner's work for this job: {message}"),
     )
 }
 
@@ -133,7 +133,7 @@ pub(super) fn lingers(batching: &Batching) -> Why {
     blocked(
         Reason::WaitingForLinger,
         format!(
-            "The queue is shorter than a batch (batching.maxJobs {}); it leaves when its oldest job has waited for batching.linger ({}), or as soon as the provider is annotated with fno.dev/flush.",
+            "The queue is shorter than a batch (batching.maxJobs {}); its jobs start when the oldest of them has waited for batching.linger ({}), or as soon as the provider is annotated with fno.dev/flush.",
             batching.max_jobs, batching.linger
         ),
     )
@@ -143,7 +143,7 @@ pub(super) fn runners(max_runners: usize) -> Why {
     blocked(
         Reason::WaitingForRunner,
         format!(
-            "All {max_runners} runner Pods of the cluster are in use (maxRunners): it leaves when one ends, or raise maxRunners."
+            "All {max_runners} runner Pods of the cluster are in use (maxRunners): the job starts when one ends, or raise maxRunners."
         ),
     )
 }
@@ -153,29 +153,29 @@ pub(super) fn limit(limit: Limit, provider: &ProviderView) -> Why {
     let spec = &provider.spec;
     let message = match limit {
         Limit::Batches => format!(
-            "Provider {} has as many batches at work as it may: it leaves when one ends, or raise batching.maxConcurrentBatches ({}).",
+            "Provider {} runs as many batches as it may: the job starts when one ends, or raise batching.maxConcurrentBatches ({}).",
             provider.key.name, spec.batching.max_concurrent_batches
         ),
         Limit::AccountSessions => format!(
-            "Every usable account of provider {} has as many sessions as it may: it leaves when one ends, or raise session.maxSessionsPerAccount ({}) or add accounts ({}).",
+            "Every usable account of provider {} has as many sessions as it may: the job starts when one ends, or raise session.maxSessionsPerAccount ({}) or add accounts ({}).",
             provider.key.name,
             spec.session.max_sessions_per_account,
             provider.accounts.len()
         ),
         Limit::Trial => {
-            format!("One login of provider {} is on trial after its breaker was open: it leaves when the account is proven to work.", provider.key.name)
+            format!("One login of provider {} is on trial after its breaker was open: the job starts when that login has succeeded.", provider.key.name)
         }
         Limit::Canary => {
-            format!("One job of provider {} goes first to see whether its flow works again: it leaves when that one has got an answer.", provider.key.name)
+            format!("One job of provider {} goes first to see whether its flow works again: this job starts when that one has got an answer.", provider.key.name)
         }
         Limit::Objective => match spec.batching.objective {
             Objective::MinLogins => {
-                "batching.objective MinLogins opens one session at a time: it leaves when that one ends, or choose Balanced or MinMakespan.".to_owned()
+                "batching.objective MinLogins opens one session at a time: the job starts when that one ends, or choose Balanced or MinMakespan.".to_owned()
             }
             Objective::Balanced => {
-                "One more session would save less than 10 % of the time: it leaves when one ends, or choose batching.objective MinMakespan.".to_owned()
+                "One more session would save less than 10 % of the time: the job starts when a session ends, or choose batching.objective MinMakespan.".to_owned()
             }
-            Objective::MinMakespan => "One more session would save no time: it leaves when one ends.".to_owned(),
+            Objective::MinMakespan => "One more session would save no time: the job starts when a session ends.".to_owned(),
         },
     };
     blocked(Reason::WaitingForSession, message)

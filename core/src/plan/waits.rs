@@ -1,4 +1,5 @@
-//! What the jobs wait for: each sentence once, and for every job which one. A hundred thousand jobs often wait for one thing.
+//! What the jobs wait for: each sentence is stored once, and every job refers to one. A hundred thousand jobs often wait for the same
+//! thing.
 
 use std::collections::HashMap;
 
@@ -7,28 +8,28 @@ use fno_crds::Reason;
 use super::{Why, sentences};
 use crate::text::at_most;
 
-/// `maxLength` of messages in a status.
+/// The schema's maxLength of messages in a status.
 const MESSAGE: usize = 2000;
 
-/// What every job of a [`World`](super::World) waits for, by its place there.
+/// What every job of a [`World`](super::World) waits for, by the job's place there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
     whys: Vec<Why>,
     of: Vec<Option<Cause>>,
 }
 
-/// Which of the sentences.
+/// Number of one of the stored sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause(usize);
 
 impl Waits {
-    /// What the job at this place waits for; nothing if it leaves or ends. The message fits into a status.
+    /// What the job at this place waits for. None if the job is batched or ends. The message fits into a status.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&Why> {
         self.of.get(place).copied().flatten().map(|Cause(cause)| &self.whys[cause])
     }
 
-    /// Every place with a job that waits, and what that one waits for.
+    /// Every place with a job that waits, and what the job waits for.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Why)> {
         (0..self.of.len()).filter_map(|place| Some((place, self.get(place)?)))
     }
@@ -40,7 +41,7 @@ impl Waits {
     }
 }
 
-/// What holds back jobs of different providers alike.
+/// Reasons that hold back jobs of different providers alike, so that their sentence is stored once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Shared<'a> {
     JobSuspended,
@@ -63,7 +64,7 @@ impl Shared<'_> {
     }
 }
 
-/// [`Waits`] in the making.
+/// Builds [`Waits`].
 pub(super) struct Causes<'a> {
     waits: Waits,
     shared: HashMap<Shared<'a>, Cause>,
@@ -91,7 +92,7 @@ impl<'a> Causes<'a> {
         cause
     }
 
-    /// The job at this place waits for that. Gives the reason, to be counted.
+    /// Records what the job at this place waits for, and returns the reason, to be counted.
     pub fn wait(&mut self, place: usize, cause: Cause) -> Reason {
         self.waits.of[place] = Some(cause);
         self.waits.whys[cause.0].reason

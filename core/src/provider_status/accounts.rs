@@ -1,4 +1,4 @@
-//! The entries of a provider's accounts.
+//! The entries of accounts in a provider's status.
 
 use fno_crds::{FnoProvider, FnoProviderStatus, provider_status::AccountStatus};
 
@@ -14,7 +14,7 @@ pub fn account(provider: &FnoProvider, name: &str) -> AccountStatus {
         .unwrap_or_else(|| AccountStatus { name: name.to_owned(), ..AccountStatus::default() })
 }
 
-/// The entry of an account, which is added if it is not there yet.
+/// The entry of an account. An empty one is added if there is none yet.
 pub fn account_mut<'a>(status: &'a mut FnoProviderStatus, name: &str) -> &'a mut AccountStatus {
     let place =
         status.accounts.iter().position(|account| account.name == name).unwrap_or_else(|| {

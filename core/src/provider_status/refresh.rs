@@ -1,4 +1,5 @@
-//! What changes in a provider's status without a batch: time, Secrets, flows and people move the breakers, and numbers are counted.
+//! What changes in a provider's status without a batch: the passing of time, Secrets, flows and people change the breakers, and numbers
+//! are counted.
 
 use fno_crds::{
     FnoProvider, FnoProviderStatus, Reason,
@@ -17,19 +18,19 @@ use crate::{
     why::Why,
 };
 
-/// Something to publish about a provider once the status that says it is stored.
+/// An event about a provider, to be published once the status that it is about is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderNews {
-    /// Whether a person should act on it; otherwise it is good news.
+    /// Whether the event is a warning that a person should act on.
     pub warning: bool,
-    /// What was done, as a verb: `OpenBreaker`, `HalfOpenBreaker`, `CloseBreaker`, `ChangeReadiness`, `IgnoreResume`.
+    /// The event's action: `OpenBreaker`, `HalfOpenBreaker`, `CloseBreaker`, `ChangeReadiness` or `IgnoreResume`.
     pub action: &'static str,
-    /// What.
+    /// The event's reason and message.
     pub what: Why,
 }
 
 impl ProviderNews {
-    /// News of a breaker: an opening is a warning, everything else is good.
+    /// The event about a breaker: opening is a warning, everything else is normal.
     #[must_use]
     pub fn of_breaker(state: BreakerState, what: Option<Why>) -> Option<Self> {
         let action = match state {
@@ -41,19 +42,19 @@ impl ProviderNews {
     }
 }
 
-/// What [`refreshed`] gives.
+/// What [`refreshed`] returns.
 #[derive(Clone, Debug, Default)]
 pub struct Refreshed {
     /// The status to store.
     pub status: FnoProviderStatus,
     /// What to publish once it is stored.
     pub news: Vec<ProviderNews>,
-    /// What a person should know besides: an annotation that counts for nothing.
+    /// Something else that a person should know: that an annotation is ignored.
     pub remark: Option<String>,
 }
 
-/// The status after what time, other credentials, changed flows or a person (the annotation `fno.dev/resume`) change about the breakers, and
-/// with what the provider has lost and other names of its accounts or the batches still know.
+/// The status after the passing of time, changed credentials, changed flows or a person (the annotation `fno.dev/resume`) have changed
+/// the breakers. What the provider's status has lost is recovered from the batches and from other names of its accounts.
 #[must_use]
 pub fn refreshed(
     provider: &FnoProvider,
@@ -102,14 +103,14 @@ pub fn refreshed(
     Refreshed { status, news, remark: reading.refused }
 }
 
-/// What is counted about a provider.
+/// The numbers in a provider's status.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers<'a> {
-    /// The account of every batch at work, one entry per batch.
+    /// The account of every active batch, one entry per batch.
     pub at_work: Vec<String>,
-    /// The jobs that wait, as last planned. None before the first planning: what is stored stands.
+    /// The jobs that wait, by the last plan. None before the first plan: then the stored numbers are kept.
     pub pending: Option<Pending>,
-    /// The value of the flush annotation that was last planned with.
+    /// The value that the flush annotation had at the last plan.
     pub flushed: Option<&'a str>,
 }
 
@@ -125,7 +126,7 @@ pub fn set_numbers(
         account_mut(status, &account.name).active_batches =
             number(numbers.at_work.iter().filter(|name| **name == account.name).count());
     }
-    // An account that was taken out of the spec keeps its last step and its refusals: put back, it must not use a code twice.
+    // An account that was removed from the spec keeps its last step and its refusals: if it is added again, it must not use a code twice.
     let named = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
     drop_old_entries(&mut status.accounts, named, now);
     status.active_batches = Some(number(numbers.at_work.len()));
@@ -136,7 +137,7 @@ pub fn set_numbers(
     }
 }
 
-/// Whether two statuses differ in nothing but numbers, which are not worth a write of their own at once.
+/// Whether two statuses differ only in numbers, which are not worth an immediate write of their own.
 #[must_use]
 pub fn only_numbers_differ(old: &FnoProviderStatus, new: &FnoProviderStatus) -> bool {
     old != new && without_numbers(old) == without_numbers(new)
@@ -148,7 +149,7 @@ fn without_numbers(status: &FnoProviderStatus) -> FnoProviderStatus {
     rest
 }
 
-/// Whether a breaker is not closed, or has counted a failure: a new Secret would change that.
+/// Whether a breaker is not closed, or has counted a failure: then a new Secret would change the status.
 #[must_use]
 pub fn resting(status: &FnoProviderStatus) -> bool {
     status.accounts.iter().any(|account| {
@@ -159,7 +160,7 @@ pub fn resting(status: &FnoProviderStatus) -> bool {
     }) || status.flow_breaker.as_ref().is_some_and(|breaker| breaker.state != BreakerState::Closed)
 }
 
-/// What to publish when a provider becomes ready or stops being so. Breakers publish their own changes.
+/// The event to publish when a provider becomes ready or is no longer ready. Breakers have their own events.
 #[must_use]
 pub fn transition(provider: &FnoProvider, ready: &Why) -> Option<ProviderNews> {
     let was = provider

@@ -69,7 +69,7 @@ fn because(reason: Reason) -> Why {
 }
 
 #[test]
-fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
+fn a_provider_that_can_work_is_ready_and_otherwise_the_first_obstacle_is_reported() {
     let shut = || Gate::Shut(because(Reason::BreakerOpen));
     let image = because(Reason::ImageUnavailable);
     for (view, trouble, expected) in [
@@ -107,11 +107,11 @@ fn ready_is_what_can_work_and_the_first_thing_in_the_way_is_told() {
     assert_eq!(suspended(None), Reason::Suspended);
     assert_eq!(suspended(Some(because(Reason::SecretNotFound))), Reason::SecretNotFound);
     let partly = readiness(&view(None, &[Gate::Open, shut()], Gate::Open), None);
-    assert_eq!(partly.why.message, "Account b rests: BreakerOpen.");
+    assert_eq!(partly.why.message, "Account b cannot be used: BreakerOpen.");
 }
 
 #[test]
-fn a_provider_on_trial_is_neither_ready_nor_in_need_of_a_person() {
+fn a_provider_on_trial_is_not_ready_and_does_not_need_a_person() {
     for (accounts, flow) in [
         (vec![Gate::Open], trial()),
         (vec![trial()], Gate::Open),
@@ -128,7 +128,7 @@ fn a_provider_on_trial_is_neither_ready_nor_in_need_of_a_person() {
 }
 
 #[test]
-fn conditions_say_whether_a_person_is_needed_or_it_goes_on_by_itself() {
+fn conditions_say_whether_a_person_is_needed_or_the_operator_continues_by_itself() {
     let mut status = FnoProviderStatus::default();
     for (reason, ready, stalled, reconciling) in [
         (Reason::Available, "True", "False", "False"),
@@ -156,7 +156,7 @@ fn conditions_say_whether_a_person_is_needed_or_it_goes_on_by_itself() {
 }
 
 #[test]
-fn a_batch_teaches_how_long_things_take_from_answers_only() {
+fn only_answered_jobs_of_a_batch_measure_how_long_things_take() {
     let batch = batch(
         "b",
         json!({"run": {"results": [result("Succeeded", "Answered", 2000), result("Pending", "Timeout", 180_000)], "loginMilliseconds": 8000, "clockOffsetMilliseconds": 1250}}),
@@ -202,7 +202,7 @@ fn a_changed_portal_opens_the_flow_breaker_and_names_the_step() {
 }
 
 #[test]
-fn batches_that_never_get_to_work_come_ever_more_slowly() {
+fn batches_that_do_no_work_follow_after_growing_pauses() {
     let failed = |reason: &str, results: Value| {
         batch(
             "b",

@@ -43,14 +43,14 @@ fn a_batch_that_cannot_be_read_holds_its_session_its_runner_and_its_jobs() {
 }
 
 #[test]
-fn a_batch_that_cannot_be_read_lets_go_only_after_a_known_end_and_of_a_pod_that_is_over() {
+fn a_batch_that_cannot_be_read_is_inactive_only_after_a_known_end_and_when_its_pod_is_over() {
     let now = Timestamp::UNIX_EPOCH;
     let running = PodState::Running { since: now };
     let ended = batch(json!({"phase": "Failed"}));
     assert!(ended.may_be_at_work(Some(&running)));
     assert!(!ended.may_be_at_work(None));
     assert!(!ended.may_be_at_work(Some(&PodState::Ended { ran: true, how: String::new() })));
-    assert!(batch(json!({"phase": "Ended"})).may_be_at_work(None), "a newer word for something");
+    assert!(batch(json!({"phase": "Ended"})).may_be_at_work(None), "a phase of a newer version");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn only_a_pending_job_whose_spec_cannot_be_read_is_invalid() {
 }
 
 #[test]
-fn an_error_names_its_field_and_never_lists_every_value_there_is() {
+fn an_error_names_its_field_and_does_not_list_every_valid_value() {
     let error = batch(Value::Null).error;
     assert!(error.starts_with("spec.stop: "), "{error}");
     let long = "x".repeat(5000);
@@ -126,7 +126,7 @@ fn a_provider_says_which_of_its_batches_cannot_be_read_and_how_many_more() {
 }
 
 #[test]
-fn what_can_be_read_is_read() {
+fn an_object_that_can_be_read_is_returned_as_its_kind() {
     let provider = read::<FnoJob>(json!({
         "apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "j"},
         "spec": {"provider": "p", "action": "Validation", "circuitNumber": "C1"},

@@ -1,4 +1,4 @@
-//! A batch as planning takes it: which jobs, which session and which runner it holds, or may still.
+//! A batch as planning sees it: which jobs, session and runner it holds, or may still hold.
 
 use fno_crds::{FnoBatch, Reason, batch::GrantState, provider::Session};
 use jiff::Timestamp;
@@ -11,8 +11,8 @@ use crate::{
     time::after,
 };
 
-/// The view of a batch at a time. `identity` is the account it uses ([`crate::account::Namespace::identity_of`]), `pod` its current Pod as
-/// watched, and `session` the session settings of its provider as they are now.
+/// The view of a batch at `now`. `identity` is the account that it uses ([`crate::account::Namespace::identity_of`]), `pod` its current
+/// Pod as last watched, and `session` the current session settings of its provider.
 #[must_use]
 pub fn view(
     batch: &FnoBatch,
@@ -38,7 +38,7 @@ pub fn view(
     }
 }
 
-/// A batch whose content the API server refused, with the jobs that were in it.
+/// The jobs of a batch whose work Secret the API server rejected. None for any other batch.
 fn rejected(batch: &FnoBatch) -> Option<Rejected> {
     let status = batch.status.as_ref()?;
     let refused = batch.phase().is_finished() && status.reason == Some(Reason::WorkRejected);
@@ -48,8 +48,9 @@ fn rejected(batch: &FnoBatch) -> Option<Rejected> {
     })
 }
 
-/// The UIDs of the jobs that no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended, and
-/// none once the batch's end is written into all of them. A job whose try failed may be tried again in another batch while this one still runs.
+/// The UIDs of the jobs that no other batch may invite: the invited ones until the claim, then the claimed ones whose try has not ended,
+/// and none once the end of the batch is written into all of them. A job whose try failed may be tried again in another batch while this
+/// one still runs.
 #[must_use]
 pub fn held_jobs(batch: &FnoBatch) -> Vec<String> {
     if batch.status.as_ref().is_some_and(|status| status.finished_at.is_some()) {
@@ -64,8 +65,8 @@ pub fn held_jobs(batch: &FnoBatch) -> Vec<String> {
     status.claimed.iter().filter(|uid| !ended(uid)).cloned().collect()
 }
 
-/// Whether the session of a finished batch may still be alive: its Pod is not over, it did not log out, and the portal has not ended it yet.
-/// The portal counts from the last login, and whoever had permission may have logged in without a report of it.
+/// Whether the session of a finished batch may still be alive: its Pod is not over, the runner did not log out, and the portal has not
+/// ended the session yet. The portal counts from the last login. A runner with permission may have logged in without reporting it.
 #[must_use]
 pub fn outlives(
     batch: &FnoBatch,
@@ -134,7 +135,7 @@ mod tests {
         let tried = json!({"claimed": ["1", "3"], "run": {"results": [
             {"job": "j1", "uid": "1", "phase": "Pending", "reason": "StepFailed", "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1000}]}});
         assert_eq!(held_jobs(&batch(&tried)), ["3"]);
-        // The end is stored, the jobs are given back one after the other, and then it is said that all of them were.
+        // The end is stored, then the jobs return to Pending one after another, then the batch records that all of them did.
         let ending = json!({"phase": "Failed", "claimed": ["1", "3"]});
         assert_eq!(held_jobs(&batch(&ending)), ["1", "3"]);
         let ended =
@@ -154,7 +155,10 @@ mod tests {
             Session { max_lifetime: fno_crds::Duration::from_mins(1), ..Session::default() };
         assert!(outlives(&batch, Some(&running()), &edited, at(120)));
         batch.spec.limits = None;
-        assert!(!outlives(&batch, Some(&running()), &edited, at(120)), "of an older version");
+        assert!(
+            !outlives(&batch, Some(&running()), &edited, at(120)),
+            "the settings that the batch was created with count"
+        );
     }
 
     #[test]
@@ -172,17 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_is_not_finished_holds_its_session_and_its_runner_whatever_its_pod_does() {
+    fn an_unfinished_batch_holds_its_session_and_its_runner_in_every_state_of_its_pod() {
         let view = view_of(&batch(&json!({"phase": "Assigned"})), None, &Session::default(), at(0));
         assert!(view.holds_session && view.holds_runner && !view.finished);
     }
 
     #[test]
-    fn a_finished_batch_holds_its_session_until_pod_logout_or_lifetime_end_it() {
+    fn a_finished_batch_holds_its_session_until_its_pod_a_logout_or_the_lifetime_ends_it() {
         let ended = json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z"});
         let logged_out = json!({"phase": "Completed", "startedAt": "2030-01-01T00:00:00Z", "run": {
             "end": {"reason": "Completed", "at": "2030-01-01T00:01:00.000000Z", "loggedOut": true}}});
-        // A login that was permitted and never reported, and one more after the first.
+        // One login that was permitted and never reported, then another one after it.
         let permitted = |state: &str| json!({"phase": "Failed", "grants": [{"login": 1, "state": state, "at": "2030-01-01T00:00:00.000000Z"}]});
         let again = json!({"phase": "Failed", "startedAt": "2030-01-01T00:00:00Z", "grants": [
             {"login": 1, "state": "Done", "at": "2030-01-01T00:00:00.000000Z"},

@@ -1,4 +1,4 @@
-//! A waiting job as planning and claiming take it.
+//! A waiting job as planning and claiming see it.
 
 use fno_crds::{
     FnoJob, JobPhase, Reason,
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::{claim::JobFacts, key::Key, plan::JobView, work::size};
 
-/// The view of a waiting job that is seen at `now` for the first time. It lingers from its creation on, so that a restart of the operator does not
-/// make it linger again; planning moves that time while the job is not ready to go.
+/// The view of a waiting job that is seen at `now` for the first time. The job lingers from its creation on, so that it does not linger
+/// again after a restart of the operator; planning moves that time while the job is not ready.
 #[must_use]
 pub fn view(key: Key, job: &FnoJob, now: Timestamp) -> JobView {
     let (spec, status) = (&job.spec, job.status.as_ref());
@@ -34,27 +34,27 @@ pub fn view(key: Key, job: &FnoJob, now: Timestamp) -> JobView {
     }
 }
 
-/// What is kept of a waiting job beside its view: what its status says about its waiting, and what was planned for it.
+/// What the operator keeps about a waiting job in addition to its view: the reason in its status, and the reason by the last plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WaitNotes {
     /// `status.reason` as stored.
     pub reason: Option<Reason>,
     /// `status.message` as stored.
     pub message: Option<String>,
-    /// When the condition `Succeeded` took its value; none while it was never set.
+    /// When the condition `Succeeded` took its current value. None if it was never set.
     pub unknown_since: Option<Timestamp>,
     /// `metadata.generation`.
     pub generation: Option<i64>,
     /// The job was in a batch before.
     pub started: bool,
-    /// Which reason it has had since when, as planned.
+    /// The reason by the last plan, and since when it has been this reason.
     pub planned: Option<(Reason, Timestamp)>,
     /// When a waiting reason was last written.
     pub written_at: Option<Timestamp>,
 }
 
 impl WaitNotes {
-    /// As stored in the job.
+    /// The notes as stored in the job.
     #[must_use]
     pub fn of(job: &FnoJob) -> Self {
         let status = job.status.as_ref();
@@ -72,16 +72,16 @@ impl WaitNotes {
     }
 }
 
-/// What claiming needs of a waiting job: what the decision rests on, and what the write has to keep.
+/// What claiming needs to know of a waiting job: what the decision is based on, and what the write has to preserve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimCopy {
-    /// Its UID.
+    /// UID of the job.
     pub uid: String,
-    /// The version the claim is guarded by.
+    /// `metadata.resourceVersion`, which guards the write of the claim.
     pub resource_version: String,
     /// `spec.suspend`.
     pub suspend: bool,
-    /// Withdrawn or being deleted.
+    /// The job is withdrawn or being deleted.
     pub cancel_requested: bool,
     /// `spec.deadline`.
     pub deadline: Option<Timestamp>,
@@ -96,14 +96,14 @@ pub struct ClaimCopy {
 }
 
 impl ClaimCopy {
-    /// As read from the API server.
+    /// The copy of a job that was read from the API server.
     #[must_use]
     pub fn of(job: &FnoJob) -> Self {
         let nameless = Key { namespace: String::new(), name: String::new() };
         Self::from_index(&view(nameless, job, Timestamp::UNIX_EPOCH), &WaitNotes::of(job))
     }
 
-    /// As an index of views knows it.
+    /// The copy of a job in the operator's index.
     #[must_use]
     pub fn from_index(view: &JobView, notes: &WaitNotes) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl ClaimCopy {
         }
     }
 
-    /// As the decision takes it.
+    /// The facts for [`crate::claim`].
     #[must_use]
     pub fn facts(&self) -> JobFacts<'_> {
         JobFacts {
@@ -163,10 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_job_lingers_from_its_creation_and_not_from_a_time_yet_to_come() {
+    fn a_job_lingers_from_its_creation_and_never_from_a_time_in_the_future() {
         let job = job(&json!({}), &Value::Null);
         assert_eq!(view(key(), &job, at(60)).eligible_since, at(0));
-        assert_eq!(view(key(), &job, at(-60)).eligible_since, at(-60), "this node's clock is late");
+        assert_eq!(
+            view(key(), &job, at(-60)).eligible_since,
+            at(-60),
+            "this node's clock is behind"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a change of an object is one that planning reads. Heartbeats and progress are most of all changes, and they are not.
+//! Whether a change of an object matters to planning. Most changes are heartbeats and progress, which do not.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -6,13 +6,13 @@ use fno_crds::FnoBatch;
 
 use crate::lifecycle::PodState;
 
-/// What planning reads of an object, as one number: equal numbers need no new plan.
+/// A hash of what planning reads of an object: if it is unchanged, no new plan is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(u64);
 
 impl Mark {
-    /// Of a batch: which one it is, how far it is, and what it still holds. Not the heartbeat, the progress, and which jobs have
-    /// results: a job wakes planning itself when it waits again.
+    /// The mark of a batch: its identity, its phase and what it still holds. Heartbeat, progress and which jobs have results are not
+    /// included: a job wakes planning itself when it waits again.
     #[must_use]
     pub fn of_batch(batch: &FnoBatch) -> Self {
         let status = batch.status.as_ref();
@@ -29,7 +29,7 @@ impl Mark {
         ))
     }
 
-    /// Of a Pod: whether there is one, which one, and whether it is over.
+    /// The mark of a Pod: its UID, if it exists, and whether it is over.
     #[must_use]
     pub fn of_pod(uid: Option<&str>, state: &PodState) -> Self {
         Self::of((uid, state.is_over()))
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_frees_a_job_a_session_or_a_name_needs_a_new_plan() {
+    fn everything_that_frees_a_job_a_session_or_a_name_needs_a_new_plan() {
         let steps = [
             Value::Null,
             json!({"phase": "Assigned", "claimed": ["1"]}),

@@ -1,4 +1,4 @@
-//! A provider as planning takes it.
+//! A provider as planning sees it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,48 +17,48 @@ use crate::{
     why::Why,
 };
 
-/// What was found out about a provider: its flows linted, its Secrets read.
+/// What the operator found when it inspected a provider, linted its flows and read its Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderFacts {
     /// The generation that was inspected.
     pub generation: i64,
-    /// SHA-256 of its flows.
+    /// SHA-256 of the provider's flows.
     pub flows_digest: String,
-    /// Bytes of a work Secret that come from it.
+    /// Size of the provider's part of a work Secret, in bytes.
     pub work_bytes: usize,
-    /// What the linter refuses.
+    /// The linter's errors, if there are any.
     pub flow_error: Option<String>,
-    /// By the account's name.
+    /// What was found about each account, by its name.
     pub accounts: BTreeMap<String, AccountFacts>,
 }
 
-/// What was found out about an account's Secrets.
+/// What the operator found in an account's Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFacts {
     /// Keyed digest of the credentials. None while a Secret is missing or cannot be used.
     pub version: Option<String>,
-    /// Fingerprint of the seed, where the account has one.
+    /// Fingerprint of the seed, if the account has one.
     pub fingerprint: Option<String>,
-    /// What is wrong with them.
+    /// Why the Secrets cannot be used, if they cannot.
     pub problem: Option<Why>,
 }
 
-/// What a view is made from, beside the provider.
+/// What a view is built from in addition to the provider.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewInputs<'a> {
-    /// The accounts of its namespace.
+    /// The accounts of the provider's namespace.
     pub namespace: &'a Namespace<'a>,
-    /// What was found out about it.
+    /// What the operator found when it inspected the provider. None before the first inspection.
     pub facts: Option<&'a ProviderFacts>,
-    /// Valkey answers.
+    /// Whether Valkey answers.
     pub valkey: bool,
-    /// A pause after batches that never got to work.
+    /// The pause after batches that did no work, while it lasts.
     pub pause: Option<&'a Why>,
-    /// The flush value that was planned with already.
+    /// The value of the flush annotation that an earlier plan has taken into account.
     pub flushed: Option<&'a str>,
 }
 
-/// The view at a time.
+/// The view of a provider at `now`.
 #[must_use]
 pub fn view(provider: &FnoProvider, inputs: ViewInputs<'_>, now: Timestamp) -> ProviderView {
     let status = provider.status.clone().unwrap_or_default();
@@ -134,7 +134,7 @@ fn account_view(
     let problem = facts.and_then(|facts| facts.accounts.get(&account.name)?.problem.clone());
     let no_codes = (account.totp.is_some() && !inputs.valkey).then(|| Why {
         reason: Reason::ValkeyUnavailable,
-        message: "Valkey does not answer, so no one-time code may be minted. Sessions that are logged in go on.".to_owned(),
+        message: "Valkey does not answer, so no one-time code may be minted. Sessions that are logged in continue.".to_owned(),
     });
     AccountView {
         name: account.name.clone(),
@@ -155,7 +155,7 @@ fn account_view(
     }
 }
 
-/// The portal's clock, as an earlier batch has measured it.
+/// The portal's clock as an earlier batch measured it.
 fn clock(provider: &FnoProvider) -> PortalClock {
     PortalClock { own: None, earlier: provider.status.as_ref().and_then(measured_clock) }
 }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leaves_for_a_provider_whose_present_generation_was_not_inspected() {
+    fn no_job_starts_for_a_provider_whose_current_generation_was_not_inspected() {
         let provider = provider(&Value::Null, &Value::Null);
         let blocked =
             |facts: Option<&ProviderFacts>| view_with(&provider, facts, true, None, None).blocked;
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_that_does_not_lint_counts_before_a_pause() {
+    fn a_flow_with_lint_errors_takes_precedence_over_a_pause() {
         let pause = Why { reason: Reason::RetryBackoff, message: String::new() };
         let wrong = ProviderFacts { flow_error: Some("no".to_owned()), ..facts(3) };
         let blocked = |facts| {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_secret_shuts_its_account_alone() {
+    fn a_faulty_secret_stops_its_own_account_only() {
         let mut facts = facts(3);
         let problem = Why { reason: Reason::SecretNotFound, message: String::new() };
         let missing = AccountFacts { version: None, fingerprint: None, problem: Some(problem) };
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_holds_until_it_was_planned_with_or_stored_as_done() {
+    fn a_flush_applies_until_a_plan_has_used_it_or_it_is_stored_as_done() {
         let flush = json!({ANNOTATION_FLUSH: "now"});
         let flushes = |stored: Value, flushed| {
             view_with(&provider(&flush, &stored), None, true, None, flushed).flush
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_too_far_apart_shut_accounts_with_codes_alone() {
+    fn clocks_too_far_apart_stop_only_accounts_with_codes() {
         let stored =
             json!({"clockOffsetMilliseconds": 40_000, "clockMeasuredAt": at(0).to_string()});
         let provider = provider(&Value::Null, &stored);

@@ -1,9 +1,10 @@
-//! What stays in memory of a batch that has ended. It is kept for a day, and thousands of whole ones would be most of the memory.
+//! What stays in memory of a batch that has ended. Ended batches are kept for a day, and thousands of complete ones would take up most
+//! of the memory.
 
 use fno_crds::{FnoBatch, batch::JobResult, names::FINALIZER};
 
-/// Drops what nobody reads any more. Only of a batch about whose end everything is written: it has its end time, and its
-/// finalizer is gone. What is left says which jobs were in it, what was armed, how it ended and whether a job had a result.
+/// Drops the parts that the operator no longer reads, but only of a batch whose end is completely written: it has its end time and its
+/// finalizer is gone. What is left says which jobs were in the batch, what was armed, how it ended and which jobs had a result.
 pub fn slim(batch: &mut FnoBatch) {
     batch.metadata.managed_fields = None;
     let held = batch.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
@@ -18,7 +19,7 @@ pub fn slim(batch: &mut FnoBatch) {
     }
 }
 
-/// That there was a result, and how it ended.
+/// The result reduced to the fact that it exists and how the job ended.
 fn without_content(result: JobResult) -> JobResult {
     JobResult {
         outcome: None,
@@ -49,7 +50,7 @@ mod tests {
         NOW.parse().expect("a time")
     }
 
-    /// A batch of fifty jobs with everything its status can say.
+    /// A batch of fifty jobs with every field of its status set.
     fn batch(phase: &str, results: usize, finalizers: Value) -> FnoBatch {
         let at = "2030-01-01T00:00:10.000000Z";
         let uid = |n: usize| format!("5f0e7c1a-0000-4000-8000-{n:012}");
@@ -128,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_whose_end_is_not_written_yet_stays_whole() {
+    fn a_batch_whose_end_is_not_written_yet_is_kept_completely() {
         let held = batch("Completed", 50, json!([FINALIZER]));
         let mut running = batch("InProgress", 50, json!([]));
         running.status.as_mut().expect("a status").finished_at = None;
         for whole in [held, running] {
             let left = slimmed(&whole);
             assert_eq!((left.spec, left.status), (whole.spec, whole.status));
-            assert_eq!(left.metadata.managed_fields, None, "nobody reads them of any batch");
+            assert_eq!(left.metadata.managed_fields, None, "managed fields are never read");
         }
     }
 }

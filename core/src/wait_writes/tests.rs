@@ -24,7 +24,7 @@ fn job(name: &str, created: i64) -> JobView {
     view::job::view(Key { namespace: "n".to_owned(), name: name.to_owned() }, &job, at(0))
 }
 
-/// Jobs that wait, and what is known of each.
+/// Jobs that wait, and what is known about each.
 struct Queue {
     views: Vec<JobView>,
     notes: Vec<WaitNotes>,
@@ -39,7 +39,7 @@ impl Queue {
         Self { views, notes, budgets: Budgets::default() }
     }
 
-    /// What is due when all of them wait for that. What was due before was written.
+    /// What is due if all of them wait for that reason. Everything that was due earlier has been written.
     fn due(&mut self, seconds: i64, reason: Reason, message: &str) -> Due {
         self.due_with(seconds, |_| Why { reason, message: message.to_owned() })
     }
@@ -55,7 +55,7 @@ impl Queue {
         due
     }
 
-    /// A claimed circuit is the one reason that is the job's own, whatever it is.
+    /// Gives each job its own reason as that of its circuit, which planning passes on unchanged.
     fn waits(&mut self, why: impl Fn(usize) -> Why) -> Waits {
         for (place, job) in self.views.iter_mut().enumerate() {
             job.circuit = Some(why(place));
@@ -106,7 +106,7 @@ fn seconds(due: &Due) -> (usize, Option<i64>) {
 fn a_reason_is_written_once_it_has_held_and_not_more_often_than_allowed() {
     let mut queue = Queue::of(1);
     assert_eq!(seconds(&queue.due(0, Reason::WaitingForLinger, "short")), (0, Some(10)));
-    // Another reason starts to count anew.
+    // Another reason starts to count from zero.
     assert_eq!(seconds(&queue.due(5, Reason::WaitingForSession, "busy")), (0, Some(15)));
     assert_eq!(seconds(&queue.due(15, Reason::WaitingForSession, "busy")), (1, None));
     assert_eq!(seconds(&queue.due(16, Reason::WaitingForSession, "busy")), (0, None));
@@ -115,7 +115,7 @@ fn a_reason_is_written_once_it_has_held_and_not_more_often_than_allowed() {
 }
 
 #[test]
-fn a_job_that_shows_only_the_defaults_of_its_schema_is_written_to_after_ten_seconds() {
+fn a_job_that_shows_only_the_defaults_of_its_schema_is_written_after_ten_seconds() {
     let mut queue = Queue::of(1);
     queue.notes[0].reason = Some(Reason::Submitted);
     assert_eq!(seconds(&queue.due(0, Reason::WaitingForLinger, "short")), (0, Some(10)));

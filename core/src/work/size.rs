@@ -1,5 +1,5 @@
-//! How large work is. The work Secret and the batch's status have limits in the API server; a batch that meets one of them there
-//! would fail as a whole, time and again, so batches are planned by bytes and results are cut to fit.
+//! The size of work in bytes. The API server limits the work Secret and the batch's status. A batch that exceeds one of these limits
+//! would fail as a whole, again and again, so batches are planned by bytes and results are cut to fit.
 
 use std::io;
 
@@ -12,27 +12,27 @@ use crate::{
 };
 
 const KIB: usize = 1024;
-/// What a work Secret may hold: the API server's limit for the values of a Secret is 1 MiB, and a margin is left below it.
+/// Maximum size of a work Secret: the API server limits the values of a Secret to 1 MiB; this leaves a margin.
 pub const WORK_BYTES: usize = 960 * KIB;
-/// What the provider's part of it may take, so that a job's limit does not depend on its provider.
+/// Maximum size of the provider's part of a work Secret. It is fixed so that the limit for a job does not depend on its provider.
 pub const PROVIDER_BYTES: usize = 512 * KIB;
-/// What one job may take.
+/// Maximum size of one job in a work Secret.
 pub const JOB_BYTES: usize = WORK_BYTES - PROVIDER_BYTES;
-/// What the results of a batch may take in its status, without the URIs of their evidence. etcd refuses objects beyond 1.5 MiB, and
-/// the invited jobs, the intents and the URIs need their share.
+/// Maximum size of all results in a batch's status, without the URIs of their evidence. etcd refuses objects larger than 1.5 MiB, and
+/// the invited jobs, the intents and the URIs need room, too.
 const RESULTS_BYTES: usize = 768 * KIB;
-/// What one result may take, however few the jobs are: it is copied into the job, whose spec is large too.
+/// Maximum size of one result, even in a batch of few jobs: the result is copied into the job, whose spec may be large, too.
 const RESULT_BYTES: usize = 192 * KIB;
-/// Names, UID, action and the punctuation of a job, at most.
+/// Maximum size of a job's names, UID, action and punctuation.
 const JOB_FRAME: usize = 600;
 
-/// Bytes of a job in the work Secret, at most.
+/// Upper bound for the bytes of a job in the work Secret.
 #[must_use]
 pub fn of_job(spec: &FnoJobSpec) -> usize {
     JOB_FRAME + json(&(&spec.parameters, &spec.expect, &spec.circuit_number))
 }
 
-/// Bytes of everything in the work Secret that comes from the provider.
+/// Bytes of the provider's part of the work Secret.
 #[must_use]
 pub fn of_provider(spec: &FnoProviderSpec) -> usize {
     2 * KIB
@@ -40,14 +40,14 @@ pub fn of_provider(spec: &FnoProviderSpec) -> usize {
         + json(&(&spec.base_url, &spec.runner.proxy))
 }
 
-/// Bytes that each result of a batch of so many jobs may take.
+/// Bytes that each result may take in a batch of `jobs` jobs.
 #[must_use]
 pub fn share(jobs: usize) -> usize {
     (RESULTS_BYTES / jobs.max(1)).min(RESULT_BYTES)
 }
 
-/// Cuts a result until it takes at most `bytes`: first the longest values, then all values, then the message. What was cut is named
-/// in the result and whole in the evidence.
+/// Cuts a result until it takes at most `bytes`: first the longest values, then all values, then the message. The result names what was
+/// cut; the evidence holds the complete values.
 pub fn fit(result: &mut JobResult, bytes: usize) {
     if json(result) <= bytes {
         return;
@@ -60,13 +60,13 @@ pub fn fit(result: &mut JobResult, bytes: usize) {
             result.fields.pop_last();
         }
         let remark =
-            format!("Values were cut to {limit} bytes, the whole ones are in the evidence");
+            format!("Values were cut to {limit} bytes; the evidence holds the complete ones");
         result.fields.insert(MORE.to_owned(), remark);
         if json(result) <= bytes {
             return;
         }
     }
-    let remark = format!("{} values did not fit, they are in the evidence", all.len());
+    let remark = format!("{} values did not fit; they are in the evidence", all.len());
     result.fields = [(MORE.to_owned(), remark)].into();
     if json(result) <= bytes {
         return;
@@ -75,10 +75,10 @@ pub fn fit(result: &mut JobResult, bytes: usize) {
     result.message = result.message.as_deref().map(|message| at_most(message, 200));
 }
 
-/// Length as JSON.
+/// Length of the value as JSON, in bytes.
 fn json(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
-    // A value that does not serialise has no place in any batch.
+    // A value that cannot be serialised fits into no batch.
     serde_json::to_writer(&mut counter, value).map_or(usize::MAX / 4, |()| counter.0)
 }
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_result_keeps_the_beginning_of_its_values() {
+    fn a_large_result_keeps_the_start_of_its_values() {
         let mut large = result(&["x".repeat(4000), "active".to_owned()], "", 0);
         fit(&mut large, share(200));
         assert_eq!(large.fields["field01"], "active");
@@ -150,7 +150,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn whatever_was_read_fits(
+        fn every_result_is_cut_to_fit(
             lengths in prop::collection::vec(prop_oneof![8 => 0..100_usize, 1 => 0..4096_usize], 0..=64), message in 0..2000_usize, drifts in 0..=20_usize, jobs in 1..=200_usize,
         ) {
             let values: Vec<_> = lengths.into_iter().map(|n| "\u{1}".repeat(n)).collect();

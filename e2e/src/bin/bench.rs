@@ -135,7 +135,7 @@ async fn run(
     let batches = jobs::batches_ended(&arena.batches(), LONG).await?;
     arena.swept(LONG).await?;
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
-    // Events are not counted: they are a group of their own in every API server, and they expire.
+    // Events are not counted: API servers store them separately, and they expire.
     for write in mark
         .writes(namespace)?
         .into_iter()
@@ -298,7 +298,7 @@ fn finished_batch(number: usize) -> Result<(FnoBatch, Value)> {
     Ok((serde_json::from_value(batch)?, status))
 }
 
-/// A new operator process: its memory holds nothing of what was measured before.
+/// Restarts the operator, so that its memory holds nothing from an earlier measurement.
 async fn restarted() -> Result<()> {
     let name = format!("deployment/{RELEASE}");
     kubectl(&["rollout", "restart", "--namespace", SYSTEM, &name]).await?;

@@ -23,7 +23,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "valkey.external.url=redis://v,valkey.external.caKey=c,valkey.external.secret=s",
-        "valkey.external.url must begin with rediss://",
+        "valkey.external.url must start with rediss://",
     ),
     ("valkey.external.secret=mine", "valkey.external.secret needs valkey.external.url"),
     (

@@ -1,4 +1,4 @@
-//! What an act hands back to the driver, and how that is stored.
+//! What an action returns to the driver, and how that is stored.
 
 use std::sync::Arc;
 
@@ -16,34 +16,34 @@ use tokio::sync::OwnedMutexGuard;
 use super::events::BatchEvent;
 use crate::{context::Context, error::Result, known::key, patch::write_status};
 
-/// What an act did, and what is stored and published because of it. An act itself stores only fences and guards.
+/// What an action did, and what the driver stores and publishes because of it. An action itself stores only fences and guards.
 pub struct Acted {
-    /// The batch after the act: newer than before if the act stored something itself.
+    /// The batch after the action, in a newer version if the action stored something itself.
     pub batch: Arc<FnoBatch>,
-    /// The status with what the act changed in it; none if the act has nothing to say there. The driver adds all that follows from what was
-    /// observed.
+    /// The status with the action's changes. None if the action changed nothing there. The driver adds everything that follows from the
+    /// observed facts.
     pub status: Option<FnoBatchStatus>,
     /// What the batch waits for.
     pub shown: Option<Why>,
-    /// Published once the status is stored.
+    /// Events to publish once the status is stored.
     pub events: Vec<BatchEvent>,
-    /// What comes next.
+    /// What the driver does next.
     pub then: Then,
-    /// The turn of the account, kept until the status is stored: the next decision about the account has to see it.
+    /// The lock of the account, held until the status is stored: the next decision about the account has to see that status.
     pub turn: Option<OwnedMutexGuard<()>>,
 }
 
-/// What follows an act.
+/// What the driver does after an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// Decide again at once.
     Decide,
-    /// Nothing until then, or until something changes.
+    /// Wait until that time, or until something changes.
     Wait(Option<Timestamp>),
 }
 
 impl Acted {
-    /// An act that has nothing to say in the status. Decide again about this batch.
+    /// An action that does not change the status. The driver decides again about this batch.
     #[must_use]
     pub const fn silent(batch: Arc<FnoBatch>) -> Self {
         Self {
@@ -56,17 +56,17 @@ impl Acted {
         }
     }
 
-    /// An act that changed the status. Decide again once it is stored.
+    /// An action that changed the status. The driver decides again once the status is stored.
     #[must_use]
     pub fn stated(batch: Arc<FnoBatch>, status: FnoBatchStatus) -> Self {
         Self { status: Some(status), ..Self::silent(batch) }
     }
 }
 
-/// Writes a status by compare-and-set, if it differs. The answer is the newest batch.
+/// Writes a status by compare-and-set if it differs, and returns the newest batch.
 ///
 /// # Errors
-/// A conflict when another writer was quicker, or whatever the API server answers.
+/// A conflict if another writer was quicker, or any other error of the API server.
 pub async fn write(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -87,7 +87,7 @@ pub async fn write(
     Ok(written)
 }
 
-/// As [`write`], but mere progress waits for company. The time says when to decide again about what was left unwritten.
+/// As [`write`], but mere progress waits for other changes. The returned time says when to decide again about what was not written.
 ///
 /// # Errors
 /// As [`write`].

@@ -1,4 +1,4 @@
-//! Act: claim the invited jobs. The claim is `status.batch`, written by compare-and-set from Pending.
+//! Action: claim the invited jobs. The claim is `status.batch`, written by compare-and-set from Pending.
 
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ use crate::{
     patch::{self, write_status},
 };
 
-/// Claims at once.
+/// Number of concurrent claims.
 const AT_ONCE: usize = 16;
 
-/// Claims the invited jobs and launches the runner with those the batch got.
+/// Claims the invited jobs and launches the runner with those that the batch got.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn claim_and_launch(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -51,7 +51,7 @@ pub async fn claim_and_launch(
     if jobs.is_empty() {
         let why = Why {
             reason: Reason::Completed,
-            message: "None of the invited jobs was left to be claimed.".to_owned(),
+            message: "None of the invited jobs could be claimed.".to_owned(),
         };
         let end = End { phase: BatchPhase::Completed, why, fence: false };
         return end::finish(context, batch, observed, end).await;
@@ -61,10 +61,10 @@ pub async fn claim_and_launch(
     launch::launch(context, batch, observed, 1, status).await
 }
 
-/// The jobs the batch got, in the order they were invited.
+/// The jobs that the batch got, in the order in which they were invited.
 ///
 /// # Errors
-/// When the API server does not answer; what was claimed stays claimed and is found by the next pass.
+/// If the API server does not answer. Claims that succeeded are kept and found by the next reconcile.
 async fn claim_all(context: &Context, batch: &FnoBatch) -> Result<Vec<Arc<FnoJob>>> {
     let claims: Vec<_> =
         batch.spec.jobs.iter().map(|invited| claim_one(context, batch, invited)).collect();
@@ -83,7 +83,7 @@ async fn claim_one(
         info!(
             job = invited.name,
             batch = batch.name_any(),
-            "the batch goes without a job that cannot be read"
+            "the batch continues without a job that cannot be read"
         );
         return Ok(None);
     }
@@ -91,7 +91,7 @@ async fn claim_one(
     if let Some(ours) = at_work(context, batch, &of, &invited.uid) {
         return hold(context, &api, batch, invited, ours).await;
     }
-    // The index's copy decides at first: its version guards the write, so a stale one costs a conflict and no more.
+    // The first decision uses the index's copy: its version guards the write, so a stale copy costs a conflict and no more.
     let mut copy = context.known.jobs.waiting(&of, &invited.uid);
     loop {
         let (decision, facts) = match copy.take() {
@@ -134,7 +134,7 @@ async fn claim_one(
 }
 
 fn lost(batch: &FnoBatch, invited: &JobReference, why: &Lost) -> Option<Arc<FnoJob>> {
-    info!(job = invited.name, batch = batch.name_any(), "the batch goes without a job: {why}");
+    info!(job = invited.name, batch = batch.name_any(), "the batch continues without a job: {why}");
     None
 }
 
@@ -148,8 +148,8 @@ async fn take(
     write_status(api, &invited.name, &claim_patch(&batch.name_any(), &facts, context.now())).await
 }
 
-/// Adds the finalizer to a job that was claimed. The claim comes first: a claim that is lost leaves no finalizer behind, and a job that is
-/// deleted in between is only gone, because nothing was started yet.
+/// Adds the finalizer to a job that was claimed. The claim comes first: a claim that fails leaves no finalizer behind, and a job that is
+/// deleted in between does no harm, because nothing was started yet.
 async fn hold(
     context: &Context,
     api: &Api<FnoJob>,
@@ -182,7 +182,8 @@ async fn hold(
     }
 }
 
-/// Written without the whole job, so it says everything that has to go: a reason to wait, and conditions of an earlier try.
+/// The patch that claims a job. It is made without the full job, so it explicitly clears what an earlier wait or try left behind: the
+/// reason and the conditions.
 fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
     let mut conditions = Vec::new();
     let since = facts.unknown_since.unwrap_or(now);
@@ -208,7 +209,7 @@ fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
 fn remember(context: &Context, mut job: FnoJob) -> Arc<FnoJob> {
     job.metadata.managed_fields = None;
     context.known.job_applied(job.clone(), context.now());
-    // The index may know a newer one by now.
+    // The index may hold a newer copy by now.
     context.known.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
 }
 
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(
             claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"],
             Value::Null,
-            "the first start stands"
+            "the time of the first start is kept"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Act: after the end is stored, take away what the batch needed: Pod, Secrets, the runner's identity, and last the finalizer.
+//! Action: after the end is stored, delete what the batch needed: Pod, Secrets, the runner's identity, and last the finalizer.
 
 use std::fmt::Debug;
 
@@ -25,18 +25,18 @@ use serde_json::json;
 
 use crate::{context::Context, error::Result, known::key, patch};
 
-/// Takes everything away.
+/// Deletes everything that the batch needed.
 ///
 /// # Errors
-/// When the API server does not answer; the finalizer stays until everything is gone.
+/// If the API server does not answer. The finalizer stays until everything is gone.
 pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
     let name = batch.name_any();
     let status = batch.status.clone().unwrap_or_default();
     if let Some(worker) = &status.worker {
         delete_own::<Pod>(&context.client, batch, worker).await?;
     }
-    // The identity goes with or after the Pod: a runner that is still ending can no longer do anything then.
-    // A code that was said to be there went when its login ended; one that was minted just before a crash is still to go.
+    // The identity is deleted right after the Pod: from then on a runner that is still stopping can change nothing any more.
+    // A code that its grant records was deleted when the login ended. One that was minted just before a crash is deleted here.
     let codes = status
         .grants
         .iter()
@@ -52,11 +52,11 @@ pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
     release(context, batch).await
 }
 
-/// Deletes a finished batch whose time is over. It stays while one of its jobs cannot be read: that one may still be in it, and its result is
-/// nowhere else.
+/// Deletes a finished batch whose `ttlSecondsAfterFinished` has passed. A batch stays while one of its jobs cannot be read: that job may
+/// still be in the batch, and its result is stored nowhere else.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn forget(context: &Context, batch: &FnoBatch) -> Result<()> {
     let of = |name: &String| Key {
         namespace: batch.namespace().unwrap_or_default(),
@@ -85,7 +85,7 @@ async fn release(context: &Context, batch: &FnoBatch) -> Result<()> {
     Ok(())
 }
 
-/// By name: all these names are the batch's own.
+/// Deletes an object by name. Only for names that belong to the batch alone.
 async fn delete<K>(client: &Client, batch: &FnoBatch, name: &str) -> Result<()>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -100,7 +100,7 @@ where
     }
 }
 
-/// Only if it is this very object: the batch itself, or one it owns.
+/// Deletes an object by name, but only if it is the batch itself or is owned by the batch.
 async fn delete_own<K>(client: &Client, batch: &FnoBatch, name: &str) -> Result<()>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>

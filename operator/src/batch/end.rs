@@ -1,4 +1,4 @@
-//! Act: end a batch. The fence first, then everything that follows from the end.
+//! Action: end a batch. The fence first, then everything that follows from the end.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
 /// Ends a batch. If the runner may still act, the phase is stored first and alone: that write is the fence, and the rest follows from it.
 ///
 /// # Errors
-/// A conflict, or whatever the API server answers.
+/// A conflict, or any other error of the API server.
 pub async fn finish(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -39,10 +39,10 @@ pub async fn finish(
     acted::write(context, batch, &fenced).await.map(Acted::silent)
 }
 
-/// Settles every job, keeps the log, passes on what the provider learns from it, and says that all of this is done.
+/// Settles every job, stores the log, updates the provider with what the batch found out, and records that all of this is done.
 ///
 /// # Errors
-/// A conflict, or whatever the API server answers; what is done already is not done again.
+/// A conflict, or any other error of the API server. Parts that are done already are not repeated.
 pub async fn conclude(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -70,7 +70,8 @@ pub async fn conclude(
     Ok(Acted { events, ..Acted::stated(Arc::clone(batch), ended) })
 }
 
-/// What a batch found out about its portal: times, the clock, whether the flows fit. None of its logins is on its way any more.
+/// Writes into the provider what a batch found out about its portal: times, the clock, whether the flows fit. Also removes the batch's
+/// logins from the accounts' entries, because none is in progress any more.
 async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
     let of = provider_key(batch);
     let action_of = |name: &str| {

@@ -1,4 +1,4 @@
-//! What is published of a batch once the status that says the same is stored: log, metrics, events. And who is woken by it.
+//! What is published about a batch once the matching status is stored (log, metrics, events), and what is woken by it.
 
 use fno_cluster::events::Severity;
 use fno_core::{
@@ -20,32 +20,32 @@ use crate::{
     metrics::{self, BatchEnd, LoginEnd, Word},
 };
 
-/// Something that happened to a batch.
+/// Something that happened to a batch and is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchEvent {
-    /// The runner asked to log in and got its answer.
+    /// The runner asked to log in and was answered.
     LoginAnswered {
-        /// Which login, from 1.
+        /// Number of the login within the batch, from 1.
         login: i32,
-        /// The answer.
+        /// The state that the grant got.
         answer: GrantState,
-        /// Why it was refused.
+        /// Why the login was refused, if it was.
         why: Option<Why>,
     },
     /// A login ended.
     LoginEnded {
-        /// Which login, from 1.
+        /// Number of the login within the batch, from 1.
         login: i32,
-        /// How.
+        /// How the login ended.
         ended: LoginEnded,
     },
-    /// Its jobs show by now what it waits for.
+    /// The batch's jobs now show what the batch waits for.
     Waits(Why, BatchWait),
     /// The batch ended.
     Ended(BatchPhase, Why),
 }
 
-/// Publishes what happened to a batch, and wakes whoever waits for it.
+/// Publishes what happened to a batch, and wakes everything that waits for it.
 pub async fn publish(context: &Context, batch: &FnoBatch, event: &BatchEvent) {
     match event {
         BatchEvent::LoginAnswered { login, answer, why } => {

@@ -1,4 +1,5 @@
-//! Act: make the work Secret, the runner's identity and its Pod. Everything has a fixed name and is only ever created: doing it twice does no harm.
+//! Action: create the work Secret, the runner's identity and its Pod. Every object has a fixed name and is only ever created, so doing this
+//! twice does no harm.
 
 mod create;
 
@@ -34,13 +35,13 @@ use crate::{
     secrets::{self, AccountSecrets},
 };
 
-/// A refused Pod is asked for again after this.
+/// When the creation of a Pod that was refused is tried again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Launches an attempt with the jobs that are in the batch.
+/// Launches a Pod with the jobs that are in the batch.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn launch(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -72,13 +73,13 @@ pub async fn launch(
                 account = batch.spec.account,
                 jobs = jobs.len(),
                 attempt,
-                "the runner Pod is made"
+                "created the runner Pod"
             );
             context.known.batches.with(&of, |memory| memory.held = None);
             let assigned = assigned(batch, status, attempt, made, context.now());
             Ok(Acted::stated(Arc::clone(batch), assigned))
         }
-        // Asking again would change nothing: its jobs are tried in smaller batches.
+        // Trying again would not help: the jobs are planned again in smaller batches.
         Err(why) if why.reason == Reason::WorkRejected => {
             let end = End { phase: BatchPhase::Failed, why, fence: true };
             end::finish(context, batch, observed, end).await
@@ -92,7 +93,7 @@ pub async fn launch(
     }
 }
 
-/// The provider that the Pod is made from, and the account's Secrets. The inner error says why there is to be no Pod.
+/// The provider that the Pod is built from, and the account's Secrets. The inner error says why no Pod may be created.
 async fn provider_for(
     context: &Context,
     batch: &FnoBatch,
@@ -102,13 +103,14 @@ async fn provider_for(
     let Some(provider) = provider::status::read(&context.client, &of).await? else {
         return Ok(Err(Why {
             reason: Reason::ProviderNotFound,
-            message: format!("The provider {} is gone.", of.name),
+            message: format!("The provider {} does not exist any more.", of.name),
         }));
     };
-    // Flows and limits are pinned with the first Pod: the work Secret is made then.
+    // Flows and limits are pinned with the first Pod, because the work Secret is created then.
     if attempt == 1 && provider.metadata.generation != Some(batch.spec.provider_generation) {
         let message =
-            "The provider was changed while the batch was made: it is planned anew.".to_owned();
+            "The provider was changed while the batch was created: its jobs are planned again."
+                .to_owned();
         return Ok(Err(Why { reason: Reason::ProviderNotReady, message }));
     }
     let Some(account) =
@@ -116,7 +118,7 @@ async fn provider_for(
     else {
         return Ok(Err(Why {
             reason: Reason::ProviderNotReady,
-            message: format!("The provider has no account {} any more.", batch.spec.account),
+            message: format!("The provider no longer has an account {}.", batch.spec.account),
         }));
     };
     let key = &context.credentials_key;
@@ -128,17 +130,17 @@ async fn provider_for(
     Ok(Ok((provider, secrets)))
 }
 
-/// The Pod of an attempt, and what its runner types.
+/// The created Pod of an attempt, and the credentials that its runner types.
 struct Made {
     pod_uid: String,
-    /// Of the credentials in the work Secret. An earlier pass may have stored it, and then these are what the runner types.
+    /// Version of the credentials in the work Secret. If an earlier reconcile created that Secret, the runner types the ones in it.
     credentials_version: Option<String>,
 }
 
-/// Makes the Pod of an attempt. The inner error says why there is no Pod, which may pass.
+/// Creates the Pod of an attempt. The inner error says why there is no Pod; the cause may be temporary.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 async fn make(
     context: &Context,
     batch: &FnoBatch,
@@ -157,7 +159,7 @@ async fn make(
         {
             Ok(Err(Why {
                 reason: Reason::PodRejected,
-                message: format!("The API server refuses the runner: {}", status.message),
+                message: format!("The API server refuses to create the runner: {}", status.message),
             }))
         }
         Err(Error::Taken(message)) => Ok(Err(Why { reason: Reason::PodRejected, message })),
@@ -166,7 +168,7 @@ async fn make(
     }
 }
 
-/// Runners of a namespace start only with credentials of their own for an object store.
+/// Checks the namespace's own credentials for the object store: without them no runner starts there.
 async fn evidence_access(
     context: &Context,
     namespace: &str,
@@ -187,7 +189,7 @@ async fn evidence_access(
     Ok(context.known.evidence_keys.accept(namespace, name, secret.as_ref(), operator.trim()))
 }
 
-/// The status once the Pod exists. Its UID is recorded: only a token of this Pod may report.
+/// The status once the Pod exists. Its UID is recorded, because only a token of this Pod may report.
 #[must_use]
 fn assigned(
     batch: &FnoBatch,
@@ -216,7 +218,7 @@ async fn create_all(
     let (client, settings) = (&context.client, &context.settings);
     let namespace = batch.namespace().unwrap_or_default();
     let (Some(credentials), Some(version)) = (secrets.credentials(), &secrets.facts.version) else {
-        return Err(Error::Taken("The account's Secrets cannot be used any more.".to_owned()));
+        return Err(Error::Taken("The account's Secrets are no longer usable.".to_owned()));
     };
     if settings.evidence.folder().is_some() {
         ensure_volume(client, &namespace, &evidence_claim(&namespace, &settings.evidence.claim))
@@ -226,7 +228,7 @@ async fn create_all(
     let totp = secrets.seed.is_some();
     let work = work(batch, provider, totp, jobs, settings.runner.proxy.as_ref());
     let work = work_secret(batch, &work, &credentials, version)?;
-    // The mounted Secret has to exist before the Pod; the identity has to before it starts.
+    // The work Secret, which is mounted, has to exist before the Pod; the identity has to exist before the Pod starts.
     let (work, _, _) = try_join!(
         async { create(client, batch, &work).await.map_err(content) },
         create(client, batch, &access.account),
@@ -249,8 +251,8 @@ async fn create_all(
     Ok(Made { pod_uid, credentials_version: pinned_version(&work) })
 }
 
-/// Tells a Secret that is refused for what is in it from one that is refused for whose it is: a quota or an admission policy refuses
-/// every Secret alike, and no job is to blame for that.
+/// Distinguishes a Secret that is rejected for its content from one that is rejected for another reason: a quota or an admission policy
+/// rejects every Secret alike, and no job causes that.
 fn content(error: Error) -> Error {
     match error {
         Error::Api(kube::Error::Api(status)) if is_content(status.code, &status.message) => {
@@ -313,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_in_a_secret_is_blamed_on_its_jobs() {
+    fn only_a_secret_rejected_for_its_content_is_blamed_on_its_jobs() {
         for (code, message, jobs_fault) in [
             (
                 422,

@@ -1,5 +1,6 @@
-//! Act: permit a login, and close a login that ended. One decision at a time per account, so that two batches cannot both be the last one that
-//! its breaker allows. Against a second operator the permission is entered in the provider by compare-and-set before the batch learns of it.
+//! Action: permit a login, and close a login that ended. Only one decision per account is made at a time, so that two batches cannot both be
+//! the last one that its breaker allows. To guard against a second operator, the permission is recorded in the provider by compare-and-set
+//! before the batch learns of it.
 
 mod account;
 mod count;
@@ -37,13 +38,13 @@ use crate::{
     secrets,
 };
 
-/// A login that others were quicker with is asked for again after this.
+/// When a login is decided about again after others were quicker.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Answers the runner that asks to log in.
 ///
 /// # Errors
-/// A conflict, or whatever the API server answers.
+/// A conflict, or any other error of the API server.
 pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
     let turn = turn(context, batch).await;
     let permission = permission(context, batch, login).await?;
@@ -72,14 +73,14 @@ pub async fn grant(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Resu
     Ok(Acted { shown, events, turn: Some(turn), ..acted })
 }
 
-/// Keeps in mind what holds the step, and decides again with that: the next decision is to wait, or that it has taken too long.
+/// Remembers what holds up the action. The next decision takes it into account: the batch waits, or has waited too long.
 pub fn hold(context: &Context, batch: &Arc<FnoBatch>, held: Hold) -> Acted {
     context.known.batches.with(&key(&**batch), |memory| memory.held = Some(held));
     Acted::silent(Arc::clone(batch))
 }
 
-/// Decides, and enters a permission in the provider. Where other providers have the same account, they are read once more after that: of
-/// two that enter a login at the same time, at least one sees the other and withdraws.
+/// Decides, and records a permission in the provider. If other providers have the same account, they are read once more after that: of
+/// two operators that record a login at the same time, at least one sees the other's and withdraws its own.
 async fn permission(context: &Context, batch: &FnoBatch, login: i32) -> Result<LoginPermission> {
     let mut place = Place::of(context, batch).await?;
     let Some((provider, account)) = place.account() else {
@@ -117,7 +118,7 @@ async fn permission(context: &Context, batch: &FnoBatch, login: i32) -> Result<L
     Ok(LoginPermission::Granted)
 }
 
-/// What is asked for.
+/// The login that permission is asked for.
 struct Asked<'a> {
     batch: &'a FnoBatch,
     login: i32,
@@ -158,7 +159,7 @@ impl Place {
     }
 }
 
-/// What is known of the portal's clock.
+/// What is known about the portal's clock.
 #[must_use]
 pub fn portal_clock(batch: &FnoBatch, provider: &FnoProvider) -> PortalClock {
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
@@ -168,28 +169,28 @@ pub fn portal_clock(batch: &FnoBatch, provider: &FnoProvider) -> PortalClock {
     }
 }
 
-/// The credentials that the batch's runner types.
+/// Version of the credentials that the batch's runner types.
 #[must_use]
 pub fn pinned(batch: &FnoBatch) -> Option<&str> {
     batch.status.as_ref()?.credentials_version.as_deref()
 }
 
-/// As many as when the batch was created: its runner's Role names the Secrets of so many codes.
+/// `session.maxLogins` as it was when the batch was created: the runner's Role lists the Secrets of exactly that many codes.
 fn max_logins(batch: &FnoBatch, provider: &FnoProvider) -> i32 {
     let pinned = batch.spec.limits.as_ref().map(|limits| limits.max_logins);
     pinned.unwrap_or(provider.spec.session.max_logins)
 }
 
 fn others_first(now: Timestamp) -> LoginPermission {
-    let message = "Other logins of the account are on their way.".to_owned();
+    let message = "Other logins of the account are in progress.".to_owned();
     let why = Why { reason: Reason::WaitingForSession, message };
     LoginPermission::NotYet { until: after(now, ASK_AGAIN), why }
 }
 
-/// Counts how a login ended, removes its code and says so in the batch.
+/// Counts how a login ended, deletes its code and closes its grant.
 ///
 /// # Errors
-/// A conflict, or whatever the API server answers. What was counted is not counted again.
+/// A conflict, or any other error of the API server. A login that was counted is not counted again.
 pub async fn close(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -208,7 +209,7 @@ pub async fn close(
     Ok(Acted { events, ..Acted::stated(Arc::clone(batch), status) })
 }
 
-/// The status with a login's grant done.
+/// The status with the grant of a login closed.
 #[must_use]
 pub fn closed(
     mut status: FnoBatchStatus,
@@ -223,7 +224,7 @@ pub fn closed(
     status
 }
 
-/// Removes a login's code.
+/// Deletes the Secret with a login's code.
 ///
 /// # Errors
 /// Any API error except 404.
@@ -232,7 +233,8 @@ pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Res
         batch.status.iter().flat_map(|status| &status.grants).find(|grant| grant.login == login);
     let api: Api<Secret> =
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
-    // Without a step none was minted; unless the operator ended between creating it and saying so, which the batch's end cleans up.
+    // Without a step no code was minted, unless the operator ended between creating the Secret and recording the step. The end of the
+    // batch cleans that up.
     if grant.is_none_or(|grant| grant.step.is_none()) {
         return Ok(());
     }
@@ -242,7 +244,7 @@ pub async fn remove_code(context: &Context, batch: &FnoBatch, login: i32) -> Res
     }
 }
 
-/// A login that nobody will report on any more, if there is one.
+/// The login that is still open when the batch ends, if there is one: no report about it will follow.
 #[must_use]
 pub fn left_open(status: &FnoBatchStatus) -> Option<(i32, LoginEnded)> {
     let reported = status.run.as_ref().and_then(|run| run.login.as_ref());
@@ -253,6 +255,9 @@ fn gone(batch: &FnoBatch) -> Why {
     let FnoBatch { spec, .. } = batch;
     Why {
         reason: Reason::ProviderNotFound,
-        message: format!("The provider {} or its account {} is gone.", spec.provider, spec.account),
+        message: format!(
+            "The provider {} or its account {} does not exist any more.",
+            spec.provider, spec.account
+        ),
     }
 }

@@ -1,5 +1,5 @@
-//! Act: mint the code of a login, at the prompt. First the account's `lastStep` by compare-and-set, then Valkey, then the Secret: a crash
-//! anywhere burns a step, and none is ever used twice. An answer that never came counts as taken by another login.
+//! Action: mint the code of a login when its code field is on screen. First the account's `lastStep` by compare-and-set, then Valkey, then
+//! the Secret: a crash anywhere wastes a step, and no step is ever used twice. If an answer is lost, the step counts as used by another login.
 
 mod guards;
 
@@ -38,21 +38,21 @@ use crate::{
     metrics, secrets,
 };
 
-/// Steps tried in one pass, before it is looked at afresh.
+/// Maximum number of steps tried in one reconcile. Then the batch is requeued.
 const MOST_STEPS: usize = 4;
-/// After so many steps in a row that others were quicker with.
+/// When the batch is requeued after others were quicker with that many steps in a row.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// A step, and the period in which it counts.
+/// A step that is used for this login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Burnt {
+struct UsedStep {
     step: i64,
     period: i32,
 }
 
 enum Delivery {
-    /// The code of this step lies in its Secret.
-    Delivered(Burnt),
+    /// The code of this step is in its Secret.
+    Delivered(UsedStep),
     Held(Why, Timestamp),
     Refused(Why),
 }
@@ -60,7 +60,7 @@ enum Delivery {
 /// Delivers the code of a login, or says what it waits for.
 ///
 /// # Errors
-/// A conflict on the batch, or whatever the API server answers.
+/// A conflict on the batch, or any other error of the API server.
 pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> Result<Acted> {
     let turn = turn(context, batch).await;
     context.known.batches.with(&key(&**batch), |memory| {
@@ -68,22 +68,21 @@ pub async fn mint_code(context: &Context, batch: &Arc<FnoBatch>, login: i32) -> 
     });
     let mut status = batch.status.clone().unwrap_or_default();
     let mut shown = None;
-    let mut grant = |state, burnt: Option<Burnt>| {
+    let mut grant = |state, used: Option<UsedStep>| {
         for grant in status.grants.iter_mut().filter(|grant| grant.login == login) {
             grant.state = state;
-            grant.step = burnt.map(|burnt| burnt.step).or(grant.step);
-            grant.step_period_seconds =
-                burnt.map(|burnt| burnt.period).or(grant.step_period_seconds);
-            grant.secret = burnt.map(|_| names::totp_secret(&batch.name_any(), login));
+            grant.step = used.map(|used| used.step).or(grant.step);
+            grant.step_period_seconds = used.map(|used| used.period).or(grant.step_period_seconds);
+            grant.secret = used.map(|_| names::totp_secret(&batch.name_any(), login));
         }
     };
     match deliver(context, batch, login).await? {
         Delivery::Held(why, until) => {
-            // A step that has to begin is a matter of turn; what is broken runs against the login's deadline.
+            // Waiting for a step to start does not count against the login's deadline; waiting for something broken does.
             let in_turn = why.reason == Reason::WaitingForCode;
             return Ok(hold(context, batch, Hold { why, until, in_turn }));
         }
-        Delivery::Delivered(burnt) => grant(GrantState::CodeReady, Some(burnt)),
+        Delivery::Delivered(used) => grant(GrantState::CodeReady, Some(used)),
         Delivery::Refused(why) => {
             warn!(batch = batch.name_any(), login, reason = %why.reason, "no code: {}", why.message);
             grant(GrantState::Refused, None);
@@ -98,9 +97,10 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
     let api: Api<Secret> =
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
     let name = names::totp_secret(&batch.name_any(), login);
-    // An earlier pass may have got this far, and its answer been lost.
-    if let Some(burnt) = api.get_opt(&name).await?.as_ref().and_then(|found| burnt(found, batch)) {
-        return Ok(Delivery::Delivered(burnt));
+    // An earlier reconcile may have created the Secret although its answer was lost.
+    if let Some(used) = api.get_opt(&name).await?.as_ref().and_then(|found| used_step(found, batch))
+    {
+        return Ok(Delivery::Delivered(used));
     }
     let mut guards = Guards::new(context, batch, login).await;
     for _ in 0..MOST_STEPS {
@@ -108,12 +108,12 @@ async fn deliver(context: &Context, batch: &FnoBatch, login: i32) -> Result<Deli
             return Ok(delivery);
         }
     }
-    let message = "Several steps of the account were taken by others in a row.".to_owned();
+    let message = "Several steps of the account in a row were used by others.".to_owned();
     let why = Why { reason: Reason::WaitingForCode, message };
     Ok(Delivery::Held(why, after(context.now(), ASK_AGAIN)))
 }
 
-/// One try with what is there now. None: a guard was in the way, and everything has to be read again.
+/// One try with the current state. None if a guard failed and everything has to be read again.
 async fn attempt(
     context: &Context,
     batch: &FnoBatch,
@@ -125,7 +125,7 @@ async fn attempt(
     let mut place = Place::of(context, batch).await?;
     let Some((provider, account)) = place.account() else {
         let of = provider_key(batch);
-        let message = format!("The provider {} or its account is gone.", of.name);
+        let message = format!("The provider {} or its account does not exist any more.", of.name);
         return refused(Reason::ProviderNotFound, message);
     };
     let (provider, account) = (provider.clone(), account.clone());
@@ -161,7 +161,7 @@ async fn attempt(
     if guards.pass(&place, &provider, totp, seed, step).await? == Passed::No {
         return Ok(None);
     }
-    // The guards took time: is what is left of the step still enough?
+    // Passing the guards took time, so check again that enough of the step is left.
     let passed = MintRequest {
         now: context.now(),
         last_step: Some(step),
@@ -172,12 +172,12 @@ async fn attempt(
     if mint(&passed) != (MintDecision::Deliver { step }) {
         return Ok(None);
     }
-    let burnt = create(api, batch, login, seed, totp, step).await?;
-    measure(context, batch, login, burnt.step);
-    Ok(Some(Delivery::Delivered(burnt)))
+    let used = create(api, batch, login, seed, totp, step).await?;
+    measure(context, batch, login, used.step);
+    Ok(Some(Delivery::Delivered(used)))
 }
 
-/// The question, before any guard was tried.
+/// The request as it is before any guard was tried.
 fn request<'a>(
     now: Timestamp,
     batch: &'a FnoBatch,
@@ -225,7 +225,7 @@ fn measure(context: &Context, batch: &FnoBatch, login: i32, step: i64) {
     );
 }
 
-/// The immutable Secret. One that exists belongs to another pass for the same login and is as good.
+/// Creates the immutable Secret with the code. An existing one is from an earlier reconcile for the same login and is used.
 async fn create(
     api: &Api<Secret>,
     batch: &FnoBatch,
@@ -233,18 +233,18 @@ async fn create(
     seed: &Seed,
     totp: &Totp,
     step: i64,
-) -> Result<Burnt> {
+) -> Result<UsedStep> {
     let code = seed.code(totp, step);
     let ends = step::ends(step, i64::from(totp.period_seconds));
     let secret = totp_secret(batch, login, code.reveal(), step, ends);
     let parameters =
         PostParams { field_manager: Some(names::MANAGER.to_owned()), ..PostParams::default() };
     let Err(error) = api.create(&parameters, &secret).await else {
-        return Ok(Burnt { step, period: totp.period_seconds });
+        return Ok(UsedStep { step, period: totp.period_seconds });
     };
     let found = api.get_opt(&names::totp_secret(&batch.name_any(), login)).await?;
-    match found.as_ref().and_then(|found| burnt(found, batch)) {
-        Some(burnt) => Ok(burnt),
+    match found.as_ref().and_then(|found| used_step(found, batch)) {
+        Some(used) => Ok(used),
         None if found.is_some() => Err(Error::Taken(format!(
             "Secret {} exists already and does not belong to this batch.",
             secret.name_any()
@@ -253,15 +253,15 @@ async fn create(
     }
 }
 
-/// The step of a code that lies in its Secret, and its period: the step ends with the code.
-fn burnt(secret: &Secret, batch: &FnoBatch) -> Option<Burnt> {
+/// The step of the code in a Secret, and its period in seconds, which follows from the step and from when the code ends.
+fn used_step(secret: &Secret, batch: &FnoBatch) -> Option<UsedStep> {
     let owned = is_owned(&secret.metadata, batch) && secret.metadata.deletion_timestamp.is_none();
     let data = secret.data.as_ref().filter(|_| owned)?;
     let text = |key| std::str::from_utf8(&data.get(key)?.0).ok();
     let step: i64 = text(KEY_STEP)?.parse().ok()?;
     let ends: Timestamp = text(KEY_NOT_AFTER)?.parse().ok()?;
     let period = ends.as_second().checked_div(step.checked_add(1)?)?;
-    Some(Burnt { step, period: i32::try_from(period).ok()? })
+    Some(UsedStep { step, period: i32::try_from(period).ok()? })
 }
 
 #[cfg(test)]
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_that_lies_there_tells_its_step_and_its_period() {
+    fn the_secret_of_a_code_holds_its_step_and_its_period() {
         let batch: FnoBatch = serde_json::from_value(serde_json::json!({
             "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
             "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "1"}]},
@@ -279,7 +279,7 @@ mod tests {
             let ends = step::ends(step, period);
             let secret = totp_secret(&batch, 1, "123456", step, ends);
             let period = i32::try_from(period).expect("a period");
-            assert_eq!(burnt(&secret, &batch), Some(Burnt { step, period }));
+            assert_eq!(used_step(&secret, &batch), Some(UsedStep { step, period }));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Observe: everything a decision about a batch rests on, read from the watches. The API server is asked only when the watch does not show a Pod
-//! that should be there: a Pod is not given up because a watch is late.
+//! Observe: collects everything that a decision about a batch is based on from the watches. The API server is asked only if the watch does
+//! not show a Pod that should exist: a Pod must not be given up because a watch is late.
 
 use fno_core::{
     key::Key,
@@ -13,12 +13,12 @@ use kube::{Api, ResourceExt as _};
 
 use crate::{context::Context, error::Result, known::key};
 
-/// What was seen.
+/// The observed state of a batch.
 pub struct Observed {
     now: Timestamp,
-    /// How far its current Pod is.
+    /// State of the batch's current Pod.
     pub pod: PodState,
-    /// UID of the current Pod, while there is one.
+    /// UID of the current Pod. None if it does not exist.
     pub pod_uid: Option<String>,
     images_replaced: bool,
     switches: Switches,
@@ -31,7 +31,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// As decisions take it.
+    /// The facts for [`fno_core::lifecycle`].
     pub fn facts<'a>(&'a self, context: &'a Context, batch: &'a FnoBatch) -> BatchFacts<'a> {
         BatchFacts {
             now: self.now,
@@ -51,10 +51,10 @@ impl Observed {
     }
 }
 
-/// Looks at a batch.
+/// Observes a batch.
 ///
 /// # Errors
-/// When a Pod has to be asked for and the API server does not answer.
+/// If the API server has to be asked for a Pod and does not answer.
 pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
     let of = key(batch);
     let pod = pod(context, batch, &of).await?;
@@ -98,7 +98,7 @@ async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod
     Ok(found.filter(|pod| is_owned(&pod.metadata, batch)))
 }
 
-/// Any change of what the runner reports is a sign of life, and so is the start of its container.
+/// How long the runner has been silent. Any change of its report is a sign of life, and so is the start of its container.
 fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> SignedDuration {
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
     let life = format!(
@@ -121,7 +121,8 @@ fn silent_for(context: &Context, batch: &FnoBatch, of: &Key, pod: &PodState) -> 
         .unwrap_or(SignedDuration::MAX)
 }
 
-/// A runner that has not reported anything yet counts from when its batch was seen first; its login has a deadline of its own.
+/// How long the runner has made no progress. Before its first report this counts from when the batch was first seen; the login has a
+/// deadline of its own.
 fn idle_for(context: &Context, batch: &FnoBatch, of: &Key) -> SignedDuration {
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
     let progress = run.map(Progress::of).unwrap_or_default();
@@ -137,7 +138,8 @@ fn idle_for(context: &Context, batch: &FnoBatch, of: &Key) -> SignedDuration {
         .unwrap_or(SignedDuration::MAX)
 }
 
-/// Since when we see the runner's login where it is, none yet included: a node's clock does not decide how long it takes.
+/// How long the runner's login has been in its current state, which may be that there is none yet. By the operator's clock, because a
+/// node's clock may be wrong.
 fn login_state_for(
     context: &Context,
     batch: &FnoBatch,
@@ -178,7 +180,7 @@ fn jobs(context: &Context, batch: &FnoBatch, now: Timestamp) -> Vec<JobState> {
     batch.spec.jobs.iter().filter_map(|job| look(&job.name, &job.uid)).collect()
 }
 
-/// The job, if it is in this very batch.
+/// The job, if it is Batched in this batch.
 pub fn at_work(
     context: &Context,
     batch: &FnoBatch,

@@ -1,4 +1,4 @@
-//! Act: keep the runner's log before its Pod goes. A log that cannot be had, or kept, does not hold up a batch.
+//! Action: store the runner's log before its Pod is deleted. A log that cannot be read or stored does not hold up a batch.
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::objects::current_pod;
@@ -9,17 +9,17 @@ use tracing::warn;
 
 use crate::context::Context;
 
-/// More than any batch says; a runner gone mad must not fill the operator's memory.
+/// Maximum size of a log: more than any batch writes, so that a faulty runner cannot fill the operator's memory.
 const MOST_BYTES: i64 = 8 * 1024 * 1024;
 
-/// Stores the log; none if there is none.
+/// Stores the log as evidence. None if there is no log or it could not be stored.
 pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
     if batch.phase() == BatchPhase::Created {
         return None;
     }
     let api: Api<Pod> =
         Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
-    // Without the kubelet's timestamps: each line is one JSON object, with a time of its own.
+    // Without the kubelet's timestamps: each line is one JSON object with its own time.
     let parameters = LogParams {
         container: Some(CONTAINER_RUNNER.to_owned()),
         limit_bytes: Some(MOST_BYTES),
@@ -28,7 +28,7 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
     let text = match api.logs(&current_pod(batch), &parameters).await {
         Ok(text) => text,
         Err(error) => {
-            // A container that never ran has none.
+            // A container that never ran has no log.
             if !is_not_found(&error) {
                 warn!(batch = batch.name_any(), %error, "the runner's log could not be read");
             }
@@ -47,7 +47,7 @@ pub async fn keep(context: &Context, batch: &FnoBatch) -> Option<Evidence> {
     {
         Ok(evidence) => Some(evidence),
         Err(error) => {
-            warn!(batch = batch.name_any(), %error, "the runner's log could not be kept");
+            warn!(batch = batch.name_any(), %error, "the runner's log could not be stored");
             None
         }
     }

@@ -1,5 +1,5 @@
-//! Act: write what became of the jobs into the jobs. Each write is guarded by the job's version, and nothing is written about a job that is not in
-//! this batch any more: doing it again does no harm.
+//! Action: write the results of the jobs into the jobs. Each write is guarded by the job's version, and a job that is no longer in this batch
+//! is not written, so repeating this does no harm.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,17 +25,18 @@ use crate::{
     patch::write_status,
 };
 
-/// Jobs written at once.
+/// Number of concurrent writes.
 const AT_ONCE: usize = 16;
-/// A job whose status the API server refuses is tried again after this.
+/// When a job whose status the API server rejected is tried again.
 const ASIDE: Duration = Duration::from_secs(60);
-/// Passes of a batch that failed in a row before a write that keeps failing is set aside. By then some two minutes have passed.
+/// Number of failed reconciles of a batch in a row after which a write that keeps failing is set aside. By then about two minutes have
+/// passed.
 const HOPELESS: u32 = 8;
 
-/// Writes the results that are new.
+/// Writes new results into their jobs.
 ///
 /// # Errors
-/// When the API server does not answer; what is left is written by the next pass.
+/// If the API server does not answer. The next reconcile writes what is left.
 pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
     let Some(run) = batch.status.as_ref().and_then(|status| status.run.as_ref()) else {
         return Ok(());
@@ -55,10 +56,11 @@ pub async fn mirror(context: &Context, batch: &FnoBatch) -> Result<()> {
     all(with_result.into_iter().map(write_one).collect()).await
 }
 
-/// Settles every job that is still in the batch: with its result, as unknown if it was armed, or else handed back with `why`.
+/// Settles every job that is still in the batch: with its result, as `OutcomeUnknown` if it was armed, or else by returning it to Pending
+/// with `why`.
 ///
 /// # Errors
-/// When the API server does not answer; what is left is settled by the next pass.
+/// If the API server does not answer. The next reconcile settles what is left.
 pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     mirror(context, batch).await?;
     let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
@@ -66,7 +68,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
     let status = |job: &FnoJob| job_status::without_result(job, run, why, context.now());
     all(jobs_at_work(context, batch)
         .into_iter()
-        // What is left of these was refused.
+        // Jobs with a result that are still in the batch had their write rejected. They keep their result in the batch.
         .filter(|job| !reported(job))
         .map(|job| write(context, batch, job, status))
         .collect())
@@ -76,7 +78,7 @@ pub async fn settle_all(context: &Context, batch: &FnoBatch, why: &Why) -> Resul
 /// Shows on the jobs of a batch what their batch waits for.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn mark_waiting(context: &Context, batch: &FnoBatch, why: &Why) -> Result<()> {
     let status = |job: &FnoJob| job_status::waiting(job, why, context.now());
     all(jobs_at_work(context, batch)
@@ -86,13 +88,13 @@ pub async fn mark_waiting(context: &Context, batch: &FnoBatch, why: &Why) -> Res
     .await
 }
 
-/// Every write is tried, whatever comes of the others. The first error is passed on.
+/// Tries every write even if others fail, and returns the first error.
 async fn all<T>(writes: Vec<impl Future<Output = Result<T>>>) -> Result<()> {
     let done: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     done.into_iter().try_for_each(|result| result.map(|_| ()))
 }
 
-/// Jobs that are in the batch right now.
+/// Jobs that are Batched in the batch now.
 fn jobs_at_work(context: &Context, batch: &FnoBatch) -> Vec<Arc<FnoJob>> {
     let namespace = batch.namespace().unwrap_or_default();
     let of =
@@ -113,7 +115,7 @@ fn intent_of<'a>(run: &'a Run, job: &FnoJob) -> Option<&'a fno_crds::job::Intent
     run.intents.iter().find(|intent| Some(&intent.job) == job.metadata.name.as_ref())
 }
 
-/// Writes what became of a job; whether it was written.
+/// Writes the new status of a job. False if the job is no longer in the batch.
 async fn write(
     context: &Context,
     batch: &FnoBatch,
@@ -158,7 +160,7 @@ async fn write(
             }
             Err(error) => return Err(error.into()),
         }
-        // The job changed meanwhile: read it, and stop if it is not in this batch any more.
+        // The job has changed meanwhile: read it, and stop if it is no longer in this batch.
         let Some(fresh) = api.get_opt(&of.name).await? else {
             context.known.job_deleted(&of, &uid);
             return Ok(false);
@@ -169,23 +171,23 @@ async fn write(
     }
 }
 
-/// Whether the API server refuses this very write, as opposed to one that may succeed the next time.
+/// Whether the API server rejects the content of this write, as opposed to an error after which a retry may succeed.
 fn is_refusal(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
-    // etcd's own limit comes as an internal error.
+    // etcd's own limit is reported as an internal error.
     (400..500).contains(&status.code) && !matches!(status.code, 401 | 408 | 429)
         || status.message.contains("too large")
 }
 
-/// A write that fails in every pass for another reason is set aside too: it must not hold up the others for ever.
+/// Whether a write that fails in every reconcile for another reason is set aside, too: it must not hold up the other jobs for ever.
 fn is_hopeless(context: &Context, batch: &FnoBatch) -> bool {
     context.known.batches.with(&key(batch), |memory| memory.failures >= HOPELESS)
 }
 
-/// The batch goes on without this job. Nothing can be written into the job, so an event says why.
+/// Lets the batch continue without this job. Nothing can be written into the job, so an event says why.
 async fn set_aside(context: &Context, batch: &FnoBatch, job: &FnoJob, error: &kube::Error) {
     let message = format!(
-        "The API server refuses the job's status, its batch {} goes on without it: {error}",
+        "The API server rejects the job's status; its batch {} continues without it: {error}",
         batch.name_any()
     );
     warn!(job = job.name_any(), namespace = job.namespace(), "{message}");
@@ -206,7 +208,7 @@ fn is_set_aside(context: &Context, batch: &FnoBatch, uid: &str) -> bool {
     })
 }
 
-/// What follows from the write. The finalizer is removed by the task that corrects them all.
+/// What follows from the write. The finalizer is removed by the task in [`crate::finalizers`].
 async fn stored(context: &Context, mut job: FnoJob) {
     job.metadata.managed_fields = None;
     let phase = job.phase();
@@ -216,7 +218,7 @@ async fn stored(context: &Context, mut job: FnoJob) {
     context.known.job_applied(job, context.now());
 }
 
-/// The end of a job, told once it is stored. An event only for what a person should look at.
+/// Logs and counts the end of a job once it is stored. An event is published only if a person should look at the job.
 pub async fn ended(context: &Context, job: &FnoJob, phase: JobPhase) {
     let labels = JobEnd {
         namespace: job.namespace().unwrap_or_default(),

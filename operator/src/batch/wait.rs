@@ -1,4 +1,4 @@
-//! Act: wait, and show what the batch waits for: on its provider at once, on its jobs once it has held a while.
+//! Action: wait, and show what the batch waits for: on its provider at once, on its jobs once it has waited for a while.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use crate::{
     known::{key, provider_key},
 };
 
-/// Waits until that time at most.
+/// Waits until something changes, at most until `until`.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn wait(
     context: &Context,
     batch: &Arc<FnoBatch>,
@@ -50,7 +50,7 @@ pub async fn wait(
     let (wait, write) = on_jobs(before, acted.shown.as_ref(), context.now());
     let (mut events, mut next) = (Vec::new(), None);
     match (write, wait) {
-        // Only its event marks it as shown: a status that cannot be stored now is told anew.
+        // Only publishing the event marks the reason as shown: if the status cannot be stored now, this is repeated.
         (OnJobs::Waiting(why), Some(wait)) => {
             settle::mark_waiting(context, batch, &why).await?;
             events.push(BatchEvent::Waits(why, wait));
@@ -70,7 +70,7 @@ pub async fn wait(
     Ok(Acted { events, then: Then::Wait(until), ..acted })
 }
 
-/// Keeps in mind what keeps the Pods of a provider from running; its status says so.
+/// Remembers what keeps the Pods of a provider from running, so that the provider's status shows it.
 pub fn set_trouble(context: &Context, provider: &Key, why: Option<&Why>) {
     if context.known.providers.set(provider, |memory| &mut memory.trouble, why.cloned()) {
         context.known.caches.wake_provider(provider);

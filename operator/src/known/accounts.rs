@@ -1,4 +1,4 @@
-//! The accounts of a namespace, as far as the caches know them, with what was read afresh in place of what they show.
+//! The accounts of a namespace as the caches show them. Freshly read objects can replace what the caches show.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,20 +20,20 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// As watched.
+    /// Everything in the namespace as last watched.
     #[must_use]
     pub fn watched(known: &Known, namespace: &str) -> Self {
         by_namespace(known, known.newest_batches().readable).remove(namespace).unwrap_or_default()
     }
 
-    /// Takes a provider as it was just read; none if it is gone.
+    /// Replaces a provider by what was just read. None if it is gone.
     pub fn set_provider(&mut self, name: &str, provider: Option<FnoProvider>) {
         let place = self.providers.iter().position(|(known, _)| known.name_any() == name);
         let facts = place.and_then(|place| self.providers.swap_remove(place).1);
         self.providers.extend(provider.map(|provider| (Arc::new(provider), facts)));
     }
 
-    /// Takes what was just found out about an account's Secrets.
+    /// Replaces what is known about an account's Secrets.
     pub fn set_facts(&mut self, name: &AccountName, found: AccountFacts) {
         let of = self.providers.iter_mut().find(|(known, _)| known.name_any() == name.provider);
         if let Some((provider, facts)) = of {
@@ -61,12 +61,12 @@ impl Accounts {
         self.batches.iter().map(|batch| &**batch).find(|batch| batch.name_any() == name)
     }
 
-    /// The batches.
+    /// All batches.
     pub fn batches(&self) -> impl Iterator<Item = &FnoBatch> {
         self.batches.iter().map(|batch| &**batch)
     }
 
-    /// Sorted by account.
+    /// Providers and batches grouped by account.
     #[must_use]
     pub fn namespace(&self) -> Namespace<'_> {
         let members = self
@@ -77,7 +77,7 @@ impl Accounts {
         Namespace::new(members, self.batches())
     }
 
-    /// The other providers that have the account of that name.
+    /// The other providers that share the account that `name` refers to.
     #[must_use]
     pub fn other_providers(&self, name: &AccountName) -> Vec<String> {
         let others = self.namespace().account(name).map(|account| account.others);
@@ -109,7 +109,7 @@ pub fn by_namespace(
     namespaces
 }
 
-/// The account that a batch uses, the same for all of its names.
+/// The name that stands for the account of a batch, the same for all names of the account; with its namespace.
 #[must_use]
 pub fn identity(known: &Known, batch: &FnoBatch) -> (Key, String) {
     let namespace = batch.namespace().unwrap_or_default();

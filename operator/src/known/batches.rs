@@ -1,4 +1,5 @@
-//! What is known of a batch beyond its object. All of it may be forgotten at any moment: a restart costs a little time, never a mistake.
+//! What the operator remembers about a batch in addition to its object. All of it may be lost at any moment: a restart costs a little time
+//! but never leads to a wrong decision.
 
 use std::{
     collections::HashMap,
@@ -20,41 +21,41 @@ use kube::Resource as _;
 
 use super::{Known, key, parsed::Parsed};
 
-/// What is known of one batch. Times without a date are those of the clock's [`uptime`](crate::clock::Clock::uptime).
+/// What is remembered about one batch. A `Duration` is a time of the clock's [`uptime`](crate::clock::Clock::uptime).
 #[derive(Default)]
 pub struct Memory {
-    /// The answer to our last write, until the watch has caught up: we read our own writes.
+    /// The answer to the operator's last write, until the watch has caught up: the operator reads its own writes.
     pub latest: Option<Arc<FnoBatch>>,
-    /// The last sign of life of the runner, and when we saw it.
+    /// The runner's last sign of life, and when the operator saw it.
     pub life: Option<(String, Duration)>,
-    /// How far the runner is, and since when.
+    /// The runner's progress, and since when it has not changed.
     pub progress: Option<(Progress, Duration)>,
-    /// UIDs of jobs whose status the API server refused, and when the write is repeated.
+    /// UIDs of jobs whose status the API server rejected, and when the write is repeated.
     pub refused: HashMap<String, Duration>,
-    /// What holds the current step.
+    /// What holds up the current action.
     pub held: Option<Hold>,
     /// When the status was last written.
     pub written: Option<Timestamp>,
-    /// Since when the runner waits for a code.
+    /// Since when the runner has waited for a code.
     pub awaiting: Option<Duration>,
-    /// The state of the runner's login, and since when we see it.
+    /// The state of the runner's login, and since when the operator has seen it.
     pub login: Option<(String, Duration)>,
-    /// What it waits for, and whether its jobs show it.
+    /// What the batch waits for, and whether its jobs show it.
     pub wait: Option<BatchWait>,
-    /// Passes that failed in a row.
+    /// Number of reconciles that failed in a row.
     pub failures: u32,
     /// Which of these failures are worth a log line.
     pub outage: Outage,
-    /// The batch was in the watch's store.
+    /// The watch's store has shown the batch.
     pub watched: bool,
 }
 
-/// All batches.
+/// What is remembered about every batch.
 #[derive(Default)]
 pub struct Batches(Mutex<HashMap<Key, Memory>>);
 
 impl Batches {
-    /// Reads or changes what is known of a batch.
+    /// Reads or changes what is remembered about a batch.
     pub fn with<T>(&self, key: &Key, act: impl FnOnce(&mut Memory) -> T) -> T {
         act(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
     }
@@ -64,7 +65,7 @@ impl Batches {
         self.with(key, |memory| memory.latest = Some(Arc::clone(batch)));
     }
 
-    /// The newer one of the watched copy and our own last answer.
+    /// The watched copy or the answer to the operator's last write, whichever is newer.
     pub fn newest(&self, key: &Key, watched: Arc<FnoBatch>) -> Arc<FnoBatch> {
         self.with(key, |memory| {
             memory.watched = true;
@@ -83,7 +84,7 @@ impl Batches {
         })
     }
 
-    /// Own answers that are newer than what is watched, with the batches the watch has not shown yet.
+    /// Answers to the operator's own writes that are newer than the watched copies, including batches that the watch has not shown yet.
     pub fn latest(&self) -> Vec<(Key, Arc<FnoBatch>)> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.iter()
@@ -91,7 +92,7 @@ impl Batches {
             .collect()
     }
 
-    /// Forgets batches that were watched and are no more.
+    /// Forgets batches that were watched and no longer exist.
     pub fn retain(&self, exists: impl Fn(&Key) -> bool) {
         self.0
             .lock()
@@ -105,17 +106,17 @@ impl Batches {
     }
 }
 
-/// Every batch in its newest known state: as watched, or the answer to our own last write where the watch has not shown that yet.
+/// Every batch in its newest known state: the watched copy, or the answer to the operator's last write if the watch has not shown that yet.
 #[derive(Clone, Debug, Default)]
 pub struct NewestBatches {
-    /// Those that can be read.
+    /// The batches that can be read.
     pub readable: Vec<Arc<FnoBatch>>,
-    /// The others. Each counts as at work.
+    /// The batches that cannot be read. Each counts as active.
     pub unreadable: Vec<Arc<Unreadable>>,
 }
 
 impl NewestBatches {
-    /// Those that can be read and are not finished.
+    /// The batches that can be read and are not finished.
     pub fn running(&self) -> impl Iterator<Item = &Arc<FnoBatch>> {
         self.readable.iter().filter(|batch| !batch.phase().is_finished())
     }

@@ -1,4 +1,5 @@
-//! The namespaces in which the operator works: one scope for all of them, or one for each in the list. Each has its own watches.
+//! The namespaces in which the operator works: one scope for all of them, or one scope for each namespace in the list. Each scope has its
+//! own watches.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,9 +18,9 @@ use super::{
     service::{Service, ServiceState},
 };
 
-/// One scope, as every task sees it.
+/// One scope, as the tasks read it.
 pub struct Scope {
-    /// The namespace; none means all of them.
+    /// The namespace. None for all namespaces.
     pub namespace: Option<String>,
     /// Whether the operator can work in it.
     service: Service,
@@ -33,9 +34,9 @@ pub struct Scope {
     wake_provider: mpsc::UnboundedSender<ObjectRef<Parsed<FnoProvider>>>,
 }
 
-/// The other ends of a scope: taken once, by the tasks that feed it.
+/// The writing side of a scope: taken once, by the tasks that feed it.
 pub struct ScopeInputs {
-    /// The namespace; none means all of them.
+    /// The namespace. None for all namespaces.
     pub namespace: Option<String>,
     /// Feeds [`Scope::providers`].
     pub providers: Writer<Parsed<FnoProvider>>,
@@ -43,9 +44,9 @@ pub struct ScopeInputs {
     pub batches: Writer<Parsed<FnoBatch>>,
     /// Feeds [`Scope::pods`].
     pub pods: Writer<Pod>,
-    /// Batches to reconcile besides those that changed.
+    /// Batches to reconcile in addition to those that changed.
     pub woken_batches: mpsc::UnboundedReceiver<ObjectRef<Parsed<FnoBatch>>>,
-    /// Providers to reconcile besides those that changed.
+    /// Providers to reconcile in addition to those that changed.
     pub woken_providers: mpsc::UnboundedReceiver<ObjectRef<Parsed<FnoProvider>>>,
 }
 
@@ -58,14 +59,14 @@ pub struct Caches {
     pub finished: Notify,
     /// A job's finalizers are not what they should be: wakes the task that corrects them.
     pub misheld: Notify,
-    /// A job names a batch that is not watched: wakes the task that hands orphaned jobs back.
+    /// A job names a batch that is not watched: wakes the task that returns orphaned jobs to Pending.
     pub orphans: Notify,
     /// A scope went into or out of service.
     pub service_changed: Notify,
 }
 
 impl Caches {
-    /// The scopes for a list of namespaces; an empty list is all namespaces.
+    /// The scopes for a list of namespaces. An empty list stands for all namespaces.
     #[must_use]
     pub fn new(namespaces: &[String]) -> (Self, Vec<ScopeInputs>) {
         let names: Vec<_> = if namespaces.is_empty() {
@@ -85,14 +86,14 @@ impl Caches {
         (caches, inputs)
     }
 
-    /// Waits until the operator knows of every scope that it can work in it, or that it cannot.
+    /// Waits until the operator knows for every scope whether it can work there.
     pub async fn started(&self) {
         for scope in &self.scopes {
             scope.service.started().await;
         }
     }
 
-    /// Notes how the watch of a kind is doing in a scope. The new state of the scope, if that changed it.
+    /// Records the health of the watch of a kind in a scope. Returns the new state of the scope if that changed it.
     pub fn report(
         &self,
         namespace: Option<&str>,
@@ -121,7 +122,7 @@ impl Caches {
             .collect()
     }
 
-    /// Has everything in a scope reconciled.
+    /// Requeues everything in a scope.
     pub fn wake_scope(&self, namespace: Option<&str>) {
         for scope in self.scopes.iter().filter(|scope| scope.namespace.as_deref() == namespace) {
             for provider in scope.providers.state() {
@@ -179,22 +180,22 @@ impl Caches {
         self.scopes.iter().flat_map(|scope| scope.pods.state()).collect()
     }
 
-    /// Has a batch reconciled.
+    /// Requeues a batch.
     pub fn wake_batch(&self, key: &Key) {
         if let Some(scope) = self.of(&key.namespace) {
-            // The other end is gone only while the program ends.
+            // The receiver is gone only while the program ends.
             let _ended = scope.wake_batch.send(reference(key));
         }
     }
 
-    /// Has every provider reconciled, readable or not.
+    /// Requeues every provider, readable or not.
     pub fn wake_all_providers(&self) {
         for provider in self.all_providers() {
             self.wake_provider(&super::key(&*provider));
         }
     }
 
-    /// Has a provider reconciled.
+    /// Requeues a provider.
     pub fn wake_provider(&self, key: &Key) {
         if let Some(scope) = self.of(&key.namespace) {
             let _ended = scope.wake_provider.send(reference(key));

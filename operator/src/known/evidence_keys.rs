@@ -1,4 +1,5 @@
-//! Which access key of the evidence store the runners of each namespace use. Lost at a restart: then the first launch in each namespace tells again.
+//! Which access key of the evidence store the runners of each namespace use. A restart forgets this, and the first launch in each namespace
+//! finds it out again.
 
 use std::{
     collections::BTreeMap,

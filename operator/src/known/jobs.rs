@@ -1,7 +1,7 @@
-//! The jobs: a compact index of those that wait, the whole objects of those at work, and when the finished ones are due for the archive.
+//! The jobs: a compact index of those that wait, the full objects of those in a batch, and when the finished ones are due for the archive.
 //!
-//! One entry per job, fed by the watch and by the answers to our own writes. No reflector of full objects: ten thousand waiting jobs are a few
-//! megabytes here. Every method is short and synchronous; nobody waits while holding it.
+//! One entry per job, fed by the watch and by the answers to the operator's own writes. There is no reflector of full objects: ten thousand
+//! waiting jobs take a few megabytes here. Every method is short and synchronous, and no task awaits anything while it holds the lock.
 
 mod ended;
 
@@ -26,55 +26,55 @@ use self::ended::{Ended, EndedJobs};
 /// A job whose finalizers are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misheld {
-    /// Its UID.
+    /// UID of the job.
     pub uid: String,
-    /// The version that was seen: what the write compares against.
+    /// The `metadata.resourceVersion` that was seen, which guards the write.
     pub resource_version: String,
-    /// The list to write.
+    /// The list to write into `metadata.finalizers`.
     pub wanted: Vec<String>,
-    /// The job is Batched: whoever claimed it is about to write the same.
+    /// The job is Batched: the reconcile that claimed it is about to write the same.
     pub batched: bool,
-    /// Since when.
+    /// Since when the finalizers have been wrong.
     pub since: Timestamp,
-    /// The job goes away with the finalizer, so its record is archived first, for as long as this.
+    /// Removing the finalizer deletes the job, so the operator tries until this time to archive its record first.
     pub archive_until: Option<Timestamp>,
 }
 
-/// See the module.
+/// The index of all jobs; see the module.
 #[derive(Debug, Default)]
 pub struct JobIndex {
     inner: Mutex<Inner>,
 }
 
-/// The content, locked.
+/// The content of the index, behind its lock.
 #[derive(Debug, Default)]
 pub struct Inner {
-    /// Waiting jobs, densely: planning takes them as one slice.
+    /// Waiting jobs in one vector, because planning takes them as a slice.
     views: Vec<JobView>,
-    /// Beside each view.
+    /// The notes of the view at the same place.
     notes: Vec<WaitNotes>,
-    /// Where a waiting job is in both.
+    /// The place of a waiting job in both vectors.
     places: HashMap<Key, usize>,
-    /// Jobs in a batch, whole.
+    /// The full objects of the jobs in a batch.
     at_work: HashMap<Key, Arc<FnoJob>>,
     /// Jobs that have ended.
     ended: EndedJobs,
-    /// Jobs that cannot be read, by UID and version: each is in whatever state it is, and nothing touches it.
+    /// UID and version of the jobs that cannot be read. Their state is unknown, so the operator does not touch them.
     unreadable: HashMap<Key, (String, Version)>,
     /// Jobs whose finalizers are not what they should be.
     misheld: HashMap<Key, Misheld>,
-    /// Per namespace scope: what a relist in progress has seen.
+    /// The jobs that a relist in progress has shown, for each scope.
     relists: HashMap<Option<String>, HashSet<Key>>,
 }
 
-/// What an event means for others.
+/// Which tasks a change of a job affects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     /// The queue changed: plan again.
     pub queue: bool,
-    /// The batch that has to look at one of its jobs.
+    /// The batch to reconcile because one of its jobs changed.
     pub batch: Option<Key>,
-    /// A job finished: its time runs from now on.
+    /// A job finished, so its TTL runs from now on.
     pub finished: bool,
     /// A job's finalizers are not what they should be.
     pub misheld: bool,
@@ -82,31 +82,31 @@ pub struct Changed {
 
 impl JobIndex {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere leaves no half-done change here: every change is a few inserts.
+        // A panic while the lock was held cannot have left a half-done change: every change is a few inserts.
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Takes a job as it is now, from the watch or from the answer to a write; an older copy than the known one is left aside.
+    /// Stores a job as it is now, from the watch or from the answer to a write. A copy that is older than the known one is ignored.
     pub fn apply(&self, job: FnoJob, now: Timestamp) -> Changed {
         self.lock().apply(job, now)
     }
 
-    /// Takes a job that cannot be read: it is known to exist, and neither waits, nor is at work, nor has ended for anyone here.
+    /// Stores a job that cannot be read: it exists, but counts neither as waiting nor as batched nor as ended.
     pub fn apply_unreadable(&self, job: &Unreadable) -> Changed {
         self.lock().apply_unreadable(job)
     }
 
-    /// A job is gone.
+    /// Removes a job that is gone.
     pub fn delete(&self, key: &Key, uid: &str) -> Changed {
         self.lock().delete(key, Some(uid))
     }
 
-    /// A relist of a scope (a namespace, or all of them) begins.
-    pub fn relist_begins(&self, scope: &Option<String>) {
+    /// A relist of a scope (a namespace, or all of them) has started.
+    pub fn relist_started(&self, scope: &Option<String>) {
         self.lock().relists.insert(scope.clone(), HashSet::new());
     }
 
-    /// A relist of a scope is complete: what it has not shown is gone.
+    /// A relist of a scope is complete: jobs that it has not shown are gone.
     pub fn relist_ends(&self, scope: &Option<String>) -> Vec<Changed> {
         let mut inner = self.lock();
         let Some(seen) = inner.relists.remove(scope) else { return Vec::new() };
@@ -119,25 +119,25 @@ impl JobIndex {
         gone.iter().map(|key| inner.delete(key, None)).collect()
     }
 
-    /// Reads or changes the waiting jobs, all at once.
+    /// Reads or changes all waiting jobs under one lock.
     pub fn with_pending<T>(&self, act: impl FnOnce(&mut [JobView], &mut [WaitNotes]) -> T) -> T {
         let inner = &mut *self.lock();
         act(&mut inner.views, &mut inner.notes)
     }
 
-    /// A job, if it waits.
+    /// A copy of a job, if it waits.
     pub fn waiting(&self, key: &Key, uid: &str) -> Option<ClaimCopy> {
         let inner = self.lock();
         let (view, notes) = inner.pending(key)?;
         (view.uid == uid).then(|| ClaimCopy::from_index(view, notes))
     }
 
-    /// A job at work.
+    /// A job that is in a batch.
     pub fn at_work(&self, key: &Key) -> Option<Arc<FnoJob>> {
         self.lock().at_work.get(key).cloned()
     }
 
-    /// Whether a job of that UID is known in whatever state.
+    /// Whether a job with that UID is known, in any state.
     pub fn knows(&self, key: &Key, uid: &str) -> bool {
         let inner = self.lock();
         let pending = inner.places.get(key).is_some_and(|place| inner.views[*place].uid == uid);
@@ -147,12 +147,12 @@ impl JobIndex {
             || inner.unreadable.get(key).is_some_and(|(known, _)| known == uid)
     }
 
-    /// Whether a job of that UID cannot be read.
+    /// Whether a job with that UID is known but cannot be read.
     pub fn is_unreadable(&self, key: &Key, uid: &str) -> bool {
         self.lock().unreadable.get(key).is_some_and(|(known, _)| known == uid)
     }
 
-    /// What a job is about, wherever it is.
+    /// The action of a job, in any state.
     pub fn action_of(&self, key: &Key) -> Option<Action> {
         let inner = self.lock();
         let pending = || inner.pending(key).map(|(view, _)| view.action);
@@ -164,7 +164,7 @@ impl JobIndex {
             .or_else(pending)
     }
 
-    /// Every job at work.
+    /// Every job that is in a batch.
     pub fn all_at_work(&self) -> Vec<Arc<FnoJob>> {
         self.lock().at_work.values().cloned().collect()
     }
@@ -174,7 +174,7 @@ impl JobIndex {
         self.lock().misheld.iter().map(|(key, misheld)| (key.clone(), misheld.clone())).collect()
     }
 
-    /// Jobs at work, per provider.
+    /// Number of jobs in a batch, by provider.
     pub fn active(&self) -> BTreeMap<Key, usize> {
         let mut active = BTreeMap::new();
         for (key, job) in &self.lock().at_work {
@@ -185,13 +185,13 @@ impl JobIndex {
         active
     }
 
-    /// Finished jobs whose time is over, and when the next one's is.
+    /// Finished jobs whose TTL has passed, and when that of the next one passes.
     pub fn expired(&self, now: Timestamp) -> (Vec<Key>, Option<Timestamp>) {
         let inner = self.lock();
         (inner.ended.expired(now), inner.ended.next_after(now))
     }
 
-    /// Puts off the end of a finished job.
+    /// Postpones the deletion of a finished job.
     pub fn put_off(&self, key: &Key, until: Timestamp) {
         self.lock().ended.put_off(key, until);
     }
@@ -228,7 +228,7 @@ impl Inner {
                 if let Some((old, kept)) = before.filter(|(old, _)| old.uid == view.uid) {
                     view.eligible_since = old.eligible_since;
                     (notes.planned, notes.written_at) = (kept.planned, kept.written_at);
-                    // A waiting reason we wrote ourselves is no reason to plan again.
+                    // A waiting reason that the operator itself wrote does not need a new plan.
                     let same = JobView { resource_version: view.resource_version.clone(), ..old };
                     changed.queue = same != view;
                 }
@@ -262,7 +262,7 @@ impl Inner {
         changed
     }
 
-    /// Notes that a job exists. Tells whether this copy of it is newer than what is known.
+    /// Records that a job exists. Returns whether this copy is newer than the known one.
     fn is_news(&mut self, key: &Key, uid: &str, version: Version) -> bool {
         for seen in self.relists.values_mut() {
             seen.insert(key.clone());

@@ -1,4 +1,4 @@
-//! An object as a watch delivers it: read as its kind, or kept as what can still be told of it. The two are told apart here, once.
+//! An object as a watch delivers it: read as its kind, or kept as far as it can be read. Only this place tells the two apart.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,12 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-/// An object that is readable or not.
+/// An object that can be read or not.
 #[derive(Clone, Debug)]
 pub enum Parsed<K> {
     /// Read as its kind.
     Readable(Arc<K>),
-    /// Written by a version that knows more, or not valid.
+    /// The object was written by a newer version, or is not valid.
     Unreadable(Arc<Unreadable>),
 }
 
@@ -26,7 +26,7 @@ impl<K> Parsed<K> {
         }
     }
 
-    /// What is known of the object, if it cannot be read.
+    /// What is known about the object, if it cannot be read.
     #[must_use]
     pub const fn unreadable(&self) -> Option<&Arc<Unreadable>> {
         match self {
@@ -39,7 +39,7 @@ impl<K> Parsed<K> {
 impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Parsed<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut raw = serde_json::Value::deserialize(deserializer)?;
-        // Half of an object, and nothing here needs it.
+        // The managed fields are half of an object, and nothing here needs them.
         if let Some(metadata) =
             raw.get_mut("metadata").and_then(|metadata| metadata.as_object_mut())
         {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_object_that_cannot_be_read_does_not_spoil_a_list() {
+    fn one_object_that_cannot_be_read_does_not_fail_the_whole_list() {
         let job = |reason: &str| {
             json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob",
                 "metadata": {"name": reason, "namespace": "n", "managedFields": [{"manager": "m"}]},

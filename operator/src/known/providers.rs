@@ -1,4 +1,5 @@
-//! What is known of a provider beyond its object. All of it may be forgotten at any moment: a restart costs a little time, never a mistake.
+//! What the operator remembers about a provider in addition to its object. All of it may be lost at any moment: a restart costs a little
+//! time but never leads to a wrong decision.
 
 use std::{
     collections::HashMap,
@@ -11,31 +12,31 @@ use fno_crds::provider_status::Pending;
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
-/// What is known of one provider. Times are those of the clock's [`uptime`](crate::clock::Clock::uptime).
+/// What is remembered about one provider. A `Duration` is a time of the clock's [`uptime`](crate::clock::Clock::uptime).
 #[derive(Clone, Debug, Default)]
 pub struct ProviderMemory {
-    /// What was found out about it.
+    /// What the last inspection found.
     pub facts: Option<Arc<ProviderFacts>>,
-    /// When that was found out.
+    /// When the provider was last inspected.
     pub inspected_at: Option<Duration>,
-    /// When its status was last written.
+    /// When the provider's status was last written.
     pub written_at: Option<Duration>,
-    /// Its jobs that wait, as last planned.
+    /// The provider's jobs that wait, by the last plan.
     pub pending: Option<Pending>,
-    /// Since when its oldest job waits, as last planned; none if no job waits for us.
+    /// Since when the provider's oldest job has waited, by the last plan. None if no job waits for the operator.
     pub oldest_waits_since: Option<Timestamp>,
-    /// The flush annotation's value that was last planned with.
+    /// The value that the flush annotation had at the last plan.
     pub flushed: Option<String>,
     /// Which failures to reconcile it are worth a log line.
     pub outage: Outage,
-    /// What keeps its Pods from running, as last seen.
+    /// What keeps the provider's Pods from running, as last seen.
     pub trouble: Option<Why>,
 }
 
-/// Held by whoever decides about an account.
+/// The lock for decisions about an account.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// All providers.
+/// What is remembered about every provider.
 #[derive(Debug, Default)]
 pub struct Providers {
     memory: Mutex<HashMap<Key, ProviderMemory>>,
@@ -43,18 +44,18 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// What is known of a provider.
+    /// What is remembered about a provider.
     pub fn get(&self, of: &Key) -> ProviderMemory {
         self.with(of, |memory| memory.clone())
     }
 
-    /// Reads or changes what is known of a provider.
+    /// Reads or changes what is remembered about a provider.
     pub fn with<T>(&self, of: &Key, act: impl FnOnce(&mut ProviderMemory) -> T) -> T {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         act(memory.entry(of.clone()).or_default())
     }
 
-    /// Stores a value; tells whether that changed anything.
+    /// Stores a value and returns whether it differed from the old one.
     pub fn set<T: PartialEq>(
         &self,
         of: &Key,
@@ -74,7 +75,8 @@ impl Providers {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, _| exists(of));
     }
 
-    /// Waits for the turn of an account: one login decision at a time, so that two batches cannot both be the last one its breaker allows.
+    /// Waits for the lock of an account: one login decision at a time, so that two batches cannot both be the last one that its breaker
+    /// allows.
     pub async fn turn(&self, of: &Key, account: &str) -> OwnedMutexGuard<()> {
         let turn = Arc::clone(
             self.turns

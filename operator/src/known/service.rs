@@ -1,7 +1,7 @@
-//! Whether the operator can work in a scope: in all namespaces, or in one namespace of the list.
+//! Whether the operator can work in a scope, which is all namespaces or one namespace of the list.
 //!
-//! A listed namespace may not exist, may be deleted later, or may lack the RoleBinding. Then its watches are refused, and the scope is out
-//! of service: nothing in it is planned or reconciled, and the other scopes go on. Once the watches are allowed again and have listed
+//! A listed namespace may be missing, may be deleted later, or may lack the RoleBinding. Then its watches are refused, and the scope is out
+//! of service: nothing in it is planned or reconciled, while the other scopes continue. Once the watches are allowed again and have listed
 //! everything, the scope is back in service.
 
 use std::{
@@ -23,12 +23,12 @@ pub enum ServiceState {
     Starting,
     /// Every watch has delivered a complete list.
     InService,
-    /// A watch is refused, for this reason.
+    /// The API server refuses a watch, for this reason.
     Refused(String),
 }
 
-/// What the watches of a scope report. A watch that merely fails, because the API server is away, changes nothing: what was listed before
-/// still holds.
+/// What the watches of a scope report. A watch that merely fails because the API server does not answer changes nothing: what was listed
+/// before is still used.
 #[derive(Debug, Default)]
 pub struct Service {
     watches: Mutex<BTreeMap<&'static str, Result<(), String>>>,
@@ -36,7 +36,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Notes the health of the watch of a kind. The new state, if that changed it.
+    /// Records the health of the watch of a kind. Returns the new state if that changed it.
     pub fn report(&self, kind: &'static str, health: &Health) -> Option<ServiceState> {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         match health {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_server_that_is_away_takes_nothing_out_of_service() {
+    fn an_api_server_that_does_not_answer_takes_no_scope_out_of_service() {
         let service = Service::default();
         WATCHED.iter().for_each(|kind| _ = service.report(kind, &Health::Synced));
         assert_eq!(service.report("FnoJob", &Health::Failing("away".to_owned())), None);

@@ -1,4 +1,4 @@
-//! Which batches use an account, or may still. A batch that cannot be read may be doing anything its account allows.
+//! Which batches use an account, or may still use it. A batch that cannot be read may be doing anything that its account allows.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use kube::ResourceExt as _;
 
 use super::{Known, accounts::Accounts, batches::NewestBatches, key, provider_key};
 
-/// Sessions of the other batches on this one's account that are alive, or may still be, whatever the account is called there.
+/// Number of sessions of other batches on the account of `batch`, under any of its names, that are alive or may still be.
 pub fn of_others(
     known: &Known,
     namespace: &Namespace<'_>,
@@ -29,7 +29,7 @@ pub fn of_others(
     let may_live = |other: &FnoBatch| {
         let run = other.status.as_ref().and_then(|status| status.run.as_ref());
         let logged_in = run.and_then(|run| run.logins).unwrap_or(0) > 0;
-        // Nobody reports any more what became of the last login of a finished batch.
+        // The runner of a finished batch no longer reports how its last login ended.
         if other.phase().is_finished() { outlives(known, other, now) } else { logged_in }
     };
     let others = namespace.batches_of(&identity).iter();
@@ -37,7 +37,8 @@ pub fn of_others(
     others.filter(|other| may_live(other)).count()
 }
 
-/// Batches that cannot be read and may be at work on this one's account. Each may have a login on its way, which counts as a session, too.
+/// Number of batches that cannot be read and may be using the account of `batch`. Each may have a login in progress, which counts as a
+/// session, too.
 pub fn unreadable_on_account(known: &Known, namespace: &Namespace<'_>, batch: &FnoBatch) -> usize {
     let names = namespace.names_of(&AccountName::of(batch));
     let of = |name: &AccountName| Key {
@@ -53,7 +54,7 @@ pub fn unreadable_on_account(known: &Known, namespace: &Namespace<'_>, batch: &F
         .count()
 }
 
-/// Wakes the batches that may wait for this one's login or session.
+/// Wakes the batches that may be waiting for this batch's login or session.
 pub fn wake_others(known: &Known, batch: &FnoBatch) {
     let accounts = Accounts::watched(known, &batch.namespace().unwrap_or_default());
     let namespace = accounts.namespace();
@@ -62,7 +63,7 @@ pub fn wake_others(known: &Known, batch: &FnoBatch) {
             continue;
         }
         known.batches.with(&key(*other), |memory| {
-            // What was a matter of turn is asked again at once.
+            // A batch that only waited for its turn asks again at once.
             if memory.held.as_ref().is_some_and(|held| held.in_turn) {
                 memory.held = None;
             }
@@ -78,7 +79,7 @@ pub fn wake_running(known: &Known) {
     }
 }
 
-/// Wakes the running batches that do not follow the switches of their provider yet: those of one provider, or all.
+/// Wakes the running batches, of one provider or of all, that do not follow the switches of their provider yet.
 pub fn wake_switched(known: &Known, of: Option<&Key>) {
     for batch in known.newest_batches().running() {
         if of.is_some_and(|of| *of != provider_key(batch)) {
@@ -92,7 +93,7 @@ pub fn wake_switched(known: &Known, of: Option<&Key>) {
     }
 }
 
-/// The batches as planning takes them.
+/// The batches as planning sees them.
 pub fn views(
     known: &Known,
     batches: &NewestBatches,
@@ -115,7 +116,7 @@ pub fn views(
     readable.chain(unreadable).collect()
 }
 
-/// What keeps a provider from being ready because of its batches.
+/// Why a provider is not ready because of its batches, if it is not.
 pub fn trouble(known: &Known, provider: &Key) -> Option<Why> {
     let batches = known.newest_batches().unreadable;
     let at_work = batches
@@ -125,7 +126,7 @@ pub fn trouble(known: &Known, provider: &Key) -> Option<Why> {
     batches_not_read(at_work.map(|batch| &**batch))
 }
 
-/// The session settings of a batch's provider as they are now; the defaults while the provider is gone or cannot be read.
+/// The current session settings of a batch's provider, or the defaults while the provider is gone or cannot be read.
 fn session(known: &Known, batch: &FnoBatch) -> Session {
     known.provider_of(batch).map_or_else(Session::default, |provider| provider.spec.session.clone())
 }

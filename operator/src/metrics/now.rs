@@ -1,4 +1,4 @@
-//! What is true at the moment of a scrape: read when Prometheus asks, from what the operator knows.
+//! The gauges that are read at the time of a scrape from what the operator knows.
 
 use std::{
     cell::RefCell,
@@ -17,23 +17,23 @@ use prometheus_client::{
 
 use super::Metrics;
 
-/// Where it is read from.
+/// Where the gauges are read from.
 pub trait Source: Send + Sync + 'static {
-    /// What is true now; `None` before the first lists are complete, and on an operator that does not lead.
+    /// The current state. `None` before the first lists are complete, and on an operator that does not lead.
     fn read(&self) -> Option<Now>;
 }
 
-/// An operator that is still starting has nothing to tell.
+/// Empty while the operator is still starting.
 impl<S: Source> Source for OnceLock<Arc<S>> {
     fn read(&self) -> Option<Now> {
         self.get()?.read()
     }
 }
 
-/// What is true now.
+/// The current state.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
-    /// Per provider that exists.
+    /// One entry for each provider that exists.
     pub providers: Vec<ProviderNow>,
     /// Runner Pods that are not over.
     pub runners: usize,
@@ -43,27 +43,27 @@ pub struct Now {
     pub namespaces: BTreeMap<String, bool>,
 }
 
-/// What is true of one provider.
+/// The current state of one provider.
 #[derive(Clone, Debug)]
 pub struct ProviderNow {
-    /// Namespace and name.
+    /// Namespace and name of the provider.
     pub key: Key,
-    /// The condition `Ready` is true.
+    /// Whether the condition `Ready` is true.
     pub ready: bool,
-    /// Its accounts, and whether the breaker of each is open or half open.
+    /// Name of each account, and whether its breaker is open or half open.
     pub accounts: Vec<(String, bool)>,
-    /// The flow breaker is open or half open.
+    /// Whether the flow breaker is open or half open.
     pub flow_breaker: bool,
-    /// Jobs in a batch.
+    /// Number of jobs in a batch.
     pub active: usize,
-    /// Waiting jobs by reason.
+    /// Number of waiting jobs, by reason.
     pub pending: BTreeMap<String, i32>,
-    /// Age in seconds of the oldest job that waits for us: neither suspended nor put off by its submitter.
+    /// Age in seconds of the oldest job that waits for the operator, that is, neither suspended nor delayed by `notBefore`.
     pub oldest_seconds: f64,
 }
 
-/// Registers what is read at each scrape. The series of a provider end with the second scrape that does not find it, so that its last counts
-/// are read once.
+/// Registers the gauges that are read at each scrape. The series of a deleted provider are removed at the second scrape that does not find
+/// it, so that its last counts are read once.
 pub fn read_at_scrape(registry: &mut Registry, metrics: Metrics, source: Arc<dyn Source>) {
     let scrape = Scrape { source, metrics, gone: Mutex::default() };
     registry.sub_registry_with_prefix("fno").register_collector(Box::new(scrape));
@@ -123,7 +123,7 @@ fn per_provider(gauge: &mut Gauges<'_, '_>, providers: &[ProviderNow]) -> Result
     gauge.family("jobs_active", "Jobs in a batch", None, all(|of| as_f64(of.active)))?;
     gauge.family(
         "queue_age",
-        "Age of the oldest job that waits and is neither suspended nor put off by notBefore",
+        "Age of the oldest job that waits and is neither suspended nor delayed by notBefore",
         Some(&Unit::Seconds),
         all(|of| of.oldest_seconds),
     )?;
@@ -203,7 +203,7 @@ const fn flag(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
 }
 
-/// Counts here are far below 2^32.
+/// Converts a count. Counts here are far below 2^32, so the conversion is exact.
 fn as_f64(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! A family of metrics whose series can end: the library's has no way to remove those of one provider.
+//! A family of metrics whose series can be removed: the library's family cannot remove those of one provider.
 
 use std::{
     collections::HashSet,
@@ -8,7 +8,7 @@ use std::{
 
 use prometheus_client::metrics::family::Family;
 
-/// Metrics of one name, one per set of labels. All clones are the same one.
+/// The metrics of one name, one for each set of labels. All clones share the same metrics.
 #[derive(Debug)]
 pub struct Series<L, M> {
     family: Family<L, M, fn() -> M>,
@@ -28,19 +28,19 @@ impl<L, M> Clone for Series<L, M> {
 }
 
 impl<L: Clone + Hash + Eq, M> Series<L, M> {
-    /// Series that start with what `new` makes.
+    /// A family that creates each series with `new`.
     #[must_use]
     pub fn of(new: fn() -> M) -> Self {
         Self { family: Family::new_with_constructor(new), labels: Arc::default() }
     }
 
-    /// What is registered.
+    /// The library's family, to be registered.
     #[must_use]
     pub fn family(&self) -> Family<L, M, fn() -> M> {
         self.family.clone()
     }
 
-    /// Removes the series whose labels are not to be kept.
+    /// Removes the series for whose labels `keep` is false.
     pub fn retain(&self, keep: impl Fn(&L) -> bool) {
         let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
         labels.retain(|of| {
@@ -54,7 +54,7 @@ impl<L: Clone + Hash + Eq, M> Series<L, M> {
 }
 
 impl<L: Clone + Hash + Eq, M: Clone> Series<L, M> {
-    /// The metric with these labels.
+    /// The metric with these labels, created if there is none yet.
     pub fn get_or_create(&self, labels: &L) -> M {
         let mut known = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains(labels) {

@@ -122,7 +122,7 @@ fn the_operations_document_has_a_row_for_every_metric() {
 }
 
 #[test]
-fn the_series_of_a_deleted_provider_end_after_they_were_read_once_more() {
+fn the_series_of_a_deleted_provider_are_removed_after_one_more_scrape() {
     let (registry, metrics, world) = setup();
     for name in ["octotel", "evotel"] {
         metrics.batches_created.get_or_create(&Provider::of(&key(name))).inc();
@@ -137,7 +137,7 @@ fn the_series_of_a_deleted_provider_end_after_they_were_read_once_more() {
     assert!(counted("octotel") && counted("evotel"));
     let one = Now { providers: vec![provider("octotel")], ..Now::default() };
     *world.0.lock().expect("no panic") = Some(one);
-    assert!(counted("evotel"), "the last counts are read once");
+    assert!(counted("evotel"), "the last counts are read once more");
     scrape(&registry);
     assert!(counted("octotel") && !counted("evotel"));
 }

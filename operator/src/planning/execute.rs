@@ -1,4 +1,4 @@
-//! Carries a plan out. Nothing is left to choose: batches are created under the names the plan gives, jobs end as it says.
+//! Carries out a plan. Nothing is decided here: batches are created under the names in the plan, and jobs end as the plan says.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -30,20 +30,20 @@ use crate::{
 };
 
 const AT_ONCE: usize = 16;
-/// After something could not be carried out, it is planned again after this.
+/// When planning runs again after a part of a plan could not be carried out.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What of a plan is carried out here.
+/// The parts of a plan that are carried out here.
 pub struct Parts<'a> {
     /// Batches to create.
     pub create: &'a [NewBatch],
-    /// Jobs that end without a try.
+    /// Jobs that fail without a try, with the reason.
     pub fail: &'a BTreeMap<Key, Why>,
     /// Jobs to withdraw.
     pub withdraw: &'a [Key],
 }
 
-/// Carries it out. What fails is planned again.
+/// Carries out these parts. What fails is planned again.
 pub async fn all(context: &Arc<Context>, parts: Parts<'_>, work: &Work) {
     let mut all_done = true;
     for new in parts.create {
@@ -60,7 +60,7 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>, work: &Work) {
         stream::iter(ends).buffer_unordered(AT_ONCE).inspect(|_| work.progress()).collect().await;
     let is_done = all_done && !done.contains(&false);
     if is_done && let Some(lasted) = context.plan_outage().ended(context.clock.uptime()) {
-        info!(seconds = lasted.as_secs(), "plans are carried out again");
+        info!(seconds = lasted.as_secs(), "plans are carried out again after failures");
     }
     if !is_done {
         let context = Arc::clone(context);
@@ -93,7 +93,7 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
         PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let creating = async {
         let created = api.create(&parameters, &object).await;
-        // Before the turn ends: whoever gives up the rights in the namespace asks what is known.
+        // Recorded before the lock is released: the task that gives up the permissions in the namespace checks what is known.
         if let Ok(created) = &created {
             context.known.batches.wrote(&key(created), &Arc::new(created.clone()));
         }
@@ -108,7 +108,7 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
                 provider = new.spec.provider,
                 account = new.spec.account,
                 jobs = new.spec.jobs.len(),
-                "a batch was created"
+                "created a batch"
             );
             let labels = metrics::Provider {
                 namespace: new.key.namespace.clone(),
@@ -117,7 +117,7 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
             context.metrics.batches_created.get_or_create(&labels).inc();
             created
         }
-        // An earlier plan, whose answer was lost: the same jobs make the same name.
+        // An earlier plan created the batch, but the answer was lost: the same jobs give the same name.
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             match api.get_opt(&new.key.name).await? {
                 Some(found) => found,
@@ -126,12 +126,12 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
-    // The next planning must see it even if the watch has not shown it yet.
+    // The next plan has to take the batch into account even if the watch has not shown it yet.
     context.known.batches.wrote(&key(&created), &Arc::new(created));
     Ok(())
 }
 
-/// Fails the job for that reason, or withdraws it. False: it is to be planned again.
+/// Fails the job for that reason, or withdraws it if there is none. False if the job has to be planned again.
 async fn end_one(context: &Context, of: &Key, why: Option<&Why>) -> bool {
     let now = context.now();
     let status = |job: &FnoJob| {

@@ -1,4 +1,4 @@
-//! What planning counts.
+//! The numbers of waiting jobs that planning counts.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use fno_core::{key::Key, plan::ProviderQueue};
 
 use crate::context::Context;
 
-/// Keeps what waits for each provider, and wakes each whose numbers changed. Jobs may wait for a provider that does not exist.
+/// Stores how many jobs wait for each provider, and wakes each provider whose numbers changed. Jobs may wait for a provider that does not
+/// exist.
 pub fn note(context: &Context, queues: &BTreeMap<Key, ProviderQueue>) {
     for (of, queue) in queues {
         if context.known.caches.provider(of).is_none() {

@@ -1,4 +1,4 @@
-//! Writes to jobs what they wait for. Which ones, and when, is decided by [`fno_core::wait_writes`].
+//! Writes into jobs what they wait for. [`fno_core::wait_writes`] decides into which jobs, and when.
 
 use std::sync::{
     Arc,
@@ -24,19 +24,19 @@ use serde_json::{Value, json};
 
 use crate::{context::Context, error::Error, patch::write_status};
 
-/// Writes at once: few, because what is written here is never urgent.
+/// Number of concurrent writes: few, because these writes are never urgent.
 const AT_ONCE: usize = 4;
 
-/// What there is to write.
+/// What has to be written.
 #[derive(Debug, Default)]
 pub struct Due {
-    /// Now: the job, its UID, and the patch.
+    /// The writes that are due now: the job, its UID, and the patch.
     pub now: Vec<(Key, String, Value)>,
-    /// When the next is.
+    /// When the next write is due.
     pub wake_at: Option<Timestamp>,
 }
 
-/// Writes beside the planning: hundreds of writes must not hold up a plan.
+/// Writes in a task of its own: hundreds of writes must not hold up planning.
 #[derive(Default)]
 pub struct ReasonWriter {
     busy: Arc<AtomicBool>,
@@ -44,7 +44,7 @@ pub struct ReasonWriter {
 }
 
 impl ReasonWriter {
-    /// What is to be written now. Nothing while the last writes are still going on: they wake planning when they are done.
+    /// What has to be written now. Nothing while earlier writes are still running: they wake planning when they are done.
     pub fn due(
         &mut self,
         views: &[JobView],
@@ -61,7 +61,7 @@ impl ReasonWriter {
         Due { now: due.now.into_iter().filter_map(write).collect(), wake_at: due.wake_at }
     }
 
-    /// Writes.
+    /// Starts the writes that are due.
     pub fn write(&self, context: &Arc<Context>, due: Vec<(Key, String, Value)>) {
         if due.is_empty() {
             return;
@@ -101,7 +101,7 @@ async fn write(context: &Context, of: Key, uid: String, patch: Value) {
     match write_status(&api, &of.name, &patch).await {
         Ok(job) => context.known.job_applied(job, context.now()),
         Err(error) if is_not_found(&error) => context.known.job_deleted(&of, &uid),
-        // The job has changed: its reason is planned anew.
+        // The job has changed, so planning determines its reason again.
         Err(error) if is_conflict(&error) => {}
         Err(error) => {
             super::failed(context, "what a job waits for was not written", &of, &Error::from(error))

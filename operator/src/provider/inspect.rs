@@ -8,10 +8,10 @@ use kube::Client;
 
 use crate::{error::Result, secrets};
 
-/// Inspects a provider. `known` saves linting a generation twice.
+/// Inspects a provider. `known` is the result of the last inspection, so that a generation is linted only once.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// If the API server does not answer.
 pub async fn inspect(
     client: &Client,
     key: &VersionKey,

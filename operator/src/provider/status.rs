@@ -1,4 +1,4 @@
-//! Writes of a provider's status: read afresh, change, compare-and-set, again on a conflict. Several tasks write here, each its own fields.
+//! Writes a provider's status: read it, change it, compare-and-set, and repeat on a conflict. Several tasks write here, each its own fields.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::{
     patch::write_status,
 };
 
-/// Conflicts before it is left to the next pass. The writers are few and quick.
+/// Number of conflicts before the write is left to the next reconcile. The writers are few and quick.
 const MOST_TRIES: usize = 8;
 
-/// The provider as it is now; none if it is gone.
+/// The provider as just read. None if it is gone.
 ///
 /// # Errors
-/// When the API server does not answer, or the provider cannot be read.
+/// If the API server does not answer, or the provider cannot be read.
 pub async fn read(client: &Client, key: &Key) -> Result<Option<FnoProvider>> {
     let api = Api::<Parsed<FnoProvider>>::namespaced(client.clone(), &key.namespace);
     match api.get_opt(&key.name).await? {
@@ -37,7 +37,7 @@ pub async fn read(client: &Client, key: &Key) -> Result<Option<FnoProvider>> {
 /// Changes the status. `change` may be called several times, with a newer provider each time. None if the provider is gone.
 ///
 /// # Errors
-/// A conflict if others are always quicker, or whatever the API server answers.
+/// A conflict if others were quicker every time, or any other error of the API server.
 pub async fn update(
     context: &Context,
     key: &Key,
@@ -68,7 +68,7 @@ pub async fn update(
     }
 }
 
-/// Publishes news.
+/// Publishes events about a provider.
 pub async fn publish(context: &Context, provider: &FnoProvider, news: &[ProviderNews]) {
     let (name, namespace) =
         (provider.metadata.name.as_deref(), provider.metadata.namespace.as_deref());

@@ -1,4 +1,4 @@
-//! A provider that cannot be read says so itself, and holds up nobody else.
+//! Reports a provider that cannot be read in its own status. Other providers are not affected.
 
 use fno_core::{
     provider_status::{Readiness, conditions},
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{context::Context, error::Result, patch::write_status};
 
-/// Writes its `Ready` condition, and nothing else: the rest of its status may mean something to a newer version.
+/// Writes the provider's `Ready` condition and nothing else: the rest of its status may mean something to a newer version.
 ///
 /// # Errors
-/// A conflict, or whatever the API server answers.
+/// A conflict, or any other error of the API server.
 pub async fn report(context: &Context, provider: &Unreadable) -> Result<Action> {
     let of = provider.key();
     let api = Api::<DynamicObject>::namespaced_with(

@@ -15,7 +15,7 @@ use super::*;
 
 const NOW: Duration = Duration::from_secs(1000);
 
-/// One RoleBinding, or none; and whether patches are allowed.
+/// An API server with at most one RoleBinding; `is_allowed` says whether it allows patches.
 #[derive(Clone)]
 struct ApiServer {
     binding: Arc<Mutex<Option<Value>>>,
@@ -101,7 +101,7 @@ async fn the_role_binding_has_the_finalizer_before_the_first_batch_exists_and_lo
 }
 
 #[tokio::test]
-async fn a_restarted_operator_gives_up_what_its_predecessor_held() {
+async fn a_restarted_operator_gives_up_permissions_that_its_predecessor_held() {
     let mut held = binding();
     held["metadata"]["finalizers"] = json!([FINALIZER]);
     let (server, client) = ApiServer::start(Some(held)).await;
@@ -110,7 +110,7 @@ async fn a_restarted_operator_gives_up_what_its_predecessor_held() {
 }
 
 #[tokio::test]
-async fn a_role_binding_to_a_role_of_its_namespace_is_left_alone() {
+async fn a_role_binding_to_a_role_of_its_namespace_is_not_changed() {
     let mut own = binding();
     own["roleRef"]["kind"] = json!("Role");
     let (server, client) = ApiServer::start(Some(own)).await;
@@ -119,7 +119,7 @@ async fn a_role_binding_to_a_role_of_its_namespace_is_left_alone() {
 }
 
 #[tokio::test]
-async fn nothing_new_starts_where_the_rights_are_being_taken_away() {
+async fn nothing_new_starts_where_the_permissions_are_being_taken_away() {
     let mut leaving = binding();
     leaving["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:00:00Z");
     let (_server, client) = ApiServer::start(Some(leaving)).await;
@@ -128,7 +128,7 @@ async fn nothing_new_starts_where_the_rights_are_being_taken_away() {
 }
 
 #[tokio::test]
-async fn work_goes_on_where_the_role_binding_is_missing_or_cannot_be_changed() {
+async fn work_continues_where_the_role_binding_is_missing_or_cannot_be_changed() {
     let (_server, client) = ApiServer::start(None).await;
     assert_eq!(rights().held(&client, "isp", NOW, created()).await.expect("created"), "created");
     let (server, client) = ApiServer::start(Some(binding())).await;

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::*;
 
-/// The few commands of Valkey that are used here. `requirepass` can be changed while it runs.
+/// A server with the few commands of Valkey that are used here. Its `requirepass` can be changed while it runs.
 #[derive(Clone, Default)]
 struct Server {
     refuses: Arc<AtomicBool>,
@@ -114,13 +114,13 @@ async fn a_lost_connection_fails_the_command_and_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_not_called_one_that_refuses() {
+async fn a_server_that_cannot_be_reached_is_not_reported_as_refusing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("redis://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let (_file, settings) = settings(url);
     let valkey = Valkey::new(&settings).expect("settings");
-    let error = valkey.ping().await.expect_err("nobody listens");
+    let error = valkey.ping().await.expect_err("nothing listens there");
     assert!(matches!(error, Unavailable::Silent(_)), "{error}");
     assert_eq!(valkey.take("t", 7, "b/1", 120).await, StepAnswer::Doubtful);
 }

@@ -26,16 +26,16 @@ use crate::{
     patch,
 };
 
-/// Watches the jobs of a scope for ever.
+/// Watches the jobs of a scope; never returns.
 pub async fn watch(context: Arc<Context>, namespace: Option<String>) {
     let events = events(&context, "FnoJob", namespace.as_deref(), Config::default());
     pin_mut!(events);
     let mut refusals = Refusals::of("FnoJob");
-    // The stream has no errors: the watch starts again by itself.
+    // The stream yields no errors, because the watch restarts by itself.
     while let Some(Ok(event)) = events.next().await {
         refusals.note(&context.metrics.malformed, &event);
         match event {
-            Event::Init => context.known.jobs.relist_begins(&namespace),
+            Event::Init => context.known.jobs.relist_started(&namespace),
             Event::InitApply(job) | Event::Apply(job) => apply(&context, job).await,
             Event::InitDone => {
                 for changed in context.known.jobs.relist_ends(&namespace) {
@@ -62,13 +62,13 @@ async fn apply(context: &Context, job: Parsed<FnoJob>) {
             if job.invalid_job().is_some()
                 && let Err(error) = fail_invalid(context, &of).await
             {
-                warn!(job = of.name, namespace = of.namespace, %error, "a job whose spec cannot be read was not ended");
+                warn!(job = of.name, namespace = of.namespace, %error, "a job whose spec cannot be read could not be failed");
             }
         }
     }
 }
 
-/// Ends a job whose spec cannot be read, so that whoever submitted it sees why. What it is now decides: the watch may be late.
+/// Fails a job whose spec cannot be read, so that its submitter sees why. The job is read again first, because the watch may be late.
 async fn fail_invalid(context: &Context, of: &Key) -> Result<()> {
     let api: Api<DynamicObject> = Api::namespaced_with(
         context.client.clone(),

@@ -1,4 +1,4 @@
-//! Whether what a watch shows of an object is news for planning. Heartbeats are most of all changes of a batch, and planning reads none.
+//! Decides whether a change that a watch shows matters to planning. Most changes of a batch are heartbeats, which planning does not read.
 
 use std::{
     collections::HashMap,
@@ -7,12 +7,12 @@ use std::{
 
 use fno_core::{key::Key, view::mark::Mark};
 
-/// What planning reads of each object of a kind, as it was last seen.
+/// The mark of each object of a kind, as it was last seen.
 #[derive(Debug, Default)]
 pub struct News(Mutex<HashMap<Key, Mark>>);
 
 impl News {
-    /// Whether planning reads something else now than before. `mark` is none where the object is gone or cannot be read: news each time.
+    /// Whether the change matters to planning. `mark` is None if the object is gone or cannot be read, which always matters.
     pub fn is(&self, of: Key, mark: Option<Mark>) -> bool {
         let mut known = self.lock();
         match mark {
@@ -24,13 +24,13 @@ impl News {
         }
     }
 
-    /// After a relist: what it no longer shows is gone without an event of its own.
+    /// Forgets all marks. Called after a relist: objects that it no longer shows are gone without an event of their own.
     pub fn forget(&self) {
         self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Mark>> {
-        // A panic elsewhere leaves no half-done change here: every change is one insert.
+        // A panic while the lock was held cannot have left a half-done change: every change is one insert.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_change_that_planning_reads_is_news_and_so_is_whatever_is_gone() {
+    fn only_a_change_that_planning_reads_or_a_deletion_is_news() {
         let (news, of) = (News::default(), Key { namespace: "n".to_owned(), name: "b".to_owned() });
         let starting = Mark::of_pod(Some("u"), &PodState::Starting(None));
         let over = Mark::of_pod(Some("u"), &PodState::Ended { ran: true, how: String::new() });

@@ -1,4 +1,4 @@
-//! The objects of a watch that cannot be read: each is logged when that begins or changes, not at every relist.
+//! The objects of a watch that cannot be read. Each is logged when it becomes unreadable or its error changes, not at every relist.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,23 +13,23 @@ use crate::known::{key, parsed::Parsed};
 #[derive(Debug)]
 pub struct Refusals {
     kind: &'static str,
-    /// UID and error of each.
+    /// UID and error of each unreadable object.
     known: HashMap<Key, (Option<String>, String)>,
-    /// What a relist in progress has shown.
+    /// The unreadable objects that a relist in progress has shown.
     listed: HashSet<Key>,
-    /// Whether that differs from what was known.
+    /// Whether the relist differs from what was known.
     differs: bool,
 }
 
 impl Refusals {
-    /// None yet.
+    /// An empty list for a kind.
     #[must_use]
     pub fn of(kind: &'static str) -> Self {
         Self { kind, known: HashMap::new(), listed: HashSet::new(), differs: false }
     }
 
-    /// Takes an event in: logs and counts what is new. Tells whether by then an object became unreadable or readable, or is gone, or its error
-    /// changed. What a relist changed is told at its end, when the store shows it.
+    /// Handles an event: logs and counts what is new. Returns whether an object became unreadable or readable, or is gone, or its error
+    /// changed. For a relist this is returned at its end, when the store shows the result.
     pub fn note<K: Resource + Clone>(
         &mut self,
         malformed: &Counter,
@@ -70,7 +70,7 @@ impl Refusals {
             name = of.name,
             namespace = of.namespace,
             error = unreadable.error,
-            "an object cannot be read: it counts as occupied and is left alone"
+            "an object cannot be read: it counts as occupied and is not touched"
         );
         malformed.inc();
         self.known.insert(of, now);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_logged_once_per_change_and_not_per_relist() {
+    fn an_unreadable_object_is_logged_once_per_change_and_not_per_relist() {
         let (mut refusals, malformed) = (Refusals::of("FnoJob"), Counter::default());
         let bad = || job("bad", &json!("many"));
         for (event, changed, counted) in [

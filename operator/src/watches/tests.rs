@@ -34,7 +34,8 @@ use crate::{
     valkey::Valkey,
 };
 
-/// Serves empty lists and quiet watches in every namespace but the refused ones. A change of these ends the watches that are open.
+/// Serves empty lists and watches without events in every namespace except the refused ones. Changing the refused namespaces ends the open
+/// watches.
 #[derive(Clone)]
 struct ApiServer(Arc<watch::Sender<BTreeSet<&'static str>>>);
 
@@ -133,7 +134,7 @@ async fn until(context: &Context, namespace: &str, works: bool) {
 }
 
 #[tokio::test]
-async fn a_listed_namespace_that_is_refused_stops_no_other_and_is_taken_up_when_it_is_allowed() {
+async fn a_refused_namespace_does_not_stop_the_others_and_is_used_once_it_is_allowed() {
     let (server, client) = ApiServer::start(&["gone"]).await;
     let context = watching(client, &["good", "gone"]).await;
     context.known.caches.started().await;

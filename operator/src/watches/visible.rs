@@ -1,13 +1,13 @@
-//! Objects as they change, each only once the store shows it.
+//! Passes on changed objects, each only once the store shows the change.
 //!
-//! A relist fills the store at its end. Whoever is woken earlier reads the state from before the gap, and nothing wakes it again: a kill switch
-//! that was set during the gap would wait for the next event of its provider.
+//! A relist fills the store at its end. A task that is woken earlier would read the state from before the gap and not be woken again: a kill
+//! switch that was set during the gap would take effect only at the next event of its provider.
 
 use futures::{Stream, StreamExt as _, future, stream};
 use kube::runtime::watcher::Event;
 
-/// Passes on what an event touched. Objects of a relist come after its end, once `relisted` was called: what the relist no longer shows is
-/// gone without an event of its own. Place this behind `reflect`.
+/// Passes on the objects of each event. Objects of a relist are passed on after its end, once `relisted` was called, because objects that
+/// the relist no longer shows are gone without an event of their own. Must come after `reflect` in the stream.
 pub fn visible<K, E>(
     events: impl Stream<Item = Result<Event<K>, E>>,
     mut relisted: impl FnMut(),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_relist_no_longer_shows_is_gone_from_the_store_when_its_end_is_told() {
+    fn objects_that_a_relist_no_longer_shows_are_gone_from_the_store_at_its_end() {
         let writer = Writer::default();
         let store = writer.as_reader();
         let events = stream::iter([
@@ -122,6 +122,6 @@ mod tests {
         assert_eq!(seen, [Ok(1), Err("lost"), Ok(2)]);
         let broken = stream::iter([Event::Init, Event::InitApply(1), Event::Init, Event::InitDone])
             .map(Ok::<_, Infallible>);
-        assert_eq!(block_on(visible(broken, || ()).count()), 0, "a relist that began anew");
+        assert_eq!(block_on(visible(broken, || ()).count()), 0, "a relist that started again");
     }
 }

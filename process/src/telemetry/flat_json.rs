@@ -1,7 +1,7 @@
 //! One JSON object per line, with the fields of the event and of all spans around it side by side.
 //!
-//! `tracing-subscriber` nests the fields of a span under `span`, so `job` would stand in two places. The crate that flattens them
-//! (`json-subscriber`) writes a key twice if an event repeats a field of its span, which is not valid for every reader.
+//! `tracing-subscriber` nests the fields of a span under `span`, so `job` could be in two places. The crate that flattens them
+//! (`json-subscriber`) writes a key twice if an event repeats a field of its span, which not every reader accepts.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use tracing_subscriber::{
 /// The format of an event.
 pub struct FlatJson;
 
-/// The format in which spans keep their fields until an event asks for them.
+/// The format in which spans store their fields until an event needs them.
 pub fn fields() -> JsonFields {
     JsonFields::new()
 }
@@ -46,7 +46,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Flat
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let metadata = event.metadata();
-        // What a person looks for first comes first.
+        // The fields that people look for first come first.
         let message = fields.remove("message");
         let first = [
             ("timestamp", Some(Value::from(time))),
@@ -66,12 +66,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Flat
     }
 }
 
-/// Takes the fields of an event; one that a span has, too, replaces it.
+/// Collects the fields of an event. A field of the event replaces a field of a span with the same name.
 struct Fields<'a>(&'a mut Map<String, Value>);
 
 impl Fields<'_> {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        // Names such as `r#type` are Rust's, not the log's.
+        // The prefix of a name such as `r#type` is Rust syntax and does not belong into the log.
         let name = field.name().strip_prefix("r#").unwrap_or_else(|| field.name());
         self.0.insert(name.to_owned(), value.into());
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_of_all_spans_stand_beside_those_of_the_event_and_none_stands_twice() {
+    fn the_fields_of_spans_and_event_are_side_by_side_and_none_occurs_twice() {
         let lines = logged(|| {
             let batch = tracing::info_span!("batch", batch = "b-1", provider = "octotel");
             let _in_batch = batch.enter();

@@ -1,13 +1,13 @@
-//! Which lines are logged.
+//! Decides which lines are logged.
 
 use anyhow::{bail, ensure};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// Never logged more than this, whatever the level is.
+/// Upper limits for the levels of some crates, whatever level is set.
 ///
-/// These crates print whole requests, answers and objects, with passwords, codes and the texts of portal pages in them: `kube_client` prints
-/// an object that it cannot decode as a warning, `kube_runtime` a whole `Status` for each refusal, and names the cause of each
-/// reconciliation in a span. What matters of it reaches the log through our own lines.
+/// These crates log whole requests, answers and objects, including passwords, codes and the texts of portal pages: `kube_client` logs an
+/// object that it cannot decode as a warning. `kube_runtime` logs a whole `Status` for each refusal and opens a span with the cause of each
+/// reconcile. Everything that matters is logged by our own lines.
 const LIMITED: [(&str, LevelFilter); 7] = [
     ("hyper_util", LevelFilter::INFO),
     ("kube_client", LevelFilter::ERROR),
@@ -22,7 +22,7 @@ const LEVELS: &str = "error, warn, info, debug, trace or off";
 /// The filter for a level, or for a list of levels and `target=level`.
 ///
 /// # Errors
-/// When a word of it is not a level. A misspelt level would otherwise be taken for the name of a target, and the log would stay empty.
+/// If a word is not a level. A misspelt level would otherwise be taken for the name of a target, and the log would stay empty.
 pub fn targets(text: &str) -> anyhow::Result<Targets> {
     let mut default = LevelFilter::INFO;
     let mut named = Vec::new();

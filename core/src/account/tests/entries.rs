@@ -2,7 +2,7 @@ use super::*;
 use crate::account::entries::MOST_ENTRIES;
 
 #[test]
-fn a_login_is_entered_before_it_is_granted_and_leaves_with_its_end() {
+fn a_login_is_recorded_before_it_is_granted_and_removed_when_it_ends() {
     let none = |_: &str| false;
     let one = with_login(&AccountStatus::default(), "b-1/1", none).expect("room");
     let again = with_login(&one, "b-1/1", none).expect("room");
@@ -19,21 +19,21 @@ fn a_login_is_entered_before_it_is_granted_and_leaves_with_its_end() {
 }
 
 #[test]
-fn burning_keeps_the_period_and_marks_a_step_that_goes_back() {
-    let first = burn(&AccountStatus::default(), 100, 30);
+fn a_used_step_keeps_its_period_and_one_that_is_set_back_is_marked() {
+    let first = with_last_step(&AccountStatus::default(), 100, 30);
     assert_eq!((first.last_step, first.last_step_period_seconds), (Some(100), Some(30)));
-    let edited = burn(&first, 51, 60);
+    let edited = with_last_step(&first, 51, 60);
     assert_eq!((edited.last_step, edited.rebased_from), (Some(51), None), "later in time");
-    let back = burn(&first, 90, 30);
+    let back = with_last_step(&first, 90, 30);
     assert_eq!((back.last_step, back.rebased_from), (Some(90), Some(100)));
-    assert_eq!(burn(&back, 91, 30).rebased_from, None);
+    assert_eq!(with_last_step(&back, 91, 30).rebased_from, None);
 }
 
 #[test]
 fn a_resume_sets_back_a_step_from_the_future_and_nothing_else() {
     let now = at(0);
     let step = step::at(now, 30);
-    let with = |last| burn(&AccountStatus::default(), last, 30);
+    let with = |last| with_last_step(&AccountStatus::default(), last, 30);
     let far = resumed(&with(step + 1000), at(-1), now, Some((30, 1)));
     assert_eq!((far.last_step, far.rebased_from), (Some(step + 2), Some(step + 1000)));
     assert_eq!(far.resumed_at, Some(Time(at(-1))));
@@ -47,8 +47,10 @@ fn a_resume_sets_back_a_step_from_the_future_and_nothing_else() {
 fn the_list_of_entries_stays_within_the_schema_and_forgets_the_least_useful_first() {
     let now = at(0);
     let current = step::at(now, 30);
-    let entry =
-        |name: String, last| AccountStatus { name, ..burn(&AccountStatus::default(), last, 30) };
+    let entry = |name: String, last| AccountStatus {
+        name,
+        ..with_last_step(&AccountStatus::default(), last, 30)
+    };
     let mut entries: Vec<AccountStatus> =
         (0..60).map(|i| entry(format!("old-{i:02}"), current - 10_000 + i)).collect();
     entries.push(entry("recent".to_owned(), current));
@@ -61,7 +63,7 @@ fn the_list_of_entries_stays_within_the_schema_and_forgets_the_least_useful_firs
     assert!(kept.contains("recent") && kept.contains("refused") && kept.contains("old-59"));
     assert!(!kept.contains("nothing") && !kept.contains("old-00"));
     assert_eq!(kept.iter().filter(|name| name.starts_with("spec")).count(), 20);
-    // Even if all of them are recent.
+    // The list is shortened even if all entries are recent.
     let mut full: Vec<AccountStatus> = (0..60).map(|i| entry(format!("x-{i}"), current)).collect();
     drop_old_entries(&mut full, |_| false, now);
     assert_eq!(full.len(), MOST_ENTRIES);

@@ -151,13 +151,13 @@ fn a_refused_credential_is_never_tried_again_by_time_alone() {
     let years = at(100_000_000);
     assert!(matches!(gate(&open, years), Gate::Shut(_)));
     assert_eq!(refresh(&open, years, Some("k:v1"), None).breaker, open);
-    // One refusal among failures is enough, and so is one that comes in late.
+    // One refusal among failures is enough, and so is one that is reported after the breaker opened.
     let mixed =
         after(&AccountBreaker::default(), &[failure(0, "b-1", true), failure(1, "b-2", false)]);
     assert_eq!((mixed.state, mixed.open_until), (BreakerState::Open, None));
     let late = after(&failed_twice(), &[failure(2, "b-3", true)]);
     assert_eq!((late.state, late.open_until, late.failures), (BreakerState::Open, None, 3));
-    // Not even a stored time opens it.
+    // Not even a stored `openUntil` lets a login through.
     let meddled = AccountBreaker { open_until: failed_twice().open_until, ..open };
     assert!(matches!(gate(&meddled, years), Gate::Shut(_)));
 }
@@ -209,22 +209,18 @@ fn new_credentials_close_it_and_forget_the_failures() {
     assert_eq!(change.event.map(|event| event.reason), Some(Reason::Available));
     let once = after(&AccountBreaker::default(), &[failure(0, "b-1", true)]);
     let change = refresh(&once, at(10), Some("k:v2"), None);
-    assert_eq!(
-        (change.breaker.failures, change.event),
-        (0, None),
-        "nothing to tell: it was not open"
-    );
+    assert_eq!((change.breaker.failures, change.event), (0, None), "no event: it was not open");
     for unchanged in [Some("k:v1"), None] {
         assert_eq!(
             refresh(&refused_twice(), at(10), unchanged, None).breaker,
             refused_twice(),
-            "a Secret that is gone fixes nothing"
+            "a Secret that is gone does not close it"
         );
     }
 }
 
 #[test]
-fn a_person_closes_it_if_they_speak_after_it_opened() {
+fn a_person_closes_it_only_after_it_opened() {
     let resumed =
         |seconds| refresh(&refused_twice(), at(50), Some("k:v1"), Some(at(seconds))).breaker.state;
     assert_eq!(
@@ -251,14 +247,14 @@ fn after_a_resume_one_more_refusal_opens_it_again() {
 fn credentials_that_were_refused_stay_refused_when_the_secret_is_set_back_to_them() {
     let other = refresh(&refused_twice(), at(10), Some("k:v2"), None).breaker;
     assert_eq!(other.state, BreakerState::Closed);
-    // Even before the change back was seen by a refresh.
+    // This holds even before a refresh has seen the change back.
     let Gate::Shut(why) = gate(&other, at(20)) else { panic!("a third time") };
     assert_eq!(why.reason, Reason::BreakerOpen);
     assert_eq!(super::gate("ops", &other, at(20), Some("k:v2"), &limits()), Gate::Open);
     let back = refresh(&other, at(20), Some("k:v1"), None);
     assert_eq!((back.breaker.state, back.breaker.refused), (BreakerState::Open, true));
     assert_eq!(back.event.map(|event| event.reason), Some(Reason::BreakerOpen));
-    // Refused once and set back: one more is left, not two.
+    // Refused once, then set back: one more refusal is allowed, not two.
     let once = after(&AccountBreaker::default(), &[failure(0, "b-1", true)]);
     let there = refresh(&once, at(10), Some("k:v2"), None).breaker;
     let tried = Failure { typed: Some("k:v2"), current: Some("k:v2"), ..failure(11, "b-2", true) };
@@ -296,7 +292,7 @@ fn a_success_with_older_credentials_does_not_clear_the_newer_ones() {
 
 #[test]
 fn what_cannot_be_compared_is_not_a_change() {
-    // The key of the digests was lost and made anew, or the status was written by an older version.
+    // The key of the digests was lost and created again, or the status was written by an older version.
     for failed_with in ["other-key:v1", "3f2a-uid:4711", "unknown"] {
         let tried = |batch| Failure { typed: Some(failed_with), ..failure(0, batch, true) };
         let open = after(&AccountBreaker::default(), &[tried("b-1"), tried("b-2")]);
@@ -357,8 +353,8 @@ fn a_login_that_succeeds_after_it_opened_closes_it() {
 }
 
 #[test]
-fn the_portal_sees_at_most_the_limit_of_refusals_whatever_happens_in_between() {
-    // Any mix of time passing and restarts (the state is all there is) with logins wherever the gate lets one through.
+fn the_portal_never_sees_more_refusals_than_the_limit() {
+    // Time passes and the operator restarts (only the stored state survives), with a login wherever the gate lets one through.
     let mut breaker = AccountBreaker::default();
     let mut refusals = 0;
     for hour in 0..1000 {

@@ -1,4 +1,4 @@
-//! Failures in a row over several batches: short queues and `maxJobs: 1` never show three in one batch.
+//! Failures in a row across batches: with short queues or `maxJobs: 1`, three of them never occur in one batch.
 
 use fno_crds::{Reason, batch::JobResult, provider_status::StepFailures};
 
@@ -9,14 +9,14 @@ pub struct Row<'a> {
     reason: Reason,
     /// UIDs of the jobs.
     jobs: Vec<&'a str>,
-    /// Where the last picture lies.
+    /// URI of the last screenshot.
     pub evidence: Option<&'a str>,
-    /// The batch has no other results: what failed before goes on.
+    /// The batch has no other results, so failures of the batch before it are still in a row with these.
     is_whole: bool,
 }
 
 impl<'a> Row<'a> {
-    /// The row at the end of these results; none if the last one is not a failed step.
+    /// The failures at the end of these results. None if the last result is not a failed step.
     #[must_use]
     pub fn of(results: &'a [JobResult]) -> Option<Self> {
         let last = results.last()?;
@@ -38,13 +38,13 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The step.
+    /// Name of the step that failed.
     #[must_use]
     pub const fn step(&self) -> &'a str {
         self.step
     }
 
-    /// What is in a row now. A job that is tried again counts once.
+    /// The failures in a row, including those `before` this batch if they continue. A job that is tried again counts once.
     pub(super) fn after(&self, before: Option<&StepFailures>, flows_digest: &str) -> StepFailures {
         let same = before.filter(|before| {
             self.is_whole
@@ -66,7 +66,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// maxItems of the list, and the largest `limits.flowFailuresToOpen`.
+/// The schema's maxItems of `StepFailures.jobs`, and the largest value of `limits.flowFailuresToOpen`.
 const MOST_JOBS: usize = 20;
 
 #[cfg(test)]
@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn three_jobs_in_a_row_open_it_whatever_batches_they_are_in() {
+    fn three_jobs_in_a_row_open_it_also_across_batches() {
         let (a, b, c) = (("1", Some("x")), ("2", Some("x")), ("3", Some("x")));
         let (other, answer) = (("4", Some("y")), ("5", None));
         for (batches, opens) in [
             (&[("d", &[a][..]), ("d", &[b]), ("d", &[c])][..], true),
             (&[("d", &[answer, a, b]), ("d", &[c])], true),
             (&[("d", &[a]), ("d", &[b])], false),
-            // One job, tried again and again.
+            // One job that is tried again and again.
             (&[("d", &[a]), ("d", &[a]), ("d", &[a])], false),
             // An answer, another step or other flows in between.
             (&[("d", &[a]), ("d", &[b]), ("d", &[answer]), ("d", &[c])], false),

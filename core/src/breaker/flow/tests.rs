@@ -65,7 +65,7 @@ fn a_single_failed_step_or_an_answer_says_nothing_while_it_is_closed() {
 }
 
 #[test]
-fn other_batches_that_run_into_the_same_thing_are_not_told_again() {
+fn other_batches_with_the_same_fault_publish_no_further_event() {
     let again = super::observe(&changed(), &seen(5, "b-2", "d1", CHANGED), &limits());
     assert_eq!((again.breaker.opened_at, again.event), (changed().opened_at, None));
     let twice = super::observe(&changed(), &seen(5, "b-1", "d1", CHANGED), &limits());
@@ -74,7 +74,7 @@ fn other_batches_that_run_into_the_same_thing_are_not_told_again() {
     assert_eq!(
         (away_too.breaker.reason, away_too.breaker.open_until),
         (Some(Reason::PortalChanged), None),
-        "it stays for a person"
+        "only a person or other flows close it"
     );
     let worse = super::observe(&away(), &seen(5, "b-2", "d1", CHANGED), &limits());
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_batch_with_other_flows_than_those_on_trial_decides_nothing() {
 }
 
 #[test]
-fn a_portal_that_is_away_is_probed_after_pauses_that_double() {
+fn a_portal_that_is_down_is_probed_after_pauses_that_double() {
     let mut breaker = away();
     let mut now = 0;
     for pause in [60, 120, 240, 480, 960, 1800, 1800] {
@@ -194,7 +194,7 @@ fn a_login_that_fails_in_a_step_twice_in_a_row_is_a_changed_portal() {
     assert!(why.message.contains("login flow") && why.message.contains("l.png"), "{}", why.message);
     assert!(!why.message.contains("Secret"), "{}", why.message);
 
-    // Changed flows close it at once, with a canary.
+    // Changed flows half open it at once, with a canary.
     let trial = super::refresh(&second.breaker, at(3), "d2", None).breaker;
     assert!(super::gate(&trial, at(3)).is_trial());
     let failed = super::observe(&trial, &seen(4, "b-3", "d2", LOGIN), &limits());
@@ -206,7 +206,7 @@ fn a_login_that_fails_in_a_step_twice_in_a_row_is_a_changed_portal() {
 }
 
 #[test]
-fn a_login_in_between_makes_failures_of_the_login_flow_start_again() {
+fn a_successful_login_resets_the_failures_of_the_login_flow() {
     let first = super::observe(&FlowBreaker::default(), &seen(0, "b-1", "d1", LOGIN), &limits());
     let between = super::logged_in(&first.breaker);
     let next = super::observe(&between, &seen(2, "b-3", "d1", LOGIN), &limits());
@@ -214,7 +214,7 @@ fn a_login_in_between_makes_failures_of_the_login_flow_start_again() {
 }
 
 #[test]
-fn a_canary_tells_what_it_tries_for() {
+fn a_trial_carries_the_reason_it_is_on_trial_for() {
     let trial = super::refresh(&away(), at(60), "d1", None).breaker;
     let Gate::Trial(why) = super::gate(&trial, at(60)) else { panic!("half open") };
     assert_eq!(why.reason, Reason::PortalUnavailable);

@@ -18,7 +18,7 @@ pub enum ConditionError {
         /// Name of the function.
         name: String,
     },
-    /// `exists`, `text` or `count` was called with anything but one text in quotes.
+    /// `exists`, `text` or `count` was called with something other than one text in quotes.
     #[error("{0}() needs one selector in quotes, as in {0}('#id')")]
     Argument(String),
     /// The selector of a question is invalid.

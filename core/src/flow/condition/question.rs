@@ -16,7 +16,7 @@ pub enum PageQuestion {
 }
 
 impl fmt::Display for PageQuestion {
-    /// Writes the question as it stands in the condition.
+    /// Writes the question as it is in the condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists(chain) => write!(f, "exists('{chain}')"),

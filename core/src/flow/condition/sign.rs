@@ -1,7 +1,7 @@
 //! Whether a condition can hold only because the page shows something.
 //!
-//! A page that is late, empty or drawn differently lacks everything. A condition that also holds for such a page (`!exists(…)`,
-//! `count(…) == 0`, `!has(…)`, `text(…) == ''`) does not prove that the portal has answered.
+//! A page that is late, empty or looks different lacks everything that a flow looks for. A condition that also holds for such a page
+//! (`!exists(…)`, `count(…) == 0`, `!has(…)`, `text(…) == ''`) does not prove that the portal has answered.
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
@@ -65,7 +65,7 @@ fn comparison(a: &IdedExpr, b: &IdedExpr, equal: bool) -> bool {
         Some(LiteralValue::String(text)) if text.inner().is_empty() => !equal,
         _ if number(other) == Some(0) => !equal,
         _ if may_be_nothing(shown) => equal && !may_be_nothing(other),
-        // An extracted field: a missing one fails the step.
+        // An extracted field: a missing field fails the step.
         _ => true,
     }
 }
@@ -109,7 +109,7 @@ fn about_page(expression: &IdedExpr) -> bool {
     })
 }
 
-/// Whether the expression also has a value (an empty text, the number 0) where the page shows nothing.
+/// Whether the expression also has a value (an empty text, the number 0) if the page shows nothing.
 fn may_be_nothing(expression: &IdedExpr) -> bool {
     any(expression, &|expression| match &expression.expr {
         Expr::Ident(name) => name == "page",

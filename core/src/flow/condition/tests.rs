@@ -36,7 +36,7 @@ fn eval(source: &str) -> Result<bool, ConditionError> {
 }
 
 #[test]
-fn conditions_are_worked_out() {
+fn conditions_are_evaluated() {
     for (source, expected) in [
         ("true", true),
         ("fields.service.status == 'Active'", true),
@@ -76,7 +76,7 @@ fn conditions_are_worked_out() {
 }
 
 #[test]
-fn what_is_wrong_is_told() {
+fn faults_are_reported() {
     for (source, expected) in [
         ("", "not a condition"),
         ("fields.service.status = 'Active'", "not a condition"),
@@ -119,7 +119,7 @@ fn what_is_wrong_is_told() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_it_is_parsed() {
+fn a_condition_that_is_too_large_is_refused_before_it_is_parsed() {
     assert!(matches!(
         eval(&format!("{}true{}", "(".repeat(900), ")".repeat(900))),
         Err(ConditionError::TooLarge(_))
@@ -130,7 +130,7 @@ fn what_is_too_large_is_refused_before_it_is_parsed() {
     ));
 }
 
-/// What 2000 characters can do to a parser that works itself down the stack, on a thread with the stack of a test.
+/// The worst that 2000 characters can do to a recursive parser, on a thread with the stack of a test.
 #[test]
 fn long_chains_are_read_or_refused_without_an_overflow() {
     for source in [
@@ -150,7 +150,7 @@ fn long_chains_are_read_or_refused_without_an_overflow() {
 }
 
 #[test]
-fn questions_are_told_once_each() {
+fn each_question_is_listed_once() {
     let condition = Condition::parse(
         "exists('#a') || exists('#a') || text('css/#a') == 'exists(1)' || count('#f >>> text/ Two  words ') > 1",
     );
@@ -160,7 +160,7 @@ fn questions_are_told_once_each() {
 }
 
 #[test]
-fn a_question_that_was_not_answered_is_an_error_even_if_it_would_not_matter() {
+fn an_unanswered_question_is_an_error_even_if_its_answer_does_not_matter() {
     let condition = Condition::parse("true || exists('#a')");
     assert_eq!(
         condition.and_then(|c| c.eval(&scope(), &Answers::default())),
@@ -169,7 +169,7 @@ fn a_question_that_was_not_answered_is_an_error_even_if_it_would_not_matter() {
 }
 
 #[test]
-fn what_a_condition_compared_is_told_with_its_values() {
+fn the_names_and_questions_of_a_condition_are_listed_with_their_values() {
     let condition = Condition::parse(
         "fields.service.status == params.circuitNumber && text('.error') == 'x' && exists('#there') && fields.absent.y == ''",
     )
@@ -192,7 +192,7 @@ fn what_a_condition_compared_is_told_with_its_values() {
 }
 
 #[test]
-fn a_condition_that_an_empty_page_meets_is_no_sign() {
+fn a_condition_that_holds_for_an_empty_page_is_not_a_sign() {
     for source in [
         "!has(fields.line)",
         "!exists('table')",
@@ -273,7 +273,7 @@ fn more_names_may_be_given() {
 }
 
 #[test]
-fn names_are_told_without_those_a_loop_binds() {
+fn names_are_listed_without_those_that_a_loop_binds() {
     let condition = Condition::parse(
         "has(fields.a.b) && fields.list.exists(x, x.id == params.id) && page.url.contains('fields.z') && fields['q'] == row.c",
     );

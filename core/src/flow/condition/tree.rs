@@ -14,7 +14,7 @@ use crate::flow::selector::Chain;
 
 /// Maximum nesting of loops: a list may have hundreds of entries.
 const MAX_LOOPS: usize = 2;
-/// Maximum nesting of operators: no person reads deeper trees.
+/// Maximum nesting of operators: people cannot read deeper conditions.
 const MAX_DEPTH: usize = 40;
 
 /// The parts of a condition.
@@ -80,7 +80,9 @@ impl Walk {
                 return Err(ConditionError::Syntax("a part of it is empty".to_owned()));
             }
             Expr::Struct(_) => {
-                return Err(ConditionError::Syntax("messages cannot be made here".to_owned()));
+                return Err(ConditionError::Syntax(
+                    "messages cannot be constructed here".to_owned(),
+                ));
             }
             Expr::Literal(_) | Expr::Ident(_) => node.expr.clone(),
             Expr::Select(select) if select.test => self.test(select)?,
@@ -100,7 +102,7 @@ impl Walk {
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else {
                         return Err(ConditionError::Syntax(
-                            "messages cannot be made here".to_owned(),
+                            "messages cannot be constructed here".to_owned(),
                         ));
                     };
                     entry.key = self.rewrite(&entry.key)?;

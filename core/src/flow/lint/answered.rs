@@ -6,9 +6,9 @@ use crate::flow::{condition::Condition, selector};
 
 const CIRCUIT: &str = "params.circuitNumber";
 
-/// The acts of a flow since the portal last named the circuit.
+/// The actions of a flow since the portal last named the circuit.
 pub(super) struct Answered {
-    /// The conditions (`when`, outermost first) of the acts that no sign has followed.
+    /// The conditions (`when`, outermost first) of the actions that were not followed by a sign.
     unanswered: Vec<Vec<String>>,
 }
 
@@ -23,14 +23,14 @@ impl Answered {
     /// Takes the next step. `under` holds the conditions of the steps that call its subflow, and its own.
     pub fn step(&mut self, step: &Step, under: &[String]) {
         if names_circuit(step) {
-            // A conditional wait covers the acts under the same condition.
+            // A conditional wait covers the actions under the same condition.
             self.unanswered.retain(|done| !done.starts_with(under));
         } else if is_act(step.type_) {
             self.unanswered.push(under.to_vec());
         }
     }
 
-    /// Whether the portal has answered all acts.
+    /// Whether the portal has answered all actions.
     pub fn is_sure(&self) -> bool {
         self.unanswered.is_empty()
     }

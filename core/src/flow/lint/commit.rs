@@ -13,7 +13,7 @@ pub(super) struct Progress {
     is_proved: bool,
 }
 
-/// Checks the commit of a step, whatever flow the step is in.
+/// Checks the commit of a step, no matter in which flow the step is.
 pub(super) fn check(step: &Step, commit: &Commit, path: &str, report: &mut Report) {
     if !matches!(
         step.type_,
@@ -54,7 +54,7 @@ pub(super) fn check(step: &Step, commit: &Commit, path: &str, report: &mut Repor
             );
         }
         Ok(template) if !template.names().contains("params.circuitNumber") => {
-            report.warning(format!("{identify}.contains"), "identify does not name params.circuitNumber: be sure that it tells this line from all others");
+            report.warning(format!("{identify}.contains"), "identify does not name params.circuitNumber: make sure that it distinguishes this line from all others");
         }
         _ => {}
     }
@@ -67,7 +67,7 @@ impl Progress {
             if in_subflow {
                 report.error(
                     format!("{path}.commit"),
-                    "commit must stand in the cancellation flow itself, not in a subflow",
+                    "commit must be in the cancellation flow itself, not in a subflow",
                 );
             }
             self.commits += 1;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// How to write a recorded text that only looks like a template.
 pub(super) const LITERAL: &str =
-    "; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}";
+    "; for the characters {{ or {% themselves, write {{ '{{' }} or {{ '{%' }}";
 
 /// A text with templates.
 pub(super) struct Text<'a> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) enum Shape {
     /// Nothing is known.
     Any,
-    /// A text or number.
+    /// A single text or number.
     Text,
     /// An object of texts with any names: the parameters of a job.
     Open,

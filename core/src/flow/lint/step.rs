@@ -1,4 +1,4 @@
-//! Checks a step by itself.
+//! Checks a step on its own.
 
 use std::sync::LazyLock;
 
@@ -84,7 +84,8 @@ fn key(step: &Step, path: &str, report: &mut Report) {
     }
 }
 
-/// `text/` with a value that differs from job to job: the first element that contains it is taken, whatever else it says.
+/// Warns about `text/` with a value that differs from job to job: the first element that contains the value is used, even if it contains
+/// more.
 fn contained_text(step: &Step, path: &str, report: &mut Report) {
     let acts = matches!(
         step.type_,
@@ -116,7 +117,7 @@ fn contained_text(step: &Step, path: &str, report: &mut Report) {
     }
 }
 
-/// The rules of the schema, for files that no API server has validated yet.
+/// What the step lacks by the rules of the schema, for files that no API server has validated yet.
 fn missing(step: &Step) -> Vec<String> {
     use StepType::{
         Assert, Change, Click, Dialog, DoubleClick, Extract, ForEach, Hover, KeyDown, KeyUp,

@@ -29,7 +29,7 @@ fn with(flow: &str, steps: &str) -> Value {
     spec
 }
 
-/// Another validation flow, and nothing left that leans on the good one.
+/// Another validation flow, without anything that depends on the good one.
 fn with_validation(steps: &str) -> Value {
     let mut spec = with("validation", steps);
     spec["proof"] = json!("true");
@@ -65,7 +65,7 @@ fn the_cancellation_of_the_documentation_has_no_findings() {
 }
 
 #[test]
-fn a_field_read_in_two_ways_may_be_used_in_either() {
+fn a_field_that_is_read_in_two_ways_may_be_used_in_either_way() {
     let steps = "[{type: extract, field: a, from: Url}, {type: extract, field: a, from: List, selectors: [[li]]}, {type: navigate, url: '/{{ fields.a }}'}, {type: runFlow, flow: close-news}, {type: forEach, flow: look-at-order, items: a}, {type: outcome, code: A}]";
     let mut spec = with_validation(steps);
     spec["proof"] = json!("fields.a == intent.job");

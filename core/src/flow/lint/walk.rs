@@ -1,4 +1,4 @@
-//! Walks through the flows in the order in which they run: what is defined at each step, what follows what, which subflow runs where.
+//! Walks through the flows in the order in which they run, and tracks what is defined at each step and which subflows run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -25,14 +25,14 @@ use crate::flow::{
 
 /// Maximum nesting of subflows.
 const MAX_DEPTH: usize = 3;
-/// Maximum number of steps, counting those of a subflow each time it runs. Far above any sensible flow: bounds the linter's own time.
+/// Maximum number of steps, counting those of a subflow each time it runs. Far above any sensible flow; limits the linter's own time.
 const MAX_STEPS: usize = 2000;
 
 /// The walk through one provider.
 pub(super) struct Walk<'a> {
     spec: &'a FnoProviderSpec,
     report: Report,
-    /// Steps and flows that have been checked by themselves.
+    /// Steps and flows that have been checked on their own.
     checked: HashSet<String>,
     used: BTreeSet<&'a str>,
     walked: usize,
@@ -246,14 +246,14 @@ impl<'a> Walk<'a> {
         step.when.is_none()
     }
 
-    /// Warns about an answer that an empty page also gives. No person checks it, because the job has succeeded.
+    /// Warns about an answer that an empty page also gives. No person would check it, because the job succeeds.
     fn sign(&mut self, step: &Step, path: &str) {
         let (Some(kind), Some(code)) = (self.entry.kind, &step.code) else { return };
         if outcome::meaning(kind, code) != Meaning::Answer || self.entry.answered.is_sure() {
             return;
         }
         let rests_on_nothing = match step.when.as_deref().map(Condition::parse) {
-            // A catch-all is honest about not knowing, unless it claims that there is nothing.
+            // A catch-all does not claim to know anything, unless its code says that the circuit does not exist.
             None => code == NOT_FOUND,
             Some(Ok(condition)) => !condition.is_sign(),
             Some(Err(_)) => false,

@@ -40,7 +40,7 @@ fn scope(circuit: &str) -> Scope {
 const BY_CIRCUIT: Option<&str> = Some("row.reference == params.circuitNumber");
 
 #[test]
-fn a_row_is_chosen_by_what_it_says() {
+fn a_row_is_chosen_by_its_content() {
     assert_eq!(
         rule(BY_CIRCUIT, None).extract(&table(), &scope("B-10")),
         Ok(Some(json!({"reference": "B-10", "status": "Active"})))
@@ -82,7 +82,7 @@ fn cardinality_says_how_many_rows_may_match() {
 }
 
 #[test]
-fn none_leaves_the_field_away_and_many_gives_a_list() {
+fn without_a_row_the_field_is_omitted_and_many_gives_a_list() {
     assert_eq!(rule(BY_CIRCUIT, None).extract(&table(), &scope("B-1")), Ok(None));
     assert_eq!(
         rule(BY_CIRCUIT, Some(Cardinality::Many)).extract(&table(), &scope("B-1")),
@@ -97,12 +97,12 @@ fn none_leaves_the_field_away_and_many_gives_a_list() {
 }
 
 #[test]
-fn without_a_match_every_row_matches_and_the_first_one_is_no_better_than_the_others() {
+fn without_a_match_every_row_matches_and_the_first_one_is_not_preferred() {
     assert_eq!(rule(None, None).extract(&table(), &scope("B-10")), Err(RowError::Ambiguous(4)));
 }
 
 #[test]
-fn a_missing_column_names_those_there_are() {
+fn the_error_of_a_missing_column_names_the_existing_ones() {
     let mut table = table();
     table.headers[1] = "State".to_owned();
     let error = rule(BY_CIRCUIT, None).extract(&table, &scope("B-10")).map_err(|e| e.to_string());
@@ -121,7 +121,7 @@ fn a_missing_column_names_those_there_are() {
 }
 
 #[test]
-fn a_match_that_fails_is_told() {
+fn a_match_that_fails_is_reported() {
     let error = rule(Some("row.refernce == 'x'"), None)
         .extract(&table(), &scope("B-10"))
         .map_err(|e| e.to_string());

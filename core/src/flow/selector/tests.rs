@@ -44,7 +44,7 @@ fn every_notation_is_read_and_written() {
 }
 
 #[test]
-fn what_is_no_selector_is_refused() {
+fn an_invalid_selector_is_refused() {
     for (selector, expected) in [
         ("", "is empty"),
         ("   ", "is empty"),
@@ -78,7 +78,7 @@ fn scope(circuit: &str) -> Scope {
 }
 
 #[test]
-fn templates_in_selectors_are_worked_out() {
+fn templates_in_selectors_are_rendered() {
     for (selector, expected) in [
         ("#plain", "#plain"),
         ("text/{{ params.circuitNumber }}", "text/B-1 (old)"),
@@ -105,16 +105,16 @@ fn templates_in_selectors_are_worked_out() {
 }
 
 #[test]
-fn a_value_can_not_change_what_a_selector_means() {
+fn a_value_cannot_change_what_a_selector_means() {
     for (selector, circuit, expected) in [
         (
             "xpath///tr[td='{{ params.circuitNumber }}']",
             "x' or '1'='1",
-            "params.circuitNumber may not be put into a selector: it holds '\\''",
+            "params.circuitNumber may not be used in a selector: its value contains '\\''",
         ),
-        ("tr[id=\"{{ params.circuitNumber }}\"]", "x\"],tr[id=\"y", "it holds '\"'"),
-        ("tr[id=\"{{ params.circuitNumber }}\"]", "x\\", "it holds '\\\\'"),
-        ("aria/{{ params.circuitNumber }}", "x[role=\"link\"]", "it holds '\"'"),
+        ("tr[id=\"{{ params.circuitNumber }}\"]", "x\"],tr[id=\"y", "its value contains '\"'"),
+        ("tr[id=\"{{ params.circuitNumber }}\"]", "x\\", "its value contains '\\\\'"),
+        ("aria/{{ params.circuitNumber }}", "x[role=\"link\"]", "its value contains '\"'"),
         ("text/{{ params.circuitNumber }}", "", "is empty"),
         ("#line-{{ params.circuitNumber }}", "B.1", "put the text with {{ … }} into quotes"),
         (
@@ -137,7 +137,7 @@ fn a_value_can_not_change_what_a_selector_means() {
 }
 
 #[test]
-fn templates_are_told_for_the_linter() {
+fn templates_are_listed_for_the_linter() {
     let names = |parts: &[&str]| {
         templates(parts).map(|t| t.iter().flat_map(|t| t.names().clone()).collect::<Vec<_>>())
     };

@@ -18,7 +18,7 @@ fn render(source: &str) -> Result<String, TemplateError> {
 }
 
 #[test]
-fn texts_are_worked_out() {
+fn texts_are_rendered() {
     for (source, expected) in [
         ("plain, with { and } and %", "plain, with { and } and %"),
         ("", ""),
@@ -96,7 +96,7 @@ fn an_endless_text_runs_out_of_fuel() {
     );
 }
 
-/// What 4000 characters can do to a parser that works itself down the stack, on a thread with the stack of a test.
+/// The worst that 4000 characters can do to a recursive parser, on a thread with the stack of a test.
 #[test]
 fn large_texts_are_refused_before_they_are_parsed() {
     for (inner, is_fine) in [
@@ -119,7 +119,7 @@ fn large_texts_are_refused_before_they_are_parsed() {
 }
 
 #[test]
-fn names_are_told() {
+fn names_are_listed() {
     let template =
         Template::parse("{{ params.a ~ fields.b.c | default(params.d) }} {{ 'params.e' }}");
     let names: Vec<_> = template.map(|t| t.names().iter().cloned().collect()).unwrap_or_default();
@@ -139,7 +139,7 @@ fn render_secret(source: &str, totp: Option<&str>) -> Result<String, TemplateErr
 }
 
 #[test]
-fn secrets_are_put_in_as_they_are() {
+fn secrets_are_inserted_as_they_are() {
     for (source, expected) in [
         ("{{ secret.username }}", "anna"),
         ("{{ secret.password }}", "hunter2 | {{ x }}"),
@@ -173,7 +173,7 @@ fn a_template_knows_its_secrets() {
 }
 
 #[test]
-fn a_code_that_was_not_granted_is_told() {
+fn a_code_that_was_not_granted_is_reported() {
     assert_eq!(render_secret("{{ totp }}", None), Err(TemplateError::NoTotp));
     assert_eq!(render_secret("{{ secret.username }}", None).as_deref(), Ok("anna"));
 }

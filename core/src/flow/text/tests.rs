@@ -16,7 +16,7 @@ fn white_space_is_folded() {
 }
 
 #[test]
-fn case_and_white_space_make_no_difference_to_a_person() {
+fn case_and_white_space_do_not_count() {
     assert!(same(" 12  Main ROAD", "12 main Road "));
     assert!(same("STRAẞE", "straße"));
     assert!(!same("12 Main Road", "12 Main Rd"));
@@ -112,7 +112,7 @@ fn a_wrong_pattern_is_refused() {
 }
 
 #[test]
-fn a_reading_goes_by_its_step() {
+fn a_reading_follows_its_step() {
     let step = |regex: Option<&str>, normalize| Step {
         regex: regex.map(str::to_owned),
         normalize,

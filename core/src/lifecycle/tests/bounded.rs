@@ -1,4 +1,4 @@
-//! Nothing lasts for ever: every phase of a batch ends by the operator's clock, whatever the runner, a job or the API server does.
+//! Nothing lasts for ever: every phase of a batch ends by the operator's clock, no matter what the runner, a job or the API server does.
 
 use fno_crds::FnoJob;
 
@@ -12,18 +12,18 @@ fn logged_in(run: Value) -> Case {
 
 #[test]
 fn a_runner_that_lives_but_makes_no_progress_is_given_up() {
-    // A job may take 3 min, and 5 min may pass beside its flow.
+    // A job's flow may take 3 min, and 5 min more are allowed for everything else.
     let idle = |seconds| logged_in(json!({})).with(|case| case.idle = seconds);
     assert_eq!(idle(470).waits().0, Some(time("2030-01-01T00:01:10Z")));
     assert_eq!(idle(480).ends(), (BatchPhase::Failed, Reason::RunnerLost, true));
     match idle(480).next() {
-        NextAction::End(end) => assert!(end.why.message.contains("job j was at work"), "{end:?}"),
+        NextAction::End(end) => assert!(end.why.message.contains("job j was running"), "{end:?}"),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_login_that_waits_for_its_turn_is_no_lack_of_progress() {
+fn waiting_for_a_turn_to_log_in_does_not_count_as_lack_of_progress() {
     let waiting =
         assigned(json!({"podUid": "p1", "logins": 1, "login": login(2, "AskingLogin")}), &["Done"])
             .held(Reason::WaitingForSession, "2030-01-01T00:01:05Z", true)
@@ -32,7 +32,7 @@ fn a_login_that_waits_for_its_turn_is_no_lack_of_progress() {
 }
 
 #[test]
-fn signs_of_life_are_no_progress_and_each_step_of_the_work_is() {
+fn a_heartbeat_does_not_count_as_progress_and_each_step_of_the_work_does() {
     let run = |more: Value| -> fno_crds::batch::Run {
         let mut whole = json!({"podUid": "p1", "job": "j", "login": login(1, "LoggedIn")});
         whole.as_object_mut().expect("object").extend(more.as_object().expect("object").clone());
@@ -59,7 +59,7 @@ fn signs_of_life_are_no_progress_and_each_step_of_the_work_is() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_comes_before_a_write_that_may_fail_for_ever() {
+fn a_deadline_that_has_passed_comes_before_a_write_that_may_never_succeed() {
     let results = json!({"results": [result("Succeeded", "Answered")]});
     let reported = || logged_in(results.clone());
     assert_eq!(reported().next(), NextAction::Mirror);
@@ -71,7 +71,7 @@ fn a_deadline_that_has_passed_comes_before_a_write_that_may_fail_for_ever() {
         gone.with(|case| case.silent = 120).ends(),
         (BatchPhase::Failed, Reason::RunnerLost, true)
     );
-    // Likewise for a login that cannot be counted, and after the runner has said how it ended.
+    // Likewise for a login that cannot be counted, and after the runner has reported its end.
     let open = assigned(
         json!({"podUid": "p1", "logins": 1, "login": login(1, "LoggedIn")}),
         &["CodeReady"],
@@ -90,7 +90,7 @@ fn a_deadline_that_has_passed_comes_before_a_write_that_may_fail_for_ever() {
 }
 
 #[test]
-fn a_pod_that_never_ran_is_replaced_however_long_it_took_to_start() {
+fn a_pod_that_never_ran_is_replaced_no_matter_how_long_it_took_to_start() {
     let evicted = case(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
         .pod(PodState::Ended { ran: false, how: "Evicted".to_owned() })
         .with(|case| case.silent = 200);
@@ -110,7 +110,7 @@ fn a_job_whose_status_is_refused_holds_up_neither_the_batch_nor_its_end() {
         .with(|case| case.batch.metadata.finalizers = None);
     assert!(
         matches!(cleaned.next(), NextAction::Wait { .. }),
-        "the batch is the only place where the result stands"
+        "the result is stored only in the batch"
     );
 }
 
@@ -145,11 +145,11 @@ fn a_job_that_was_not_started_is_withdrawn_when_its_deadline_passes_or_a_person_
             time(NOW),
         )];
     });
-    assert_eq!(at_work.waits().0, Some(time(later)), "the batch is looked at again at that time");
+    assert_eq!(at_work.waits().0, Some(time(later)), "the batch is reconciled again at that time");
 }
 
 #[test]
-fn a_browser_that_ran_out_of_memory_is_named_where_a_crash_is() {
+fn a_browser_that_ran_out_of_memory_is_reported_with_the_crash() {
     let said = "The browser's container was killed (OOMKilled; restarted 2 times).";
     let crashed = logged_in(json!({"end": end("BrowserCrashed", false)}))
         .pod(PodState::Ended { ran: true, how: String::new() })

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_login_goes_from_leave_over_the_code_to_its_closing() {
+fn a_login_goes_from_permission_through_the_code_to_its_closing() {
     assert_eq!(
         assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[]).next(),
         NextAction::Grant { login: 1 }
@@ -37,7 +37,7 @@ fn a_login_goes_from_leave_over_the_code_to_its_closing() {
 }
 
 #[test]
-fn leave_is_given_to_the_current_pod_only() {
+fn permission_is_given_to_the_current_pod_only() {
     assert!(matches!(
         assigned(json!({"podUid": "p0", "login": login(1, "AskingLogin")}), &[]).next(),
         NextAction::Wait { .. }
@@ -45,7 +45,7 @@ fn leave_is_given_to_the_current_pod_only() {
 }
 
 #[test]
-fn a_refused_login_asks_for_nothing_more_and_goes_on_saying_why() {
+fn a_refused_login_asks_for_nothing_more_and_keeps_reporting_why() {
     let refused = assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &["Refused"])
         .with(|case| {
             let status = case.batch.status.as_mut().expect("a status");
@@ -67,7 +67,7 @@ fn login_failed(reason: &str) -> Value {
 }
 
 #[test]
-fn a_login_that_is_reported_is_counted_as_what_it_was() {
+fn a_reported_login_is_counted_by_its_reason() {
     assert!(
         matches!(ended(json!({"podUid": "p1", "login": login(1, "Rejected")}), "CodeReady"), LoginEnded::Rejected(b) if b.reason == Reason::LoginRejected)
     );
@@ -85,13 +85,13 @@ fn a_login_that_is_reported_is_counted_as_what_it_was() {
     }
     for reason in ["ClockSkew", "ValkeyUnavailable", "WaitingForCode", "BreakerOpen"] {
         let ended = reported(reason);
-        assert!(matches!(ended, LoginEnded::NotJudged(_)), "{reason}: we gave no code");
+        assert!(matches!(ended, LoginEnded::NotJudged(_)), "{reason}: the operator gave no code");
         assert_eq!(ended.counts(), None, "{reason}");
     }
 }
 
 #[test]
-fn the_worst_is_assumed_of_a_login_whose_report_was_overwritten() {
+fn a_login_whose_report_was_overwritten_counts_as_refused() {
     assert!(matches!(
         ended(json!({"podUid": "p1", "login": login(2, "AskingLogin")}), "CodeReady"),
         LoginEnded::Rejected(_)
@@ -103,7 +103,7 @@ fn the_worst_is_assumed_of_a_login_whose_report_was_overwritten() {
 }
 
 #[test]
-fn a_run_that_ends_within_a_login_says_what_it_knows() {
+fn a_run_that_ends_within_a_login_decides_how_the_login_counts() {
     let with_end = |reason: &str| {
         let run =
             json!({"podUid": "p1", "login": login(1, "AwaitingCode"), "end": end(reason, false)});
@@ -117,7 +117,7 @@ fn a_run_that_ends_within_a_login_says_what_it_knows() {
 }
 
 #[test]
-fn an_abort_or_a_lost_pod_while_a_code_is_out_is_no_refusal() {
+fn an_abort_or_a_lost_pod_while_a_code_is_out_does_not_count_as_a_refusal() {
     let grant =
         |state: &str| serde_json::from_value(json!({"login": 1, "state": state})).expect("a grant");
     let report = |value: Value| serde_json::from_value(value).expect("a login");
@@ -133,14 +133,14 @@ fn an_abort_or_a_lost_pod_while_a_code_is_out_is_no_refusal() {
         matches!(with("Granted", login(1, "AwaitingCode")), LoginEnded::NotJudged(_)),
         "the code was never out"
     );
-    // What the runner did report stands.
+    // What the runner did report is kept.
     assert!(matches!(with("CodeReady", login(1, "Rejected")), LoginEnded::Rejected(_)));
     assert_eq!(with("CodeReady", login(1, "LoggedIn")), LoginEnded::LoggedIn);
     assert!(matches!(with("CodeReady", login_failed("LoginFailed")), LoginEnded::Failed(_)));
 }
 
 #[test]
-fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
+fn waiting_for_a_turn_has_no_deadline_and_waiting_for_valkey_has_one() {
     let asking = || {
         assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[])
             .at("2030-01-01T00:10:00Z")
@@ -154,7 +154,7 @@ fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
         asking().held(Reason::ValkeyUnavailable, "2030-01-01T00:10:05Z", false).ends(),
         (BatchPhase::Failed, Reason::ValkeyUnavailable, true)
     );
-    // From permission on it runs, whatever the turn took.
+    // The deadline runs from the permission on, no matter how long the wait for the turn was.
     let granted = |now| {
         assigned(json!({"podUid": "p1", "login": login(1, "AwaitingCode")}), &["CodeReady"]).at(now)
     };
@@ -171,7 +171,7 @@ fn waiting_for_the_turn_has_no_deadline_and_a_broken_valkey_has_one() {
 }
 
 #[test]
-fn a_nodes_clock_moves_no_deadline_of_a_login() {
+fn a_nodes_clock_does_not_move_the_deadlines_of_a_login() {
     for node in ["2029-12-31T23:00:00.000000Z", "2030-01-01T01:00:00.000000Z"] {
         for (state, given) in [
             ("AskingLogin", &[][..]),

@@ -32,7 +32,7 @@ fn the_sentence_about_clocks_says_which_one_is_ahead_and_what_to_correct() {
 }
 
 #[test]
-fn what_an_earlier_batch_measured_holds_back_logins_until_it_is_time_to_measure_again() {
+fn an_earlier_measurement_holds_back_logins_until_it_is_time_to_measure_again() {
     let earlier = |minutes: i64| PortalClock {
         own: None,
         earlier: Some((40_000, at(5000) - SignedDuration::from_mins(minutes))),
@@ -46,13 +46,13 @@ fn what_an_earlier_batch_measured_holds_back_logins_until_it_is_time_to_measure_
         LoginPermission::Granted,
         "one goes as far as the code and measures"
     );
-    // This login measures anew, and what it finds decides.
+    // This login measures again, and its own result decides.
     let minted = |own| mint(&MintRequest { clock: PortalClock { own, ..earlier(5) }, ..request() });
     assert_eq!(minted(Some(0)), MintDecision::Mint { step: 100 });
     assert_eq!(never(&minted(Some(40_000))), Some(Reason::ClockSkew));
     assert_eq!(never(&minted(None)), Some(Reason::ClockSkew), "it could not measure");
     let much_later = MintRequest { clock: earlier(61), ..request() };
-    assert_eq!(mint(&much_later), MintDecision::Mint { step: 100 }, "not for ever");
+    assert_eq!(mint(&much_later), MintDecision::Mint { step: 100 }, "an old measurement expires");
 }
 
 #[test]
@@ -66,5 +66,5 @@ fn planning_holds_back_and_then_tries_one_login() {
     assert_eq!(gate(61), Gate::Open);
     assert_eq!(PortalClock::default().gate(30, at(0)), Gate::Open);
     let slow_codes = PortalClock { own: None, earlier: Some((-20_000, at(0))) };
-    assert_eq!(slow_codes.gate(60, at(0)), Gate::Open, "20 s is little for codes of 60 s");
+    assert_eq!(slow_codes.gate(60, at(0)), Gate::Open, "20 s is within half a step of 60 s");
 }

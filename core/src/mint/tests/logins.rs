@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn permission_to_log_in_is_given_when_nothing_speaks_against_it() {
+fn permission_to_log_in_is_given_when_every_check_passes() {
     assert_eq!(may_login(&login()), LoginPermission::Granted);
     assert_eq!(
         may_login(&LoginRequest { login: 3, phase: BatchPhase::InProgress, ..login() }),
@@ -12,7 +12,7 @@ fn permission_to_log_in_is_given_when_nothing_speaks_against_it() {
     assert_eq!(
         may_login(&password_only),
         LoginPermission::Granted,
-        "what only codes need does not matter"
+        "without codes, clock and Valkey do not matter"
     );
 }
 
@@ -37,7 +37,7 @@ fn each_thing_that_forbids_a_login_ends_the_batch_with_its_reason() {
 }
 
 #[test]
-fn a_login_waits_for_valkey_a_session_and_the_verdict_on_others() {
+fn a_login_waits_for_valkey_for_a_session_and_for_the_result_of_others() {
     let cases = [
         (LoginRequest { valkey_unreachable: true, ..login() }, Reason::ValkeyUnavailable),
         (LoginRequest { sessions: 1, ..login() }, Reason::WaitingForSession),
@@ -73,7 +73,7 @@ fn a_login_waits_for_valkey_a_session_and_the_verdict_on_others() {
 }
 
 #[test]
-fn never_more_logins_are_on_their_way_than_may_fail() {
+fn never_more_logins_are_in_progress_than_may_fail() {
     // Three sessions start together with a wrong password; the portal locks at three refusals, the breaker opens at two.
     let granted = |failures, undecided| {
         may_login(&LoginRequest { failures, undecided, max_sessions: 3, sessions: 0, ..login() })

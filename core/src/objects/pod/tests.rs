@@ -106,7 +106,7 @@ fn the_browser_gets_no_secret_and_no_token_and_nothing_runs_with_privileges() {
 }
 
 #[test]
-fn other_images_are_told_whatever_a_webhook_made_of_the_containers() {
+fn other_images_are_noticed_even_if_a_webhook_rewrote_the_containers() {
     let (old, mut new) = (settings(), settings());
     new.image = "runner:2".to_owned();
     let mut pod = built(&provider(serde_json::json!({})), &old, &EvidenceSettings::default());
@@ -115,7 +115,7 @@ fn other_images_are_told_whatever_a_webhook_made_of_the_containers() {
     assert!(!images_replaced(&pod.metadata, &old));
     assert!(images_replaced(&pod.metadata, &new));
     pod.metadata.labels = None;
-    assert!(!images_replaced(&pod.metadata, &new), "who made it is not known");
+    assert!(!images_replaced(&pod.metadata, &new), "its images are unknown");
 }
 
 #[test]
@@ -166,6 +166,6 @@ fn a_runner_types_what_was_pinned_and_never_reads_the_accounts_own_secret() {
 }
 
 #[test]
-fn evidence_outlives_whoever_asked_for_its_volume() {
+fn evidence_outlives_the_batch_that_asked_for_its_volume() {
     assert_eq!(evidence_claim("lines", &EvidenceClaim::default()).metadata.owner_references, None);
 }

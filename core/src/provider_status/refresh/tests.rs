@@ -62,7 +62,7 @@ fn other_credentials_close_the_breaker_of_their_account_and_that_is_published() 
 }
 
 #[test]
-fn a_resume_counts_once_and_one_in_the_future_is_said_and_never_counts() {
+fn a_resume_counts_once_and_one_in_the_future_is_reported_and_never_counts() {
     let annotated =
         |seconds| provider(&json!({ANNOTATION_RESUME: at(seconds).to_string()}), &open("k:1"));
     let resumed = refresh(&annotated(50), "k:1", at(60));
@@ -105,13 +105,13 @@ fn changed_flows_let_a_canary_through() {
 }
 
 #[test]
-fn a_failure_that_was_counted_is_looked_after_before_the_breaker_opens() {
+fn a_counted_failure_is_refreshed_even_before_the_breaker_opens() {
     let counted = json!({"observedGeneration": 3, "accounts": [{"name": "a", "breaker": {"state": "Closed", "failures": 1}}]});
     assert!(resting(&provider(&Value::Null, &counted).status.expect("a status")));
 }
 
 #[test]
-fn an_account_taken_out_of_the_spec_is_forgotten_unless_a_code_was_used() {
+fn an_account_removed_from_the_spec_is_forgotten_unless_a_code_was_used() {
     let stored = json!({"accounts": [{"name": "gone"}, {"name": "used", "lastStep": 5}]});
     let provider = provider(&Value::Null, &stored);
     let mut status = provider.status.clone().expect("a status");
@@ -124,7 +124,7 @@ fn an_account_taken_out_of_the_spec_is_forgotten_unless_a_code_was_used() {
 }
 
 #[test]
-fn the_stored_count_of_waiting_jobs_stands_until_the_first_planning() {
+fn the_stored_count_of_waiting_jobs_is_kept_until_the_first_plan() {
     let stored = json!({"pending": {"count": 4}});
     let provider = provider(&json!({ANNOTATION_FLUSH: "now"}), &stored);
     let mut status = provider.status.clone().expect("a status");
@@ -141,7 +141,7 @@ fn the_stored_count_of_waiting_jobs_stands_until_the_first_planning() {
 }
 
 #[test]
-fn numbers_alone_are_told_from_everything_else() {
+fn a_change_of_numbers_alone_is_recognised() {
     let old = FnoProviderStatus { active_batches: Some(1), ..FnoProviderStatus::default() };
     let numbers = FnoProviderStatus { active_batches: Some(2), ..old.clone() };
     let more = FnoProviderStatus { observed_generation: Some(1), ..numbers.clone() };
@@ -150,7 +150,7 @@ fn numbers_alone_are_told_from_everything_else() {
 }
 
 #[test]
-fn readiness_is_published_when_its_reason_changes_and_never_for_a_good_start() {
+fn readiness_is_published_when_its_reason_changes_but_not_when_a_new_provider_is_ready() {
     let why = |reason| Why { reason, message: String::new() };
     let stored = |reason: Reason| {
         let mut status = FnoProviderStatus::default();

@@ -178,7 +178,7 @@ impl World {
         let (batch, login) = owner;
         let burnt = |step| {
             let period = i32::try_from(period).expect("a period");
-            let entry = account::burn(&provider.entry, step, period);
+            let entry = account::with_last_step(&provider.entry, step, period);
             Provider { entry, ..provider.clone() }
         };
         match verdict {

@@ -1,4 +1,4 @@
-//! Objects of a batch, created and never changed. One that an earlier pass has created is as good.
+//! Creates the objects of a batch, which are never changed. An object that an earlier reconcile created is used as it is.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -13,7 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
 
-/// Creates an object of the batch and returns it as stored. One that exists is fine if it is this batch's: an earlier pass has made it.
+/// Creates an object of the batch and returns it as stored. An existing one is returned if it belongs to this batch: an earlier reconcile
+/// has created it.
 pub(super) async fn create<K>(client: &Client, batch: &FnoBatch, object: &K) -> Result<K>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -41,18 +42,18 @@ where
                     Ok(found)
                 }
                 Some(_) => Err(Error::Taken(format!(
-                    "{} {name} exists already and does not belong to this batch, or is on its way out.",
+                    "{} {name} exists already and does not belong to this batch, or is being deleted.",
                     K::kind(&())
                 ))),
-                None => Err(Error::Taken(format!("{} {name} has just gone.", K::kind(&())))),
+                None => Err(Error::Taken(format!("{} {name} was deleted just now.", K::kind(&())))),
             }
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Creates the binding. The API server checks that we may grant what the role grants, and looks the role up in a cache of its own that
-/// lags some milliseconds behind the role's creation: until then it answers that it does not find it.
+/// Creates the RoleBinding. The API server checks that the operator may grant what the Role grants, and looks the Role up in a cache that
+/// lags some milliseconds behind its creation: until then it answers that the Role does not exist.
 pub(super) async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBinding) -> Result<()> {
     let mut pauses = [20, 50, 100, 200, 400, 800].into_iter().map(Duration::from_millis);
     loop {
@@ -68,7 +69,7 @@ pub(super) async fn bind(client: &Client, batch: &FnoBatch, binding: &RoleBindin
     }
 }
 
-/// Creates the evidence volume of a namespace unless it exists.
+/// Creates the PersistentVolumeClaim for a namespace's evidence unless it exists.
 pub(super) async fn ensure_volume(
     client: &Client,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! The account that a batch logs in with, read afresh: a decision about a login must not rest on what a watch has shown.
+//! The account that a batch logs in with, freshly read: a decision about a login must not be based on what a watch has shown.
 
 use std::collections::BTreeSet;
 
@@ -20,20 +20,20 @@ use crate::{
     provider::status,
 };
 
-/// The account of a batch, with its providers as they are now.
+/// The account of a batch, with its providers as just read.
 pub struct Place {
-    /// The name under which the batch uses it.
+    /// The name under which the batch uses the account.
     pub name: AccountName,
-    /// The accounts of its namespace.
+    /// All accounts of the namespace.
     pub accounts: Accounts,
-    /// The other providers that have it.
+    /// Names of the other providers that have the same account.
     pub others: Vec<String>,
     namespace: String,
-    /// Batches with a login on its way that do not exist any more.
+    /// Batches with a recorded login in progress that no longer exist.
     gone: BTreeSet<String>,
 }
 
-/// Waits for the turn of a batch's account: one login decision at a time, whatever the account is called.
+/// Waits for the lock of a batch's account: one login decision at a time, under whichever name the account is used.
 pub async fn turn(context: &Context, batch: &FnoBatch) -> OwnedMutexGuard<()> {
     let (of, account) = accounts::identity(&context.known, batch);
     context.known.providers.turn(&of, &account).await
@@ -43,7 +43,7 @@ impl Place {
     /// Reads the batch's provider, the other providers that have the same account, and the batches that the watches do not show.
     ///
     /// # Errors
-    /// When the API server does not answer.
+    /// If the API server does not answer.
     pub async fn of(context: &Context, batch: &FnoBatch) -> Result<Self> {
         let (namespace, name) = (batch.namespace().unwrap_or_default(), AccountName::of(batch));
         let mut place = Self {
@@ -63,7 +63,7 @@ impl Place {
     /// Reads the other providers again.
     ///
     /// # Errors
-    /// When the API server does not answer.
+    /// If the API server does not answer.
     pub async fn read_others(&mut self, context: &Context) -> Result<()> {
         for provider in self.others.clone() {
             self.read(context, &provider).await?;
@@ -77,7 +77,7 @@ impl Place {
         Ok(())
     }
 
-    /// A login may be entered for a batch that no watch shows: a new one, or one that is gone.
+    /// A login may be recorded for a batch that no watch shows, because the batch is new or gone: asks the API server which.
     async fn find_gone(&mut self, context: &Context) -> Result<()> {
         let api: Api<FnoBatch> = Api::namespaced(context.client.clone(), &self.namespace);
         let unknown: BTreeSet<String> = self
@@ -95,13 +95,13 @@ impl Place {
         Ok(())
     }
 
-    /// Whether a batch with a login on its way is known to have ended.
+    /// Whether a batch with a recorded login in progress no longer exists.
     #[must_use]
     pub fn is_gone(&self, batch: &str) -> bool {
         self.gone.contains(batch)
     }
 
-    /// The provider and the account in its spec.
+    /// The batch's provider, and the account in the provider's spec. None if either is gone.
     #[must_use]
     pub fn account(&self) -> Option<(&FnoProvider, &Account)> {
         let provider = self.accounts.provider(&self.name.provider)?;
@@ -109,17 +109,17 @@ impl Place {
         Some((provider, accounts.iter().find(|account| account.name == self.name.account)?))
     }
 
-    /// What all names of the account know.
+    /// What is recorded under all names of the account.
     #[must_use]
     pub fn shared(&self) -> Option<SharedAccount<'_>> {
         self.accounts.namespace().account(&self.name)
     }
 }
 
-/// Writes one account's entry by compare-and-set.
+/// Writes the entry of one account by compare-and-set.
 ///
 /// # Errors
-/// A conflict when another writer was quicker, or whatever the API server answers.
+/// A conflict if another writer was quicker, or any other error of the API server.
 pub async fn write_entry(
     context: &Context,
     provider: &FnoProvider,

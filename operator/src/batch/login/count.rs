@@ -1,4 +1,4 @@
-//! What a login's end means for its account: booked in the provider, against the credentials that were typed.
+//! Counts the end of a login in the provider, against the credentials that were typed.
 
 use fno_core::{
     account::{AccountName, without_batch, without_login},
@@ -26,10 +26,10 @@ use crate::{
     secrets,
 };
 
-/// Takes a login's end into the account's breaker; once, whatever happens in between. The login is no longer on its way then.
+/// Counts the end of a login in the account's breaker, exactly once even after a crash. The login is no longer in progress then.
 ///
 /// # Errors
-/// Whatever the API server answers.
+/// Any error of the API server.
 pub async fn count(
     context: &Context,
     batch: &FnoBatch,
@@ -78,7 +78,7 @@ pub async fn count(
     Ok(())
 }
 
-/// The portal took the credentials, whatever name the account has there.
+/// The portal accepted the credentials, so the failures under the account's other names are cleared, too.
 async fn clear_others(
     context: &Context,
     batch: &FnoBatch,
@@ -107,10 +107,10 @@ async fn clear_others(
     Ok(())
 }
 
-/// Takes back a login that was entered, and whose batch never learnt of the permission.
+/// Removes a login that was recorded but whose batch never learnt of the permission.
 ///
 /// # Errors
-/// Whatever the API server answers.
+/// Any error of the API server.
 pub async fn withdraw(context: &Context, batch: &FnoBatch, login: &str) -> Result<()> {
     let name = AccountName::of(batch);
     status::update(context, &provider_key(batch), |provider| {
@@ -131,7 +131,7 @@ pub fn forget_batch(mut status: FnoProviderStatus, batch: &str) -> FnoProviderSt
     status
 }
 
-/// The status with one entry changed, and the news of its breaker.
+/// The status with one entry changed, and the event about its breaker.
 fn with_entry(
     provider: &FnoProvider,
     name: &AccountName,
@@ -153,7 +153,8 @@ fn with_entry(
     (status, news.into_iter().collect())
 }
 
-/// Version of the credentials in the account's Secret. None if it cannot be told: then the refusal counts against whatever lies there.
+/// Version of the credentials in the account's Secret. None if it cannot be read: then the refusal counts against whatever the Secret
+/// holds.
 async fn current_version(
     context: &Context,
     accounts: &Accounts,

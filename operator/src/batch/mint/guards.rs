@@ -3,7 +3,7 @@
 
 use fno_cluster::conflict::is_conflict;
 use fno_core::{
-    account::{burn, last_step_of},
+    account::{last_step_of, with_last_step},
     mint::{StepRecord, step},
     totp::Seed,
 };
@@ -18,35 +18,36 @@ use crate::{
     used_steps::StepAnswer,
 };
 
-/// Whether a step is this login's own.
+/// Whether a step has passed the guards, and so belongs to this login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passed {
     Yes,
-    /// Read everything again.
+    /// It does not: everything has to be read again.
     No,
 }
 
-/// The guards of one login, and what the tries so far have found.
+/// The guards of one login, and the findings of the tries so far.
 pub struct Guards<'a> {
     context: &'a Context,
     batch: &'a FnoBatch,
     login: i32,
-    /// The step of a guard whose answer never came.
+    /// The step of a guard write whose answer was lost.
     pub doubtful: Option<i64>,
-    /// What Valkey is known to say.
+    /// What Valkey has answered so far about a step.
     pub valkey: StepRecord,
-    /// The period in which these steps count.
+    /// The period, in seconds, in which these steps are counted.
     period: i64,
 }
 
 impl<'a> Guards<'a> {
-    /// Nothing was tried yet.
+    /// Guards of which none was tried yet.
     pub async fn new(context: &'a Context, batch: &'a FnoBatch, login: i32) -> Self {
         let valkey = answering(context).await;
         Self { context, batch, login, doubtful: None, valkey, period: 1 }
     }
 
-    /// Counts what was found in another period: an edit of it between two tries must not turn a step into one of the far future.
+    /// Converts the findings to another period (seconds): an edit of the period between two tries must not turn a step into one of the far
+    /// future.
     pub fn count_in(&mut self, period: i64) {
         let rebased = |step| step::rebased(step, self.period, period);
         let doubtful = self.doubtful.map(rebased);
@@ -56,10 +57,10 @@ impl<'a> Guards<'a> {
         (self.doubtful, self.period) = (doubtful, period);
     }
 
-    /// Passes them one after the other.
+    /// Tries the guards one after another.
     ///
     /// # Errors
-    /// When the API server does not answer a question that changes nothing.
+    /// If the API server does not answer a read.
     pub async fn pass(
         &mut self,
         place: &Place,
@@ -68,7 +69,7 @@ impl<'a> Guards<'a> {
         seed: &Seed,
         step: i64,
     ) -> Result<Passed> {
-        if self.burn(place, provider, totp, step).await == Passed::No {
+        if self.mark_used(place, provider, totp, step).await == Passed::No {
             return Ok(Passed::No);
         }
         if !place.others.is_empty() && self.is_used_elsewhere(totp, step).await? {
@@ -78,8 +79,8 @@ impl<'a> Guards<'a> {
         Ok(self.take_in_valkey(totp, seed, step).await)
     }
 
-    /// Compare-and-set of the account's entry.
-    async fn burn(
+    /// Marks the step as used in the account's entry, by compare-and-set.
+    async fn mark_used(
         &mut self,
         place: &Place,
         provider: &FnoProvider,
@@ -87,7 +88,7 @@ impl<'a> Guards<'a> {
         step: i64,
     ) -> Passed {
         let entry = place.shared().and_then(|shared| shared.own.status.cloned());
-        let entry = burn(&entry.unwrap_or_default(), step, totp.period_seconds);
+        let entry = with_last_step(&entry.unwrap_or_default(), step, totp.period_seconds);
         match write_entry(self.context, provider, &place.name, entry).await {
             Ok(()) => Passed::Yes,
             Err(error) if error.is_conflict() => Passed::No,
@@ -109,7 +110,7 @@ impl<'a> Guards<'a> {
         }))
     }
 
-    /// The record that everything else that uses the account shares.
+    /// Marks the step as used in Valkey, the record that is shared with everything else that uses the account.
     async fn take_in_valkey(&mut self, totp: &Totp, seed: &Seed, step: i64) -> Passed {
         let tracking = totp.tracking_id.clone().unwrap_or_else(|| seed.fingerprint());
         let holder = format!("{}/{}", self.batch.name_any(), self.login);
@@ -121,7 +122,7 @@ impl<'a> Guards<'a> {
                     batch = self.batch.name_any(),
                     login = self.login,
                     step,
-                    "this step of the account was used elsewhere; the next one is taken"
+                    "this step of the account was used elsewhere; trying the next one"
                 );
                 self.valkey = StepRecord::Taken { step };
                 Passed::No
@@ -142,10 +143,10 @@ async fn answering(context: &Context) -> StepRecord {
     }
 }
 
-/// Sets every entry of the account that lies further ahead back to a step.
+/// Sets every entry of the account whose last step is later back to `step`.
 ///
 /// # Errors
-/// Whatever the API server answers; a conflict is not an error, because everything is read again.
+/// Any error of the API server except a conflict, after which everything is read again anyway.
 pub async fn rebase(context: &Context, place: &Place, step: i64, period: i32) -> Result<()> {
     let Some(shared) = place.shared() else { return Ok(()) };
     for entry in std::iter::once(&shared.own).chain(&shared.others) {
@@ -162,9 +163,11 @@ pub async fn rebase(context: &Context, place: &Place, step: i64, period: i32) ->
             account = entry.name.account,
             last_step = status.last_step,
             rebased_to = step,
-            "a step that was recorded by a clock that was ahead is set back: the portal confirms ours"
+            "setting back a step that was recorded by a clock that was ahead: the portal confirms our clock"
         );
-        match write_entry(context, provider, &entry.name, burn(status, step, period)).await {
+        match write_entry(context, provider, &entry.name, with_last_step(status, step, period))
+            .await
+        {
             Err(Error::Api(error)) if is_conflict(&error) => {}
             other => other?,
         }

@@ -1,4 +1,4 @@
-//! The jobs that have ended, and whose time is over next.
+//! The jobs that have ended, and which of them expires next.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,14 +10,14 @@ use fno_core::key::Key;
 use fno_crds::{FnoJob, job::Action};
 use jiff::{SignedDuration, Timestamp};
 
-/// A job that has ended, until its time is over.
+/// A job that has ended and is not deleted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Its UID.
+    /// UID of the job.
     pub uid: String,
-    /// What was done.
+    /// `spec.action` of the job.
     pub action: Action,
-    /// When it may be archived and deleted; never while its outcome is unknown or it is being deleted.
+    /// When the job may be archived and deleted. None, which is never, while its outcome is unknown or it is being deleted.
     pub expires: Option<Timestamp>,
     /// Version of the newest copy seen.
     pub version: Version,
@@ -30,7 +30,7 @@ impl Ended {
             .as_ref()
             .filter(|_| job.phase().is_finished())
             .and_then(|status| status.finished_at.as_ref());
-        // A deleted job goes when its last finalizer does; the watch says when that was.
+        // A deleted job disappears with its last finalizer; the watch reports when that happens.
         let deleted = job.metadata.deletion_timestamp.is_some();
         let ttl = SignedDuration::from_secs(i64::from(job.spec.ttl_seconds_after_finished));
         Self {
@@ -42,7 +42,7 @@ impl Ended {
     }
 }
 
-/// All of them, by name and by time. A name is in memory once.
+/// All ended jobs, by name and by time. Each name is in memory only once.
 #[derive(Debug, Default)]
 pub(super) struct EndedJobs {
     jobs: HashMap<Arc<Key>, Ended>,
@@ -84,7 +84,7 @@ impl EndedJobs {
         }
     }
 
-    /// Those whose time is over, the longest first.
+    /// The jobs that have expired, the earliest first.
     pub fn expired(&self, now: Timestamp) -> Vec<Key> {
         self.by_time
             .iter()
@@ -93,7 +93,7 @@ impl EndedJobs {
             .collect()
     }
 
-    /// When the time of the next one is over, of those whose time is not over yet.
+    /// When the next job expires, of those that have not expired at `now`.
     pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         self.by_time.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_has_one_time_only_whatever_happens_to_it() {
+    fn a_job_never_has_more_than_one_time() {
         let mut jobs = EndedJobs::default();
         jobs.insert(key("a"), ended(Some(10)));
         jobs.insert(key("a"), ended(Some(20)));

@@ -29,7 +29,7 @@ fn names(index: &JobIndex) -> Vec<String> {
 }
 
 #[test]
-fn a_job_is_in_one_place_only_wherever_it_goes() {
+fn a_job_is_in_one_place_only_in_every_state() {
     let index = JobIndex::default();
     for name in ["a", "b", "c"] {
         assert!(index.apply(job(name, 1, Value::Null), now()).queue);
@@ -67,18 +67,18 @@ fn an_older_copy_changes_nothing() {
 }
 
 #[test]
-fn what_a_relist_does_not_show_is_gone_and_its_batch_is_told() {
+fn a_job_that_a_relist_does_not_show_is_gone_and_its_batch_is_woken() {
     let index = JobIndex::default();
     index.apply(job("a", 1, Value::Null), now());
     index.apply(job("b", 1, json!({"phase": "Batched", "batch": "x"})), now());
     index.apply(job("c", 1, Value::Null), now());
-    index.relist_begins(&None);
+    index.relist_started(&None);
     index.apply(job("c", 1, Value::Null), now());
     let told: Vec<_> =
         index.relist_ends(&None).into_iter().filter_map(|changed| changed.batch).collect();
     assert_eq!((names(&index), told), (vec!["c".to_owned()], vec![key("x")]));
     // A relist of another namespace says nothing about this one.
-    index.relist_begins(&Some("elsewhere".to_owned()));
+    index.relist_started(&Some("elsewhere".to_owned()));
     assert_eq!(index.relist_ends(&Some("elsewhere".to_owned())), []);
     assert_eq!(names(&index), ["c"]);
 }
@@ -108,7 +108,7 @@ fn the_places_stay_right_while_jobs_come_and_go() {
 }
 
 #[test]
-fn our_own_waiting_reason_does_not_start_another_planning_and_keeps_the_linger() {
+fn a_waiting_reason_of_our_own_does_not_start_another_plan_and_keeps_the_linger() {
     let index = JobIndex::default();
     index.apply(job("a", 1, Value::Null), now());
     let later = now() + SignedDuration::from_secs(20);
@@ -150,7 +150,7 @@ fn a_job_that_cannot_be_read_is_known_and_neither_planned_nor_at_work_nor_ended(
     assert!(index.knows(&key("a"), "a-uid") && index.is_unreadable(&key("a"), "a-uid"));
     assert_eq!(index.waiting(&key("a"), "a-uid"), None);
     assert_eq!(index.expired(Timestamp::MAX).0, []);
-    // Read again, as after an upgrade.
+    // The job can be read again, as after an upgrade.
     assert!(index.apply(job("a", 3, Value::Null), now()).queue);
     assert_eq!(names(&index), ["a"]);
     assert!(!index.is_unreadable(&key("a"), "a-uid"));
@@ -170,7 +170,7 @@ fn an_older_copy_that_cannot_be_read_changes_nothing() {
     index.apply(job("a", 5, Value::Null), now());
     assert_eq!(index.apply_unreadable(&unreadable("a", 4)), Changed::default());
     assert_eq!(names(&index), ["a"]);
-    index.relist_begins(&None);
+    index.relist_started(&None);
     index.apply_unreadable(&unreadable("a", 6));
     index.relist_ends(&None);
     assert!(index.is_unreadable(&key("a"), "a-uid"), "the relist showed it");
@@ -187,14 +187,14 @@ fn a_job_with_the_wrong_finalizers_is_noted_until_they_are_right() {
     let wanted = || -> Vec<Vec<String>> {
         index.misheld().into_iter().map(|(_, misheld)| misheld.wanted).collect()
     };
-    // A claim of which only the status was written, then the finalizer, then the end.
+    // A claim of which only the status is written, then the finalizer, then the end.
     assert!(index.apply(with(1, "Batched", &[]), now()).misheld);
     assert_eq!(wanted(), [["fno.dev/at-work"]]);
     assert!(!index.apply(with(2, "Batched", &["fno.dev/at-work"]), now()).misheld);
     assert!(wanted().is_empty());
     assert!(index.apply(with(3, "Succeeded", &["fno.dev/at-work", "other"]), now()).misheld);
     assert_eq!(wanted(), [["other"]]);
-    // A job that went back, or whose claim was lost, is held by nothing of ours either.
+    // A job that returned to Pending, or whose claim failed, must not keep the finalizer either.
     assert!(index.apply(with(4, "Pending", &["fno.dev/at-work"]), now()).misheld);
     assert_eq!(index.misheld()[0].1.resource_version, "4");
     index.delete(&key("a"), "a-uid");

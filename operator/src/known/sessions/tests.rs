@@ -95,7 +95,7 @@ fn a_batch_that_cannot_be_read_holds_its_runner_and_its_session_in_planning() {
 }
 
 #[test]
-fn a_provider_says_that_a_batch_of_it_cannot_be_read_until_that_is_over() {
+fn a_provider_reports_a_batch_that_cannot_be_read_until_that_batch_is_over() {
     let mut shown = Shown::new();
     assert_eq!(trouble(&shown.known, &of()), None);
     shown.batch("newer", "Newer", json!({"phase": "Failed", "worker": "newer-a1"}));
@@ -125,7 +125,7 @@ fn a_provider_that_is_gone_or_cannot_be_read_wakes_its_batches_to_be_held() {
     let mut shown = Shown::new();
     shown.batch("running", "None", json!({"phase": "InProgress"}));
     wake_switched(&shown.known, None);
-    assert_eq!(shown.woken(), ["running"], "there is no provider");
+    assert_eq!(shown.woken(), ["running"], "the provider does not exist");
     shown.provider(json!(false));
     wake_switched(&shown.known, Some(&of()));
     assert_eq!(shown.woken(), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Outcomes that rest on something missing.
+//! Outcomes that are based on something missing.
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use super::{good, told, with, with_validation};
 
 /// Replaces a flow of the good provider, and expects these findings and no others.
 #[test]
-fn a_wrong_flow_is_told() {
+fn faults_of_a_flow_are_reported() {
     const COMMIT: &str = "commit: {identify: {selectors: [['#m']], contains: '{{ params.circuitNumber }}'}, cancellableWhen: 'true'}";
     let cancellation = |steps: &str| with("cancellation", &steps.replace("COMMIT", COMMIT));
     let end = "{type: navigate, url: /}, {type: outcome, code: Done, when: \"exists('a')\"}, {type: outcome, code: Unclear}";
@@ -324,7 +324,7 @@ fn a_commit_never_acts_on_the_first_text_that_contains_the_circuit() {
 }
 
 #[test]
-fn a_commit_in_a_subflow_is_told() {
+fn a_commit_in_a_subflow_is_reported() {
     let mut spec = with(
         "cancellation",
         "[{type: runFlow, flow: act}, {type: navigate, url: /}, {type: outcome, code: Unclear}]",
@@ -333,7 +333,7 @@ fn a_commit_in_a_subflow_is_told() {
     assert_eq!(
         told(&spec),
         [
-            "Error flows.subflows.act.steps[0].commit: commit must stand in the cancellation flow itself, not in a subflow"
+            "Error flows.subflows.act.steps[0].commit: commit must be in the cancellation flow itself, not in a subflow"
         ]
     );
 }

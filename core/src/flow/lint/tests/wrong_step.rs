@@ -6,7 +6,7 @@ use super::{good, told};
 
 /// Inserts a step as `steps[0]` of the good validation flow, and expects one finding, or none.
 #[test]
-fn a_wrong_step_is_told() {
+fn faults_of_a_step_are_reported() {
     const NONE: &str = "";
     for (step, expected) in [
         // Names in texts.
@@ -161,7 +161,7 @@ fn a_wrong_step_is_told() {
         ("{type: change, selectors: [['#note']], value: \"{{ '{{' }}name}}\"}", NONE),
         (
             "{type: change, selectors: [['#note']], value: '{{ Mustache }}'}",
-            "Error flows.validation.steps[0].value: Mustache is not defined here; there are fields, job, page, params, provider; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}",
+            "Error flows.validation.steps[0].value: Mustache is not defined here; there are fields, job, page, params, provider; for the characters {{ or {% themselves, write {{ '{{' }} or {{ '{%' }}",
         ),
         (
             "{type: change, selectors: [['#note']], value: '{{#each}}'}",
@@ -169,7 +169,7 @@ fn a_wrong_step_is_told() {
         ),
         (
             "{type: change, selectors: [['#note']], value: '{% if %}'}",
-            "Error flows.validation.steps[0].value: only {{ … }} may be used in a text, not {% … %}: put conditions into when; where the characters {{ or {% themselves are meant, write {{ '{{' }} or {{ '{%' }}",
+            "Error flows.validation.steps[0].value: only {{ … }} may be used in a text, not {% … %}: put conditions into when; for the characters {{ or {% themselves, write {{ '{{' }} or {{ '{%' }}",
         ),
         // Extraction.
         (
@@ -270,7 +270,7 @@ fn a_wrong_step_is_told() {
             "{type: runFlow, flow: look-at-order}",
             "Error flows.subflows.look-at-order.steps[0].selectors[0]: item is only defined in a subflow that forEach runs",
         ),
-        // Point of no return.
+        // Commit.
         (
             "{type: click, selectors: [[a]], commit: {identify: {selectors: [[a]], contains: '{{ params.circuitNumber }}'}, cancellableWhen: 'true'}}",
             "Error flows.validation.steps[0].commit: commit belongs in the cancellation flow only",
@@ -303,7 +303,7 @@ fn a_wrong_step_is_told() {
 }
 
 #[test]
-fn what_a_step_needs_is_told_without_the_api_server_too() {
+fn missing_fields_of_a_step_are_reported_without_the_api_server_too() {
     for (step, expected) in [
         (json!({"type": "click"}), "a click step needs selectors"),
         (json!({"type": "change", "selectors": [["a"]]}), "a change step needs value"),
