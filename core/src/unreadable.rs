@@ -3,7 +3,7 @@
 //! A newer version may have written a value that this one does not know, before it was rolled back. What cannot be read counts as occupied: a
 //! batch holds its session, its runner and its jobs, and nothing touches it. So as much as possible is read leniently, field by field.
 
-use fno_crds::{FnoJobSpec, Reason, names};
+use fno_crds::{Duration, FnoJobSpec, Reason, names, provider::Session};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     account::AccountName,
     key::Key,
-    lifecycle::PodState,
+    lifecycle::{Deadlines, PodState},
     plan::{BatchView, ProviderView},
     text::at_most,
     why::Why,
@@ -119,8 +119,10 @@ impl Unreadable {
         &self,
         pod: Option<&PodState>,
         providers: &[ProviderView],
+        deadlines: &Deadlines,
     ) -> Vec<BatchView> {
         let at_work = self.may_be_at_work(pod);
+        let unattended = deadlines.unattended(self.max_lifetime(providers).signed());
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let view = |provider: &str, account: &str| BatchView {
             key: self.key(),
@@ -130,6 +132,7 @@ impl Unreadable {
             jobs: if at_work { self.job_uids() } else { Vec::new() },
             holds_session: at_work,
             holds_runner: at_work,
+            unattended,
             finished: !at_work,
             rejected: None,
         };
@@ -146,6 +149,16 @@ impl Unreadable {
             .collect();
         views.iter_mut().skip(1).for_each(|view| view.holds_runner = false);
         views
+    }
+
+    /// How long the portal may keep the session of a batch: its own limit, or else the longest of the providers that it may be of.
+    fn max_lifetime(&self, providers: &[ProviderView]) -> Duration {
+        let own = self.text("/spec/limits/maxLifetime").and_then(|own| own.parse().ok());
+        let of_provider = || {
+            let mine = providers.iter().filter(|provider| self.may_be_of(&provider.key));
+            mine.map(|provider| provider.spec.session.max_lifetime).max()
+        };
+        own.or_else(of_provider).unwrap_or_else(|| Session::default().max_lifetime)
     }
 
     /// Why a job ends as `InvalidJob`: its spec cannot be read, and no batch has ever had it. A status that cannot be read fails no job.

@@ -11,7 +11,7 @@ use fno_core::{
     account::AccountName,
     gate::Gate,
     key::Key,
-    plan::{AccountView, BatchView, JobView, ProviderView, World, plan},
+    plan::{AccountView, BatchView, JobView, OutOfService, ProviderView, World, plan},
     view::job::WaitNotes,
     wait_writes::{Budgets, due},
 };
@@ -43,7 +43,7 @@ fn planning(jobs: usize, batches: usize, suspended: bool) -> Duration {
     let mut jobs: Vec<_> = (0..jobs).map(job).collect();
     let mut all: Vec<_> = (0..batches).map(finished).collect();
     all.extend((0..12).map(at_work));
-    let unreadable = BTreeMap::new();
+    let (unreadable, out_of_service) = (BTreeMap::new(), OutOfService::default());
     let mut notes = vec![WaitNotes::default(); jobs.len()];
     let mut budgets = Budgets::default();
     (0..ROUNDS)
@@ -56,6 +56,7 @@ fn planning(jobs: usize, batches: usize, suspended: bool) -> Duration {
                 jobs: &jobs,
                 batches: &all,
                 max_runners: 12,
+                out_of_service: &out_of_service,
             };
             let plan = plan(&world);
             for (place, job) in jobs.iter_mut().enumerate() {
@@ -146,6 +147,7 @@ fn finished(number: usize) -> BatchView {
         jobs: Vec::new(),
         holds_session: false,
         holds_runner: false,
+        unattended: SignedDuration::from_mins(48),
         finished: true,
         rejected: None,
     }
