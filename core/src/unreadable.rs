@@ -113,7 +113,8 @@ impl Unreadable {
         !ended || pod.is_some_and(|pod| !pod.is_over())
     }
 
-    /// What a batch holds, or may hold: one view for each account that it may use, the first of them with the runner.
+    /// What a batch holds, or may hold: one view for each account that it may use, the first of them with the runner. Its runner counts even if
+    /// no account of it is known.
     #[must_use]
     pub fn batch_views(
         &self,
@@ -147,6 +148,10 @@ impl Unreadable {
             .filter(|(provider, account)| self.may_use(&provider.key, &account.name))
             .map(|(provider, account)| view(&provider.key.name, &account.name))
             .collect();
+        if views.is_empty() {
+            let (provider, account) = (self.text("/spec/provider"), self.text("/spec/account"));
+            views.push(view(provider.unwrap_or_default(), account.unwrap_or_default()));
+        }
         views.iter_mut().skip(1).for_each(|view| view.holds_runner = false);
         views
     }

@@ -74,6 +74,18 @@ fn a_batch_whose_account_cannot_be_read_may_use_every_one() {
 }
 
 #[test]
+fn a_batch_whose_provider_is_gone_holds_its_runner_even_if_its_account_cannot_be_read() {
+    for spec in [json!({"provider": "p", "accounts": ["a"]}), json!({"account": "a"}), json!({})] {
+        let batch = unreadable::<FnoBatch>(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
+            "spec": spec,
+        }));
+        let views = batch.batch_views(None, &[], &DEADLINES);
+        assert_eq!(views.iter().filter(|view| view.holds_runner).count(), 1, "{spec}");
+    }
+}
+
+#[test]
 fn the_runner_of_a_batch_that_cannot_be_read_may_go_on_for_the_limit_that_can_be_read() {
     let own = |limits: Value| {
         let batch = unreadable::<FnoBatch>(json!({
