@@ -2,7 +2,8 @@
 //!
 //! One pass over the world, the same result for the same world:
 //!
-//! 1. `homes`, `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn.
+//! 1. `homes`, `eligibility`: every job is ready, waits for a reason of its own, fails or is withdrawn. Nothing is said about a job in a
+//!    namespace that is out of service (`service`).
 //! 2. `queue`: the ready jobs of a provider in order. A queue leaves as a whole once it is full, has lingered, is flushed, or a
 //!    deadline presses.
 //! 3. `slots`: the sessions the provider and its accounts could open, soonest login first; [`crate::session_count`] says how many pay.
@@ -26,13 +27,14 @@ mod queue;
 mod report;
 mod runners;
 pub(crate) mod sentences;
+mod service;
 mod slots;
 mod waits;
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use fno_crds::{FnoBatchSpec, FnoProviderSpec, Reason, job::Action, provider_status::Pending};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::{
     departure::Departure,
@@ -45,6 +47,7 @@ use self::{
 };
 use crate::{account::AccountName, gate::Gate, key::Key, measure, why::Why};
 
+pub use service::OutOfService;
 pub use waits::Waits;
 
 /// A Pending job, as much of it as planning needs (kept in memory for every job, so it is small).
@@ -149,6 +152,8 @@ pub struct BatchView {
     pub holds_session: bool,
     /// Its Pod exists or is about to.
     pub holds_runner: bool,
+    /// How long its runner may go on once the operator cannot work in the namespace ([`crate::lifecycle::Deadlines::unattended`]).
+    pub unattended: SignedDuration,
     /// `Completed` or `Failed`.
     pub finished: bool,
     /// The API server refused its work Secret for what is in it.
@@ -179,6 +184,8 @@ pub struct World<'a> {
     pub batches: &'a [BatchView],
     /// Runner Pods in the whole cluster at most.
     pub max_runners: usize,
+    /// Where nothing is planned. Runners there count towards `max_runners` for as long as they may be at work.
+    pub out_of_service: &'a OutOfService,
 }
 
 /// A batch to create. Nothing is left to choose.
@@ -201,7 +208,8 @@ pub struct Plan {
     pub fail: BTreeMap<Key, Why>,
     /// Jobs to withdraw.
     pub withdraw: Vec<Key>,
-    /// What waits for each provider, counted. A provider without jobs has an entry too, and so has a name that no provider has.
+    /// What waits for each provider, counted. A provider without jobs has an entry too, and so has a name that no provider has. A provider
+    /// in a namespace that is out of service has none.
     pub queues: BTreeMap<Key, ProviderQueue>,
     /// When to plan again even if nothing changes. Breakers are not in it: whoever computes the gates knows when they open.
     pub wake_at: Option<Timestamp>,
@@ -239,7 +247,8 @@ impl Plan {
     /// Whether the job at this place was ready to go: it leaves, is about to be claimed, lingers, or lacks a session or a runner.
     ///
     /// Who keeps [`JobView::eligible_since`] sets it to the time of every planning after which this is false, and does not touch it
-    /// otherwise: a batch that could not be created, or claimed nothing, does not make its jobs linger again.
+    /// otherwise: a batch that could not be created, or claimed nothing, does not make its jobs linger again. Nor does a namespace that was
+    /// out of service.
     #[must_use]
     pub fn is_ready(&self, place: usize) -> bool {
         self.waits.get(place).is_none_or(|why| is_ready(why.reason))
@@ -277,8 +286,9 @@ impl ProviderView {
 /// Decides what leaves now.
 #[must_use]
 pub fn plan(world: &World<'_>) -> Plan {
-    let mut live = Live::of(world.batches);
+    let mut live = Live::of(world);
     let mut report = Report::new(world.now, world.jobs.len());
+    live.wake_at.into_iter().for_each(|at| report.wake(at));
     let mut homes = Homes::of(world, &mut report);
     answer_or_queue(world, &live, &mut homes, &mut report);
     let mut departures = Vec::new();
@@ -301,7 +311,8 @@ pub fn plan(world: &World<'_>) -> Plan {
     report.into_plan(homes.keys())
 }
 
-/// Jobs that are not ready to go are answered; the others queue up at their providers.
+/// Jobs that are not ready to go are answered; the others queue up at their providers. Those in a namespace that is out of service are left
+/// out.
 fn answer_or_queue<'a>(
     world: &World<'a>,
     live: &Live<'a>,
@@ -309,7 +320,8 @@ fn answer_or_queue<'a>(
     report: &mut Report<'a>,
 ) {
     for (place, view) in world.jobs.iter().enumerate() {
-        let job = Candidate { view, place, queue: homes.of_job(view, report) };
+        let Some(queue) = homes.of_job(view, report) else { continue };
+        let job = Candidate { view, place, queue };
         match eligibility::stand(view, homes.home(job.queue), live, &mut report.causes, world.now) {
             Stand::Ready => homes.ready(job),
             Stand::Waits(cause) => report.wait(job, cause),

@@ -4,7 +4,7 @@
 //! as occupied: such a batch holds its session, its runner and its jobs, and the operator does not touch it. So as much as possible is
 //! read leniently, field by field.
 
-use fno_crds::{FnoJobSpec, Reason, names};
+use fno_crds::{Duration, FnoJobSpec, Reason, names, provider::Session};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     account::AccountName,
     key::Key,
-    lifecycle::PodState,
+    lifecycle::{Deadlines, PodState},
     plan::{BatchView, ProviderView},
     text::at_most,
     why::Why,
@@ -114,14 +114,17 @@ impl Unreadable {
         !ended || pod.is_some_and(|pod| !pod.is_over())
     }
 
-    /// What a batch holds, or may hold: one view for each account that it may use. Only the first of them holds the runner.
+    /// What a batch holds, or may hold: one view for each account that it may use. Only the first of them holds the runner, which counts
+    /// even if no account of the batch is known.
     #[must_use]
     pub fn batch_views(
         &self,
         pod: Option<&PodState>,
         providers: &[ProviderView],
+        deadlines: &Deadlines,
     ) -> Vec<BatchView> {
         let at_work = self.may_be_at_work(pod);
+        let unattended = deadlines.unattended(self.max_lifetime(providers).signed());
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let view = |provider: &str, account: &str| BatchView {
             key: self.key(),
@@ -131,6 +134,7 @@ impl Unreadable {
             jobs: if at_work { self.job_uids() } else { Vec::new() },
             holds_session: at_work,
             holds_runner: at_work,
+            unattended,
             finished: !at_work,
             rejected: None,
         };
@@ -145,8 +149,22 @@ impl Unreadable {
             .filter(|(provider, account)| self.may_use(&provider.key, &account.name))
             .map(|(provider, account)| view(&provider.key.name, &account.name))
             .collect();
+        if views.is_empty() {
+            let (provider, account) = (self.text("/spec/provider"), self.text("/spec/account"));
+            views.push(view(provider.unwrap_or_default(), account.unwrap_or_default()));
+        }
         views.iter_mut().skip(1).for_each(|view| view.holds_runner = false);
         views
+    }
+
+    /// How long the portal may keep the session of a batch: its own limit, or else the longest of the providers that it may be of.
+    fn max_lifetime(&self, providers: &[ProviderView]) -> Duration {
+        let own = self.text("/spec/limits/maxLifetime").and_then(|own| own.parse().ok());
+        let of_provider = || {
+            let mine = providers.iter().filter(|provider| self.may_be_of(&provider.key));
+            mine.map(|provider| provider.spec.session.max_lifetime).max()
+        };
+        own.or_else(of_provider).unwrap_or_else(|| Session::default().max_lifetime)
     }
 
     /// Why a job ends as `InvalidJob`: its spec cannot be read, and no batch has ever had it. A status that cannot be read never fails a job.

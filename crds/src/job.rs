@@ -1,6 +1,10 @@
 //! FnoJob: one thing to do on one circuit.
 
+mod callback;
+mod decisions;
 mod default_status;
+mod phase;
+mod record;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +14,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
+pub use self::{
+    callback::{Callback, CallbackFormat, CallbackStatus},
+    decisions::{ApprovalRecord, Decision, Resolution},
+    phase::JobPhase,
+    record::{Evidence, Intent},
+};
 pub(crate) use default_status::default_status;
 
 use crate::schema;
@@ -175,82 +185,6 @@ pub enum Action {
     Cancellation,
 }
 
-/// Where the final result of a job is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.url) != has(self.ref)").message("callback needs exactly one of url and ref"))]
-pub struct Callback {
-    /// HTTP address the result is posted to. The bridge's allow-list must contain it. Omit it if `ref` is set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 8, max = 2000))]
-    #[x_kube(validation = Rule::new("self.matches('^https?://[^\\\\s]+$')").message("callback.url must be an http:// or https:// address without blanks"))]
-    pub url: Option<String>,
-    /// Name of a target in the bridge's settings. Omit it if `url` is set.
-    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
-    pub ref_: Option<String>,
-    /// Shape of the body that is posted. Default `Json`.
-    #[serde(default)]
-    pub format: CallbackFormat,
-}
-
-/// Shape of a callback's body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum CallbackFormat {
-    /// `{job_id, status, result, screenshots[]}`.
-    #[default]
-    Json,
-    /// `{JOB_ID, FNO, STATUS, STATUS_DT, JOB_EVI}`, all strings.
-    Flat5,
-    /// A CloudEvents 1.0 event in structured JSON mode.
-    CloudEvents,
-}
-
-/// Where a job stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    Display,
-    EnumIter,
-    EnumString,
-    IntoStaticStr,
-)]
-pub enum JobPhase {
-    /// Waiting; `reason` says for what.
-    #[default]
-    Pending,
-    /// Claimed by exactly one FnoBatch.
-    Batched,
-    /// The portal gave an answer; `NotFound` is an answer.
-    Succeeded,
-    /// Nothing irreversible happened, or the portal refused explicitly.
-    Failed,
-    /// An irreversible step may have happened and nobody can prove it either way. A person decides; never retried.
-    OutcomeUnknown,
-    /// A person decided.
-    Resolved,
-    /// Withdrawn before anything irreversible.
-    Cancelled,
-}
-
-impl JobPhase {
-    /// Whether the job has ended. An unknown outcome is not an end: it waits for proof or for a person.
-    #[must_use]
-    pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Resolved | Self::Cancelled)
-    }
-}
-
 /// State of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -324,106 +258,6 @@ pub struct FnoJobStatus {
     /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-}
-
-/// Where pictures and timeline are stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Evidence {
-    /// URI of the folder in the evidence store.
-    #[schemars(length(max = 2000))]
-    pub uri: String,
-    /// SHA-256 of `manifest.json`, which holds the digest of every other file.
-    #[schemars(length(max = 64))]
-    pub sha256: String,
-    /// Number of files in the folder.
-    #[serde(default)]
-    pub files: i32,
-}
-
-/// The irreversible step that was armed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Intent {
-    /// Name of the FnoJob.
-    #[schemars(length(max = 253))]
-    pub job: String,
-    /// Name of the flow's commit step.
-    #[schemars(length(max = 200))]
-    pub step: String,
-    /// Number of the try, from 1.
-    pub attempt: i32,
-    /// UID of the runner Pod that armed the step.
-    #[schemars(length(max = 63))]
-    pub pod_uid: String,
-    /// When the step was armed.
-    pub at: Time,
-    /// SHA-256, in hexadecimal, of what the page showed before the step.
-    #[schemars(length(max = 64))]
-    pub evidence_sha256: String,
-}
-
-/// Who approved a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApprovalRecord {
-    /// User name of the approver. The API server requires it to be the user who writes it.
-    #[schemars(length(min = 1, max = 256))]
-    pub by: String,
-    /// When the job was approved.
-    pub at: Time,
-}
-
-/// What a person decided about an unknown outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Resolution {
-    /// What that person found: the cancellation is in force, is not in force, or will not be looked into further.
-    pub decision: Decision,
-    /// User name of the person. The API server requires it to be the user who writes it.
-    #[schemars(length(min = 1, max = 256))]
-    pub by: String,
-    /// When the decision was made.
-    pub at: Time,
-    /// Free text: how that person knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2000))]
-    pub note: Option<String>,
-}
-
-/// What a person found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Decision {
-    /// The cancellation is in force.
-    ConfirmedDone,
-    /// The cancellation is not in force. The circuit may be cancelled by a new job.
-    ConfirmedNotDone,
-    /// The question stays open for good. The circuit stays claimed.
-    Abandoned,
-}
-
-/// State of the delivery of a job's final result.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CallbackStatus {
-    /// Id of the event, the same in every delivery of it, so that the receiver recognises repeats.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 100))]
-    pub event_id: Option<String>,
-    /// Number of deliveries tried.
-    pub attempts: i32,
-    /// HTTP status code of the last delivery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_code: Option<i32>,
-    /// When delivery is tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_at: Option<Time>,
-    /// When the receiver acknowledged the result.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delivered_at: Option<Time>,
-    /// When delivery was given up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parked_at: Option<Time>,
 }
 
 impl FnoJob {

@@ -14,7 +14,7 @@ use fno_core::{
     account::Namespace,
     key::Key,
     mint::clock::MEASURE_AGAIN,
-    plan::{Plan, ProviderView, World, plan},
+    plan::{Plan, ProviderQueue, ProviderView, World, plan},
     provider_status::{measured_clock, pause_of},
     time::after,
     view::provider::{ViewInputs, view},
@@ -66,13 +66,9 @@ pub async fn run(context: Arc<Context>) {
 /// Plans once and carries it out; tells when to plan again even if nothing changes.
 async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) -> Timestamp {
     let now = context.now();
-    let mut batches = context.known.newest_batches();
+    let batches = context.known.newest_batches();
     forget_what_is_gone(context);
-    // Nothing is planned where the operator cannot work, and nothing there takes up what others could use.
-    let works_everywhere = context.known.caches.services().values().all(|works| *works);
-    let works_in = |of: &Key| context.known.caches.is_in_service(&of.namespace);
-    batches.readable.retain(|batch| works_in(&key(&**batch)));
-    batches.unreadable.retain(|batch| works_in(&batch.key()));
+    let out_of_service = context.known.caches.out_of_service(now);
     let accounts = accounts::by_namespace(&context.known, batches.readable.iter().cloned());
     let namespaces: BTreeMap<&str, Namespace<'_>> =
         accounts.iter().map(|(name, accounts)| (name.as_str(), accounts.namespace())).collect();
@@ -84,7 +80,9 @@ async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) ->
         .iter()
         .map(|provider| (provider.key(), provider.provider_not_ready()))
         .collect();
-    let batches = sessions::views(&context.known, &batches, &namespaces, &providers, now);
+    let deadlines = &context.deadlines;
+    let batches =
+        sessions::views(&context.known, &batches, &namespaces, &providers, deadlines, now);
 
     let (plan, due) = context.known.jobs.with_pending(|jobs, notes| {
         let world = World {
@@ -94,23 +92,19 @@ async fn once(context: &Arc<Context>, writer: &mut ReasonWriter, work: &Work) ->
             jobs,
             batches: &batches,
             max_runners: context.settings.max_runners,
+            out_of_service: &out_of_service,
         };
-        let mut plan = plan(&world);
-        if !works_everywhere {
-            plan.fail.retain(|of, _| works_in(of));
-            plan.withdraw.retain(|of| works_in(of));
-        }
+        let plan = plan(&world);
         for (place, job) in jobs.iter_mut().enumerate() {
             if !plan.is_ready(place) {
                 job.eligible_since = now;
             }
         }
-        let mut due = writer.due(jobs, notes, &plan.waits, now);
-        due.now.retain(|(of, _, _)| works_in(of));
+        let due = writer.due(jobs, notes, &plan.waits, now);
         (plan, due)
     });
     numbers::note(context, &plan.queues);
-    flushed(context, &providers);
+    flushed(context, &providers, &plan.queues);
     let wake_at = [plan.wake_at, due.wake_at, wakes].into_iter().flatten().min();
     writer.write(context, due.now);
     execute::all(context, plan_parts(&plan), work).await;
@@ -154,7 +148,6 @@ fn providers(
     let readable = context.known.caches.providers();
     let views = readable
         .iter()
-        .filter(|provider| context.known.caches.is_in_service(&key(&***provider).namespace))
         .map(|provider| {
             let of = key(&**provider);
             let pause = pause_of(&of, batches.readable.iter().map(|batch| &**batch), now);
@@ -187,9 +180,9 @@ fn breaker_ends(provider: &FnoProvider) -> impl Iterator<Item = Timestamp> {
     accounts.chain(flow).map(|until| until.0)
 }
 
-/// A flush holds for one planning; the provider's status keeps which one.
-fn flushed(context: &Context, providers: &[ProviderView]) {
-    for view in providers.iter().filter(|view| view.flush) {
+/// A flush holds for one planning in which its provider had a queue; the provider's status keeps which one.
+fn flushed(context: &Context, providers: &[ProviderView], queues: &BTreeMap<Key, ProviderQueue>) {
+    for view in providers.iter().filter(|view| view.flush && queues.contains_key(&view.key)) {
         let value = context
             .known
             .caches

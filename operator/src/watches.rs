@@ -158,7 +158,7 @@ where
 
 fn report(context: &Context, kind: &'static str, namespace: Option<&str>, health: &Health) {
     let caches = &context.known.caches;
-    match caches.report(namespace, kind, health) {
+    match caches.report(namespace, kind, health, context.now()) {
         Some(ServiceState::InService) => {
             info!(namespace, "every watch has a complete list: the operator works here");
             caches.wake_scope(namespace);

@@ -33,6 +33,18 @@ impl Deadlines {
     pub fn progress(&self) -> SignedDuration {
         self.job.saturating_add(BESIDE_THE_FLOW)
     }
+
+    /// How long a runner may go on once the operator cannot work in its namespace: its Pod starts, the login that was just permitted
+    /// succeeds, its session lasts as long as the portal allows, and the last job ends. Nobody permits another login, so from then on it can
+    /// only wait for one.
+    ///
+    /// No `activeDeadlineSeconds` ends such a Pod: it may wait until the operator is back or the namespace is deleted.
+    #[must_use]
+    pub fn unattended(&self, max_lifetime: SignedDuration) -> SignedDuration {
+        [self.logged_in, max_lifetime, self.progress()]
+            .into_iter()
+            .fold(self.pod_running, SignedDuration::saturating_add)
+    }
 }
 
 /// How far a runner has come. The operator records when this changes, by its own clock.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Candidate, JobView, Key, World, eligibility::Rules, report::Report, sentences, waits::Cause,
+    Candidate, JobView, Key, OutOfService, World, eligibility::Rules, report::Report, sentences,
+    waits::Cause,
 };
 
 /// What exists under the name of a job's provider.
@@ -14,39 +15,50 @@ pub(super) enum Home<'a> {
     Absent(Cause),
 }
 
-/// Every provider, and every name that jobs give as their provider, with the jobs that are ready.
+/// Every provider, and every name that jobs give as their provider, with the jobs that are ready. Namespaces that are out of service
+/// have none.
 pub(super) struct Homes<'a> {
+    out_of_service: &'a OutOfService,
     all: Vec<(Home<'a>, Vec<Candidate<'a>>)>,
     keys: Vec<(&'a str, &'a str)>,
-    index: HashMap<(&'a str, &'a str), usize>,
+    /// The number of each name, once for all of its jobs; none where the operator cannot work.
+    index: HashMap<(&'a str, &'a str), Option<usize>>,
 }
 
 impl<'a> Homes<'a> {
     /// Providers in the order of their names, so that the plan does not depend on the order in which they are given.
     pub fn of(world: &World<'a>, report: &mut Report<'a>) -> Self {
-        let mut homes = Self { all: Vec::new(), keys: Vec::new(), index: HashMap::new() };
-        let mut providers: Vec<_> = world.providers.iter().collect();
+        let out_of_service = world.out_of_service;
+        let mut homes =
+            Self { out_of_service, all: Vec::new(), keys: Vec::new(), index: HashMap::new() };
+        let in_service = |key: &Key| out_of_service.since(&key.namespace).is_none();
+        let mut providers: Vec<_> =
+            world.providers.iter().filter(|provider| in_service(&provider.key)).collect();
         providers.sort_unstable_by_key(|provider| &provider.key);
         for provider in providers {
             let home = Home::Provider(Rules::of(provider, &mut report.causes));
             homes.add((&provider.key.namespace, &provider.key.name), home);
         }
-        for (key, why) in world.unreadable {
+        for (key, why) in world.unreadable.iter().filter(|(key, _)| in_service(key)) {
             let home = Home::Absent(report.causes.add(why.clone()));
             homes.add((&key.namespace, &key.name), home);
         }
         homes
     }
 
-    /// The number of the job's home. A name that no provider has gets a home, too.
-    pub fn of_job(&mut self, job: &'a JobView, report: &mut Report<'a>) -> usize {
+    /// The number of the job's home; `None` where the operator cannot work. A name that no provider has gets a home, too.
+    pub fn of_job(&mut self, job: &'a JobView, report: &mut Report<'a>) -> Option<usize> {
         let name = (job.key.namespace.as_str(), job.provider.as_str());
         if let Some(home) = self.index.get(&name) {
             return *home;
         }
+        if self.out_of_service.since(name.0).is_some() {
+            self.index.insert(name, None);
+            return None;
+        }
         let why = sentences::provider_not_found(name.0, name.1);
         let home = Home::Absent(report.causes.add(why));
-        self.add(name, home)
+        Some(self.add(name, home))
     }
 
     pub fn home(&self, number: usize) -> &Home<'a> {
@@ -80,7 +92,7 @@ impl<'a> Homes<'a> {
         let number = self.all.len();
         self.all.push((home, Vec::new()));
         self.keys.push(name);
-        self.index.insert(name, number);
+        self.index.insert(name, Some(number));
         number
     }
 }

@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::{AccountName, BatchView, JobView, Key};
+use jiff::Timestamp;
+
+use super::{AccountName, BatchView, JobView, Key, World};
 
 /// Everything the existing batches take up.
 #[derive(Default)]
 pub(super) struct Live<'a> {
     /// Runner Pods in the whole cluster.
     pub runners: usize,
+    /// When the first of those that are only presumed no longer counts.
+    pub wake_at: Option<Timestamp>,
     /// The batch that has a job, or has invited it, by the job's UID.
     invited: HashMap<&'a str, &'a BatchView>,
     /// How large a batch may be that a job is in, by the job's UID, where the API server refused the content of an earlier one.
@@ -40,17 +44,18 @@ pub(super) struct Taken {
 }
 
 impl<'a> Live<'a> {
-    pub fn of(batches: &'a [BatchView]) -> Self {
+    pub fn of(world: &World<'a>) -> Self {
         let mut live = Self::default();
-        for batch in batches {
+        for batch in world.batches {
             live.hold(batch);
             live.split(batch);
             if batch.finished && !batch.holds_session && !batch.holds_runner {
                 continue;
             }
+            let runners = usize::from(live.runner_counts(batch, world));
             let taken = live.providers.entry((&batch.key.namespace, &batch.provider)).or_default();
-            live.runners += usize::from(batch.holds_runner);
-            taken.runners += usize::from(batch.holds_runner);
+            live.runners += runners;
+            taken.runners += runners;
             taken.batches += usize::from(!batch.finished);
             // A batch that is not finished may log in any moment, whatever is said about its session.
             if batch.holds_session || !batch.finished {
@@ -59,6 +64,19 @@ impl<'a> Live<'a> {
             }
         }
         live
+    }
+
+    /// Whether the batch holds a runner. Where the operator cannot work, it may have ended unseen; it counts while it may be at work.
+    fn runner_counts(&mut self, batch: &BatchView, world: &World<'_>) -> bool {
+        if !batch.holds_runner {
+            return false;
+        }
+        let Some(until) = world.out_of_service.counts_until(batch) else { return true };
+        let counts = world.now < until;
+        if counts {
+            self.wake_at = Some(self.wake_at.map_or(until, |earlier| earlier.min(until)));
+        }
+        counts
     }
 
     /// Two planners may have invited the same job: one of them is named, always the same one.

@@ -23,7 +23,8 @@ pub struct Waits {
 pub(super) struct Cause(usize);
 
 impl Waits {
-    /// What the job at this place waits for. None if the job is batched or ends. The message fits into a status.
+    /// What the job at this place waits for. `None` if the job is batched or ends, or if its namespace is out of service. The message fits
+    /// into a status.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&Why> {
         self.of.get(place).copied().flatten().map(|Cause(cause)| &self.whys[cause])

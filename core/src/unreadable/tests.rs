@@ -1,8 +1,15 @@
 use fno_crds::{FnoBatch, FnoJob, FnoProvider};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
+
+const DEADLINES: Deadlines = Deadlines {
+    pod_running: SignedDuration::from_mins(5),
+    logged_in: SignedDuration::from_mins(5),
+    heartbeat: SignedDuration::from_mins(2),
+    job: SignedDuration::from_mins(3),
+};
 
 fn unreadable<K: DeserializeOwned + std::fmt::Debug>(raw: Value) -> Unreadable {
     read::<K>(raw).expect("metadata").expect_err("cannot be read")
@@ -33,7 +40,7 @@ fn of(provider: &str) -> Key {
 #[test]
 fn a_batch_that_cannot_be_read_holds_its_session_its_runner_and_its_jobs() {
     for status in [Value::Null, json!({"phase": "InProgress"}), json!({"phase": "NewerPhase"})] {
-        let views = batch(status.clone()).batch_views(None, &[]);
+        let views = batch(status.clone()).batch_views(None, &[], &DEADLINES);
         assert_eq!(views.len(), 1, "{status}");
         let view = &views[0];
         assert_eq!((view.provider.as_str(), view.account.as_str()), ("p", "a"));
@@ -64,6 +71,34 @@ fn a_batch_whose_account_cannot_be_read_may_use_every_one() {
     assert!(!batch.may_use(&of("q"), "a"));
     let elsewhere = Key { namespace: "m".to_owned(), ..of("p") };
     assert!(!batch.may_use(&elsewhere, "a"));
+}
+
+#[test]
+fn a_batch_whose_provider_is_gone_holds_its_runner_even_if_its_account_cannot_be_read() {
+    for spec in [json!({"provider": "p", "accounts": ["a"]}), json!({"account": "a"}), json!({})] {
+        let batch = unreadable::<FnoBatch>(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
+            "spec": spec,
+        }));
+        let views = batch.batch_views(None, &[], &DEADLINES);
+        assert_eq!(views.iter().filter(|view| view.holds_runner).count(), 1, "{spec}");
+    }
+}
+
+#[test]
+fn the_runner_of_a_batch_that_cannot_be_read_may_go_on_for_the_limit_that_can_be_read() {
+    let own = |limits: Value| {
+        let batch = unreadable::<FnoBatch>(json!({
+            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
+            "spec": {"provider": "p", "account": "a", "stop": "Newer", "limits": limits},
+        }));
+        batch.batch_views(None, &[], &DEADLINES)[0].unattended
+    };
+    let of = |minutes| DEADLINES.unattended(SignedDuration::from_mins(minutes));
+    assert_eq!(own(json!({"maxLifetime": "2h"})), of(120));
+    for unknown in [Value::Null, json!({"maxLifetime": "long"}), json!({"maxLifetime": 3})] {
+        assert_eq!(own(unknown), of(30), "the default");
+    }
 }
 
 #[test]

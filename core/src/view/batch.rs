@@ -1,24 +1,25 @@
 //! A batch as planning sees it: which jobs, session and runner it holds, or may still hold.
 
-use fno_crds::{FnoBatch, Reason, batch::GrantState, provider::Session};
+use fno_crds::{Duration, FnoBatch, Reason, batch::GrantState, provider::Session};
 use jiff::Timestamp;
 
 use crate::{
     account::AccountName,
     key::Key,
-    lifecycle::PodState,
+    lifecycle::{Deadlines, PodState},
     plan::{BatchView, Rejected},
     time::after,
 };
 
 /// The view of a batch at `now`. `identity` is the account that it uses ([`crate::account::Namespace::identity_of`]), `pod` its current
-/// Pod as last watched, and `session` the current session settings of its provider.
+/// Pod as last watched, `session` the current session settings of its provider, and `deadlines` those of the operator.
 #[must_use]
 pub fn view(
     batch: &FnoBatch,
     identity: AccountName,
     pod: Option<&PodState>,
     session: &Session,
+    deadlines: &Deadlines,
     now: Timestamp,
 ) -> BatchView {
     let finished = batch.phase().is_finished();
@@ -33,6 +34,7 @@ pub fn view(
         jobs: held_jobs(batch),
         holds_session: !finished || outlives(batch, pod, session, now),
         holds_runner: !finished || pod.is_some_and(|pod| !pod.is_over()),
+        unattended: deadlines.unattended(max_lifetime(batch, session).signed()),
         finished,
         rejected: rejected(batch),
     }
@@ -87,19 +89,29 @@ pub fn outlives(
     };
     let logged_out =
         status.run.as_ref().and_then(|run| run.end.as_ref()).is_some_and(|end| end.logged_out);
-    let lifetime = match &batch.spec.limits {
-        Some(limits) => limits.max_lifetime,
-        None => session.max_lifetime,
-    };
-    !logged_out && pod.is_some_and(|pod| !pod.is_over()) && now < after(since, lifetime.signed())
+    let over = after(since, max_lifetime(batch, session).signed());
+    !logged_out && pod.is_some_and(|pod| !pod.is_over()) && now < over
+}
+
+/// How long the portal may keep the session of a batch.
+fn max_lifetime(batch: &FnoBatch, session: &Session) -> Duration {
+    batch.spec.limits.as_ref().map_or(session.max_lifetime, |limits| limits.max_lifetime)
 }
 
 #[cfg(test)]
 mod tests {
     use fno_crds::batch::PinnedLimits;
+    use jiff::SignedDuration;
     use serde_json::{Value, json};
 
     use super::*;
+
+    const DEADLINES: Deadlines = Deadlines {
+        pod_running: SignedDuration::from_mins(5),
+        logged_in: SignedDuration::from_mins(4),
+        heartbeat: SignedDuration::from_mins(2),
+        job: SignedDuration::from_mins(3),
+    };
 
     fn batch(status: &Value) -> FnoBatch {
         serde_json::from_value(json!({
@@ -121,7 +133,7 @@ mod tests {
         session: &Session,
         now: Timestamp,
     ) -> BatchView {
-        view(batch, AccountName::of(batch), pod, session, now)
+        view(batch, AccountName::of(batch), pod, session, &DEADLINES, now)
     }
 
     fn running() -> PodState {
@@ -149,16 +161,31 @@ mod tests {
         batch.spec.limits = Some(PinnedLimits {
             max_logins: 3,
             login_failures_to_open: 2,
-            max_lifetime: fno_crds::Duration::from_mins(30),
+            max_lifetime: Duration::from_mins(30),
         });
-        let edited =
-            Session { max_lifetime: fno_crds::Duration::from_mins(1), ..Session::default() };
+        let edited = Session { max_lifetime: Duration::from_mins(1), ..Session::default() };
         assert!(outlives(&batch, Some(&running()), &edited, at(120)));
         batch.spec.limits = None;
         assert!(
             !outlives(&batch, Some(&running()), &edited, at(120)),
             "the settings that the batch was created with count"
         );
+    }
+
+    #[test]
+    fn a_runner_out_of_sight_may_start_log_in_use_up_its_session_and_end_its_last_job() {
+        let mut batch = batch(&json!({"phase": "InProgress"}));
+        let session = Session { max_lifetime: Duration::from_mins(20), ..Session::default() };
+        let unattended =
+            |batch: &FnoBatch| view_of(batch, None, &session, at(0)).unattended.as_secs();
+        let job = DEADLINES.progress().as_secs() / 60;
+        assert_eq!(unattended(&batch), (5 + 4 + 20 + job) * 60);
+        batch.spec.limits = Some(PinnedLimits {
+            max_logins: 3,
+            login_failures_to_open: 2,
+            max_lifetime: Duration::from_mins(30),
+        });
+        assert_eq!(unattended(&batch), (5 + 4 + 30 + job) * 60, "its own limit");
     }
 
     #[test]

@@ -35,12 +35,15 @@ fn without_content(result: JobResult) -> JobResult {
 #[cfg(test)]
 mod tests {
     use fno_crds::provider::Session;
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
-        account::AccountName, key::Key, lifecycle::PodState, provider_status::pause_of,
+        account::AccountName,
+        key::Key,
+        lifecycle::{Deadlines, PodState},
+        provider_status::pause_of,
         view::batch::view,
     };
 
@@ -95,10 +98,18 @@ mod tests {
         ] {
             let left = slimmed(&whole);
             let session = Session::default();
-            assert_eq!(
-                view(&left, AccountName::of(&left), Some(&running), &session, now()),
-                view(&whole, AccountName::of(&whole), Some(&running), &session, now())
-            );
+            let minute = SignedDuration::from_mins(1);
+            let deadlines = Deadlines {
+                pod_running: minute,
+                logged_in: minute,
+                heartbeat: minute,
+                job: minute,
+            };
+            let seen = |batch: &FnoBatch| {
+                let account = AccountName::of(batch);
+                view(batch, account, Some(&running), &session, &deadlines, now())
+            };
+            assert_eq!(seen(&left), seen(&whole));
             assert_eq!(pause_of(&of, [&left], now()), pause_of(&of, [&whole], now()));
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     account::Namespace,
-    plan::{World, plan},
+    plan::{OutOfService, World, plan},
     view,
 };
 
@@ -68,6 +68,7 @@ impl Queue {
             jobs: &self.views,
             batches: &[],
             max_runners: 1,
+            out_of_service: &OutOfService::default(),
         };
         plan(&world).waits
     }

@@ -8,7 +8,7 @@ use fno_core::{
     account::AccountName,
     gate::Gate,
     key::Key,
-    plan::{AccountView, BatchView, JobView, NewBatch, ProviderView, Rejected},
+    plan::{AccountView, BatchView, JobView, NewBatch, OutOfService, ProviderView, Rejected},
     work::size::{JOB_BYTES, PROVIDER_BYTES, WORK_BYTES},
 };
 use fno_crds::{

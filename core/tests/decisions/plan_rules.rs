@@ -8,5 +8,6 @@ mod limits;
 mod names;
 mod order;
 mod providers;
+mod service;
 mod sessions;
 mod sizes;

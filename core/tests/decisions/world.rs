@@ -9,14 +9,20 @@ use fno_core::{
     account::AccountName,
     gate::Gate,
     key::Key,
-    plan::{self, AccountView, BatchView, JobView, NewBatch, ProviderQueue, ProviderView, World},
+    plan::{
+        self, AccountView, BatchView, JobView, NewBatch, OutOfService, ProviderQueue, ProviderView,
+        World,
+    },
     why::Why,
 };
 use fno_crds::{Action, FnoProviderSpec, Reason};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Every test's time zero; on a boundary of 30 s and of 60 s.
 pub const START: i64 = 1_800_000_000;
+
+/// How long the runner of a batch may go on out of the operator's sight.
+pub const UNATTENDED: SignedDuration = SignedDuration::from_mins(40);
 
 /// `seconds` after the start.
 pub fn at(seconds: i64) -> Timestamp {
@@ -130,6 +136,7 @@ pub fn batch(name: &str, account: &str, jobs: &[&str]) -> BatchView {
         jobs: jobs.iter().map(|job| format!("uid-{job}")).collect(),
         holds_session: true,
         holds_runner: true,
+        unattended: UNATTENDED,
         finished: false,
         rejected: None,
     }
@@ -144,6 +151,7 @@ pub struct Scene {
     pub jobs: Vec<JobView>,
     pub batches: Vec<BatchView>,
     pub max_runners: usize,
+    pub out_of_service: OutOfService,
 }
 
 /// A plan by the names of the jobs, which reads better than their places.
@@ -187,6 +195,7 @@ impl Scene {
             jobs,
             batches: Vec::new(),
             max_runners: 100,
+            out_of_service: OutOfService::default(),
         }
     }
 
@@ -210,6 +219,7 @@ impl Scene {
             jobs: &self.jobs,
             batches: &self.batches,
             max_runners: self.max_runners,
+            out_of_service: &self.out_of_service,
         }
     }
 
@@ -222,13 +232,9 @@ impl Scene {
         self.batches.extend(plan.create.iter().map(|new| BatchView {
             key: new.key.clone(),
             provider: new.spec.provider.clone(),
-            account: new.spec.account.clone(),
             identity: identity(&new.spec.provider, &new.spec.account),
             jobs: new.spec.jobs.iter().map(|job| job.uid.clone()).collect(),
-            holds_session: true,
-            holds_runner: true,
-            finished: false,
-            rejected: None,
+            ..batch(&new.key.name, &new.spec.account, &[])
         }));
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use fno_crds::Reason;
 use fno_e2e::{
     Ground,
-    ground::{RELEASE, SYSTEM, kubectl, run},
+    ground::{RELEASE, SYSTEM, kubectl},
     jobs,
     portals::Judge,
 };
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{
     LONG, alone, arena, circuits, close, codes_were_never_refused, conditions_show, finished,
-    release_with, validations,
+    release_with, set_values, validations,
 };
 
 /// Runs a Valkey command inside the Valkey Pod. The password never leaves the Pod.
@@ -113,30 +113,17 @@ async fn an_operator_restart_leaves_a_running_batch_alone() -> Result<()> {
     close(arena, []).await
 }
 
-/// Changes values of the Helm release and waits until the operator runs with them.
-async fn set_values(values: &str) -> Result<()> {
-    let args = [
-        "upgrade",
-        RELEASE,
-        "charts/fno-operator",
-        "--namespace",
-        SYSTEM,
-        "--reuse-values",
-        "--wait",
-        "--timeout",
-        "3m",
-        "--set",
-        values,
-    ];
-    run("helm", &args, None).await.map(drop)
-}
-
 #[tokio::test]
 async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("image").await?;
     // A long deadline, so that it does not end the batch whose Pod cannot start.
-    set_values("runner.image.tag=not-there,runner.image.digest=,deadlines.podRunning=1h").await?;
+    set_values(&[
+        ("runner.image.tag", json!("not-there")),
+        ("runner.image.digest", json!("")),
+        ("deadlines.podRunning", json!("1h")),
+    ])
+    .await?;
     arena.provider("evotel", |_| {}).await?;
     let circuits = circuits(&arena, "evotel", 1).await?;
     jobs::submit(&arena.jobs(), validations("evotel", &circuits, &json!({}))).await?;
@@ -148,9 +135,9 @@ async fn an_image_that_is_not_there_is_reported_and_work_goes_on_once_it_is() ->
     let image = Ground::image("runner")?;
     let (_, tag) = image.rsplit_once(':').context("a tag")?;
     let digest = std::env::var("FNO_DIGEST_RUNNER").unwrap_or_default();
-    set_values(&format!("runner.image.tag={tag},runner.image.digest={digest}")).await?;
+    set_values(&[("runner.image.tag", json!(tag)), ("runner.image.digest", json!(digest))]).await?;
     let done = finished(&arena).await;
-    set_values("deadlines.podRunning=5m").await?;
+    set_values(&[("deadlines.podRunning", json!("5m"))]).await?;
     shown?;
     done?.is_right("evotel", &circuits)?;
     close(arena, []).await

@@ -17,7 +17,7 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, alone, arena, beside, close, finished, release_with};
+use crate::support::{LONG, alone, arena, beside, close, finished, release_with, set_values};
 
 /// Kubernetes users expect a namespace to go at once; the runner may finish nothing, log out and end.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
@@ -43,25 +43,6 @@ async fn goes_in_time(arena: &Arena) -> Result<()> {
     Ok(())
 }
 
-/// Installs the operator for these namespaces only; for all without any.
-async fn watch_only(namespaces: &[&str]) -> Result<()> {
-    let list = format!("namespaces={}", json!(namespaces));
-    let args = [
-        "upgrade",
-        RELEASE,
-        "charts/fno-operator",
-        "--namespace",
-        SYSTEM,
-        "--reuse-values",
-        "--wait",
-        "--timeout",
-        "3m",
-        "--set-json",
-        &list,
-    ];
-    run("helm", &args, None).await.map(drop)
-}
-
 #[tokio::test]
 async fn a_namespace_with_a_running_batch_is_gone_within_a_minute() -> Result<()> {
     let _beside = beside().await;
@@ -76,7 +57,7 @@ async fn a_listed_namespace_goes_with_the_operators_rights_in_it_and_the_others_
     let _alone = alone().await;
     let (going, staying) = (arena("listed-gone").await?, arena("listed-stays").await?);
     let both = [going.namespace.clone(), staying.namespace.clone()];
-    watch_only(&[&both[0], &both[1]]).await?;
+    set_values(&[("namespaces", json!(both))]).await?;
     let outcome = async {
         at_work(&going).await?;
         // The namespace takes the RoleBinding with it that gives the operator its rights there.
@@ -91,7 +72,7 @@ async fn a_listed_namespace_goes_with_the_operators_rights_in_it_and_the_others_
         finished(&staying).await?.is_right("evotel", &circuits)
     };
     let outcome = outcome.await;
-    watch_only(&[]).await?;
+    set_values(&[("namespaces", json!([]))]).await?;
     outcome?;
     close(staying, []).await
 }

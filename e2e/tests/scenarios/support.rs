@@ -9,11 +9,13 @@ use anyhow::{Result, ensure};
 use fno_crds::{FnoBatch, FnoJob, Reason};
 use fno_demo_portals::journal::Entry;
 use fno_e2e::{
-    Arena, Ground, jobs, leaks,
+    Arena, Ground,
+    ground::{RELEASE, SYSTEM, run},
+    jobs, leaks,
     portals::{Circuit, Judge},
 };
 use kube::api::ListParams;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static CALM: RwLock<()> = RwLock::const_new(());
@@ -54,6 +56,25 @@ pub async fn circuits(arena: &Arena, portal: &str, count: usize) -> Result<Vec<C
     Ok(circuits)
 }
 
+/// Changes values of the Helm release, each by its path, and waits until the operator runs with them.
+pub async fn set_values(values: &[(&str, Value)]) -> Result<()> {
+    let mut args = vec![
+        "upgrade",
+        RELEASE,
+        "charts/fno-operator",
+        "--namespace",
+        SYSTEM,
+        "--reuse-values",
+        "--wait",
+        "--timeout",
+        "3m",
+    ];
+    let values: Vec<String> =
+        values.iter().map(|(path, value)| format!("{path}={value}")).collect();
+    args.extend(values.iter().flat_map(|value| ["--set-json", value]));
+    run("helm", &args, None).await.map(drop)
+}
+
 /// Submits jobs to a suspended provider and resumes it, so that planning sees all of them at once.
 pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result<Vec<Circuit>> {
     let circuits = circuits(arena, provider, count).await?;
@@ -63,11 +84,7 @@ pub async fn release_with(arena: &Arena, provider: &str, count: usize) -> Result
 }
 
 /// A validation for each circuit, named by its position.
-pub fn validations(
-    provider: &str,
-    circuits: &[Circuit],
-    changes: &serde_json::Value,
-) -> Vec<FnoJob> {
+pub fn validations(provider: &str, circuits: &[Circuit], changes: &Value) -> Vec<FnoJob> {
     let named = circuits.iter().enumerate();
     named
         .map(|(n, c)| {

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fno_cluster::watch::Health;
-use fno_core::{key::Key, unreadable::Unreadable};
+use fno_core::{key::Key, plan::OutOfService, unreadable::Unreadable};
 use fno_crds::{FnoBatch, FnoProvider};
+use jiff::Timestamp;
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
@@ -99,9 +100,10 @@ impl Caches {
         namespace: Option<&str>,
         kind: &'static str,
         health: &Health,
+        now: Timestamp,
     ) -> Option<ServiceState> {
         let scope = self.scopes.iter().find(|scope| scope.namespace.as_deref() == namespace)?;
-        let changed = scope.service.report(kind, health);
+        let changed = scope.service.report(kind, health, now);
         if changed.is_some() {
             self.service_changed.notify_one();
             self.plan.notify_one();
@@ -120,6 +122,19 @@ impl Caches {
             .iter()
             .map(|scope| (scope.namespace.as_deref(), scope.service.is_in_service()))
             .collect()
+    }
+
+    /// Where the operator cannot work now, as planning sees it.
+    pub fn out_of_service(&self, now: Timestamp) -> OutOfService {
+        let mut out = OutOfService::default();
+        for scope in &self.scopes {
+            let Some(since) = scope.service.out_since(now) else { continue };
+            match &scope.namespace {
+                None => out.everywhere = Some(since),
+                Some(namespace) => _ = out.namespaces.insert(namespace.clone(), since),
+            }
+        }
+        out
     }
 
     /// Requeues everything in a scope.

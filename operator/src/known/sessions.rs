@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fno_core::{
     account::{AccountName, Namespace},
     key::Key,
-    lifecycle::{PodState, Switches},
+    lifecycle::{Deadlines, PodState, Switches},
     objects::current_pod,
     plan::{BatchView, ProviderView},
     unreadable::{Unreadable, batches_not_read},
@@ -99,6 +99,7 @@ pub fn views(
     batches: &NewestBatches,
     namespaces: &BTreeMap<&str, Namespace<'_>>,
     providers: &[ProviderView],
+    deadlines: &Deadlines,
     now: Timestamp,
 ) -> Vec<BatchView> {
     let identity = |batch: &FnoBatch| {
@@ -107,12 +108,12 @@ pub fn views(
     };
     let readable = batches.readable.iter().map(|batch| {
         let pod = pod(known, batch.namespace(), current_pod(batch));
-        view::batch::view(batch, identity(batch), pod.as_ref(), &session(known, batch), now)
+        let session = session(known, batch);
+        view::batch::view(batch, identity(batch), pod.as_ref(), &session, deadlines, now)
     });
-    let unreadable = batches
-        .unreadable
-        .iter()
-        .flat_map(|batch| batch.batch_views(unreadable_pod(known, batch).as_ref(), providers));
+    let unreadable = batches.unreadable.iter().flat_map(|batch| {
+        batch.batch_views(unreadable_pod(known, batch).as_ref(), providers, deadlines)
+    });
     readable.chain(unreadable).collect()
 }
 

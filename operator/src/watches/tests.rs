@@ -155,4 +155,6 @@ async fn a_namespace_that_is_deleted_later_leaves_the_others_in_service() {
     assert!(context.known.caches.is_in_service("good"));
     let states = context.known.caches.services();
     assert_eq!(states, [(Some("good"), true), (Some("leaving"), false)].into());
+    let out = context.known.caches.out_of_service(context.now());
+    assert!(out.since("leaving").is_some() && out.since("good").is_none());
 }

@@ -108,6 +108,7 @@ prop_compose! {
             identity: if shared { shared_identity() } else { identity(provider, &format!("account-{account}")) },
             jobs: jobs.into_iter().map(|job| format!("uid-job-{job:05}")).collect(),
             holds_session, holds_runner, finished,
+            unattended: crate::world::UNATTENDED,
             rejected,
         }
     }
@@ -124,6 +125,7 @@ pub fn any_scene() -> impl Strategy<Value = Scene> {
             jobs,
             batches,
             max_runners,
+            out_of_service: OutOfService::default(),
         },
     )
 }

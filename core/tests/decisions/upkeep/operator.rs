@@ -111,7 +111,7 @@ impl Look<'_> {
                 return BatchView { jobs: Vec::new(), ..world::batch(name, "ops", &[]) };
             }
             let (account, pod) = (AccountName::of(batch), cache.pods.get(name));
-            view::batch::view(batch, account, pod, &Session::default(), self.now)
+            view::batch::view(batch, account, pod, &Session::default(), &DEADLINES, self.now)
         });
         let mut provider = world::provider("octotel");
         let spec = std::sync::Arc::make_mut(&mut provider.spec);

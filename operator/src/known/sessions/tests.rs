@@ -88,7 +88,11 @@ fn a_batch_that_cannot_be_read_takes_up_the_only_session_of_its_account() {
 fn a_batch_that_cannot_be_read_holds_its_runner_and_its_session_in_planning() {
     let mut shown = Shown::new();
     shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
-    let views = views(&shown.known, &shown.known.newest_batches(), &BTreeMap::new(), &[], now());
+    let minute = jiff::SignedDuration::from_mins(1);
+    let deadlines =
+        Deadlines { pod_running: minute, logged_in: minute, heartbeat: minute, job: minute };
+    let batches = shown.known.newest_batches();
+    let views = views(&shown.known, &batches, &BTreeMap::new(), &[], &deadlines, now());
     assert_eq!(views.len(), 1);
     assert!(views[0].holds_runner && views[0].holds_session && !views[0].finished);
     assert_eq!(views[0].jobs, ["u"]);
