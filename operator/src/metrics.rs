@@ -1,6 +1,6 @@
 //! The metrics for Prometheus. No label holds a circuit, a job or a batch, because their number is unbounded.
 //!
-//! Counters are incremented where things happen. Gauges are read at the time of a scrape ([`now`]), so that no scrape sees a half-updated
+//! Counters are incremented where things happen. Gauges are read at the time of a scrape (module `now`), so that no scrape sees a half-updated
 //! state.
 
 mod now;
