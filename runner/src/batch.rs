@@ -173,7 +173,7 @@ struct Batch<'a, P, C> {
     job_deadline: Duration,
     began: Instant,
     began_at: Timestamp,
-    /// Time spent waiting for leave and code.
+    /// Time spent waiting for permission and code.
     waited: Duration,
     session: Session,
     /// Logins asked for.

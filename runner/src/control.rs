@@ -36,7 +36,7 @@ pub trait Control: Sync {
     fn orders(&self) -> watch::Receiver<Orders>;
 
     /// Waits for permission for a login that was reported as asked for.
-    fn leave(&self, login: i32) -> impl Future<Output = Result<(), Refused>> + Send;
+    fn permission(&self, login: i32) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// Waits for the code of a login that was reported as awaiting it.
     fn code(&self, login: i32) -> impl Future<Output = Result<SecretString, NoCode>> + Send;

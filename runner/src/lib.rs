@@ -7,7 +7,7 @@
 //! * [`batch`] is the work itself: log in, one job after the other, log out. What goes wrong is judged in [`batch::verdict`], what
 //!   follows is decided in [`batch::recovery`]: plain functions. It knows the browser as [`batch::Portal`] and everything else as
 //!   [`control::Control`].
-//! * [`control`] is the outside: leave, codes, orders, reports. [`control::cluster`] speaks to the API server, [`control::local`] to nobody.
+//! * [`control`] is the outside: permission, codes, orders, reports. [`control::cluster`] reports to the API server, [`control::local`] only to its caller.
 //! * [`engine`] walks a flow through a browser, [`browser`] is that browser: Firefox behind geckodriver.
 //!
 //! What a runner does not do: decide whether a login may happen, make a code in a cluster, or judge whether a job is tried again. It

@@ -1,4 +1,4 @@
-//! A login: leave, user name and password, code, and the report of how it ended.
+//! A login: permission, user name and password, code, and the report of how it ended.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::control::{Control, Urgency};
 
-/// From leave to being logged in. Just inside the operator's own limit, so that the reason is told by the one who saw it.
+/// From permission to being logged in. Just inside the operator's own limit, so that the reason is told by the one who saw it.
 const DEADLINE: Duration = Duration::from_secs(285);
 
 /// One walk through the login flow.
@@ -87,12 +87,12 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     async fn wait_for_leave(&mut self, n: i32) -> Result<(), End> {
         self.report_login(n, LoginState::AskingLogin, None, Vec::new());
         let began = Instant::now();
-        let leave = tokio::select! {
-            leave = self.control.leave(n) => leave,
+        let permission = tokio::select! {
+            permission = self.control.permission(n) => permission,
             halt = self.halts.any() => return Err(halt.into()),
         };
         self.waited += began.elapsed();
-        leave.map_err(|refused| End::new(refused.reason, &refused.message))
+        permission.map_err(|refused| End::new(refused.reason, &refused.message))
     }
 
     async fn wait_until_counted(&mut self, n: i32) -> Result<(), End> {

@@ -109,7 +109,7 @@ impl Control for Cluster {
         self.batch.orders.subscribe()
     }
 
-    async fn leave(&self, login: i32) -> Result<(), Refused> {
+    async fn permission(&self, login: i32) -> Result<(), Refused> {
         self.grant(login, |grant, orders| match grant.state {
             GrantState::Granted | GrantState::CodeReady => Some(Ok(())),
             GrantState::Done => Some(Err(Refused {
@@ -157,7 +157,7 @@ fn refused(orders: &Orders) -> Refused {
     Refused {
         reason,
         message: if message.is_empty() {
-            "Leave to log in was refused.".to_owned()
+            "Permission to log in was refused.".to_owned()
         } else {
             message
         },

@@ -39,7 +39,7 @@ impl<C: Codes> Control for Local<C> {
         self.orders.subscribe()
     }
 
-    async fn leave(&self, _: i32) -> Result<(), Refused> {
+    async fn permission(&self, _: i32) -> Result<(), Refused> {
         Ok(())
     }
 

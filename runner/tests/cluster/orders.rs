@@ -21,8 +21,8 @@ async fn leave_is_waited_for_until_the_operator_gives_it() {
                 json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}])
         });
     };
-    let (leave, ()) = tokio::join!(cluster.leave(2), granting);
-    assert_eq!(leave, Ok(()));
+    let (permission, ()) = tokio::join!(cluster.permission(2), granting);
+    assert_eq!(permission, Ok(()));
     cluster.counted(1).await;
 }
 
@@ -39,7 +39,7 @@ async fn a_refusal_carries_what_the_batch_says_of_itself() {
         reason: Reason::BreakerOpen,
         message: "The account's breaker is open.".to_owned(),
     };
-    assert_eq!(cluster.leave(1).await, Err(refused));
+    assert_eq!(cluster.permission(1).await, Err(refused));
 }
 
 #[tokio::test]

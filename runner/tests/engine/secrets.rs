@@ -161,7 +161,7 @@ async fn a_code_is_not_asked_for_on_a_foreign_page() {
     let count = counting(&mut bench, Ok(()));
     let walked = bench.walk(json!([{"type": "navigate", "url": foreign}, {"type": "change", "selectors": [["#otp"]], "value": "{{ totp }}"}])).await;
     assert_eq!(walked.failure().kind, FailureKind::ForeignOrigin);
-    assert_eq!(count.load(Ordering::SeqCst), 0, "a code that cannot be typed is a code burnt");
+    assert_eq!(count.load(Ordering::SeqCst), 0, "a code that cannot be typed is a code wasted");
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl World {
         let (past, current, limits) = (self.past(), self.current(), limits());
         let account = stored::account(&provider, &current, &limits, past);
         let period = provider.period;
-        // A step that was burnt in another period gives no code of this one.
+        // A step that was used in another period gives no code of this one.
         let in_period = |grant: &&Grant| grant.step_period_seconds.map(i64::from) == Some(period);
         let reserved = batch
             .reserved
@@ -176,18 +176,18 @@ impl World {
             valkey: StepRecord::Unknown,
         });
         let (batch, login) = owner;
-        let burnt = |step| {
+        let used = |step| {
             let period = i32::try_from(period).expect("a period");
             let entry = account::with_last_step(&provider.entry, step, period);
             Provider { entry, ..provider.clone() }
         };
         match verdict {
             MintDecision::Mint { step } => {
-                let provider = burnt(step);
+                let provider = used(step);
                 Some(Intent::BurnStep { batch, login, step, version, provider })
             }
             MintDecision::Rebase { step } => {
-                Some(Intent::Refresh { provider: burnt(step), version })
+                Some(Intent::Refresh { provider: used(step), version })
             }
             MintDecision::Deliver { step } => Some(Intent::Deliver { batch, login, step, period }),
             MintDecision::Never { .. } => Some(Intent::End { batch, login }),

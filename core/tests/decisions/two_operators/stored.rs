@@ -38,7 +38,7 @@ pub struct Batch {
     pub login: i32,
     pub stage: Stage,
     pub grants: Vec<Grant>,
-    /// The step burnt for which login.
+    /// The step that was used up for which login.
     pub reserved: Option<(i32, i64)>,
     /// The session ended with answers.
     pub answered: bool,

@@ -1,4 +1,4 @@
-//! The outside: gives leave and codes as the test says, and writes down what it saw.
+//! The outside: gives permission and codes as the test says, and writes down what it saw.
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
@@ -66,12 +66,12 @@ impl Control for Desk {
         self.orders.subscribe()
     }
 
-    async fn leave(&self, login: i32) -> Result<(), Refused> {
-        self.note("leave", login);
+    async fn permission(&self, login: i32) -> Result<(), Refused> {
+        self.note("permission", login);
         sleep(Duration::from_secs_f64(self.leave_takes)).await;
         match self.refuse_leave {
             Some((refused, reason)) if refused == login => {
-                Err(Refused { reason, message: "No leave.".to_owned() })
+                Err(Refused { reason, message: "No permission.".to_owned() })
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ async fn leave_comes_before_anything_is_typed_and_the_code_when_it_is_asked_for(
     let done = World::with_jobs(1).run().await;
     assert_eq!(
         done.log[..5],
-        ["open", "leave 1: 1 AskingLogin", "login", "code 1: 1 AwaitingCode", "lookup C-0"]
+        ["open", "permission 1: 1 AskingLogin", "login", "code 1: 1 AwaitingCode", "lookup C-0"]
     );
     let login = done.run.login.expect("a login");
     assert_eq!((login.n, login.state, login.reason), (1, LoginState::LoggedIn, None));
@@ -52,11 +52,11 @@ async fn a_refused_code_is_followed_by_one_more_login_once_it_is_counted() {
     assert_eq!(
         done.log[1..8],
         [
-            "leave 1: 1 AskingLogin",
+            "permission 1: 1 AskingLogin",
             "login",
             "code 1: 1 AwaitingCode",
             "counted 1: 1 Rejected",
-            "leave 2: 2 AskingLogin",
+            "permission 2: 2 AskingLogin",
             "login",
             "code 2: 2 AwaitingCode"
         ]
@@ -118,7 +118,7 @@ async fn without_leave_nothing_is_typed_and_the_reason_is_the_operators() {
     let done = world.run().await;
     assert_eq!(
         (done.ended.reason, done.ended.message.as_deref(), done.count("login")),
-        (Reason::BreakerOpen, Some("No leave."), 0)
+        (Reason::BreakerOpen, Some("No permission."), 0)
     );
     assert_eq!(done.last(2), ["quit", "delivered"]);
 }
