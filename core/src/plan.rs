@@ -197,6 +197,17 @@ pub struct NewBatch {
     pub spec: FnoBatchSpec,
 }
 
+/// A job that ends without a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.uid`: a job that was created again under the same name is another one.
+    pub uid: String,
+    /// Why it ends as Failed (`DeadlineExceeded`, `NoFlow`, …). `None`: its submitter withdraws it.
+    pub why: Option<Why>,
+}
+
 /// What to do now, and for every job left out the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -204,10 +215,8 @@ pub struct Plan {
     pub create: Vec<NewBatch>,
     /// What each job waits for.
     pub waits: Waits,
-    /// Jobs that end as Failed without a try (`DeadlineExceeded`, `NoFlow`).
-    pub fail: BTreeMap<Key, Why>,
-    /// Jobs to withdraw.
-    pub withdraw: Vec<Key>,
+    /// Jobs that end without a try, in the order of their names.
+    pub end: Vec<JobEnd>,
     /// What waits for each provider, counted. A provider without jobs has an entry too, and so has a name that no provider has. A provider
     /// in a namespace that is out of service has none.
     pub queues: BTreeMap<Key, ProviderQueue>,

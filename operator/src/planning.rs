@@ -125,16 +125,15 @@ fn forget_what_is_gone(context: &Context) {
 }
 
 fn plan_parts(plan: &Plan) -> execute::Parts<'_> {
-    if !plan.create.is_empty() || !plan.fail.is_empty() || !plan.withdraw.is_empty() {
+    if !plan.create.is_empty() || !plan.end.is_empty() {
         debug!(
             batches = plan.create.len(),
-            fail = plan.fail.len(),
-            withdraw = plan.withdraw.len(),
+            end = plan.end.len(),
             waits = plan.waits.count(),
             "planned"
         );
     }
-    execute::Parts { create: &plan.create, fail: &plan.fail, withdraw: &plan.withdraw }
+    execute::Parts { create: &plan.create, end: &plan.end }
 }
 
 /// Every provider as planning takes it, and when the first of their breakers or pauses ends.

@@ -6,7 +6,7 @@ use fno_crds::{Reason, provider_status::Pending};
 use jiff::Timestamp;
 
 use super::{
-    Candidate, Key, NewBatch, Plan, ProviderQueue, Why,
+    Candidate, JobEnd, Key, NewBatch, Plan, ProviderQueue, Why,
     waits::{Cause, Causes},
 };
 
@@ -17,8 +17,7 @@ pub(super) struct Report<'a> {
     pub causes: Causes<'a>,
     create: Vec<NewBatch>,
     counts: Vec<Counts>,
-    fail: Vec<(Key, Why)>,
-    withdraw: Vec<Key>,
+    end: Vec<JobEnd>,
     wake_at: Option<Timestamp>,
 }
 
@@ -36,8 +35,7 @@ impl<'a> Report<'a> {
             causes: Causes::new(jobs),
             create: Vec::new(),
             counts: Vec::new(),
-            fail: Vec::new(),
-            withdraw: Vec::new(),
+            end: Vec::new(),
             wake_at: None,
         }
     }
@@ -70,11 +68,15 @@ impl<'a> Report<'a> {
     }
 
     pub fn fail(&mut self, job: Candidate<'_>, why: Why) {
-        self.fail.push((job.key.clone(), why));
+        self.end(job, Some(why));
     }
 
     pub fn withdraw(&mut self, job: Candidate<'_>) {
-        self.withdraw.push(job.key.clone());
+        self.end(job, None);
+    }
+
+    fn end(&mut self, job: Candidate<'_>, why: Option<Why>) {
+        self.end.push(JobEnd { key: job.key.clone(), uid: job.uid.clone(), why });
     }
 
     /// Asks for a new plan at `at`. Times that have passed are ignored: this plan takes them into account already.
@@ -86,13 +88,12 @@ impl<'a> Report<'a> {
 
     /// The finished plan. `queues` are the providers that jobs name, by [`Candidate::queue`].
     pub fn into_plan(mut self, queues: impl Iterator<Item = Key>) -> Plan {
-        self.withdraw.sort_unstable();
+        self.end.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let counts = self.counts.into_iter().chain(std::iter::repeat(Counts::default()));
         Plan {
             create: self.create,
             waits: self.causes.into_waits(),
-            fail: self.fail.into_iter().collect(),
-            withdraw: self.withdraw,
+            end: self.end,
             queues: queues.zip(counts.map(Counts::into_queue)).collect(),
             wake_at: self.wake_at,
         }

@@ -169,12 +169,25 @@ pub struct Plan {
 impl Plan {
     fn of(jobs: &[JobView], plan: plan::Plan) -> Self {
         let of = |place: usize| jobs[place].key.clone();
+        for end in &plan.end {
+            let known = jobs.iter().find(|job| job.key == end.key).expect("a job of the scene");
+            assert_eq!(end.uid, known.uid, "a job that was created again is another one");
+        }
         Self {
             waits: plan.waits.iter().map(|(place, why)| (of(place), why.clone())).collect(),
             ready: (0..jobs.len()).filter(|place| plan.is_ready(*place)).map(of).collect(),
             create: plan.create,
-            fail: plan.fail,
-            withdraw: plan.withdraw,
+            fail: plan
+                .end
+                .iter()
+                .filter_map(|end| Some((end.key.clone(), end.why.clone()?)))
+                .collect(),
+            withdraw: plan
+                .end
+                .iter()
+                .filter(|end| end.why.is_none())
+                .map(|end| end.key.clone())
+                .collect(),
             queues: plan.queues,
             wake_at: plan.wake_at,
         }

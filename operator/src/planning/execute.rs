@@ -1,12 +1,15 @@
 //! Carries out a plan. Nothing is decided here: batches are created under the names in the plan, and jobs end as the plan says.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fno_cluster::{
     conflict::{is_conflict, is_not_found},
     patch::status_patch,
 };
-use fno_core::{job_status, key::Key, plan::NewBatch, why::Why};
+use fno_core::{
+    job_status,
+    plan::{JobEnd, NewBatch},
+};
 use fno_crds::{
     FnoBatch, FnoJob, FnoJobStatus, JobPhase,
     names::{FINALIZER, LABEL_ACCOUNT, LABEL_MANAGED_BY, LABEL_PROVIDER, MANAGER},
@@ -37,10 +40,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub struct Parts<'a> {
     /// Batches to create.
     pub create: &'a [NewBatch],
-    /// Jobs that fail without a try, with the reason.
-    pub fail: &'a BTreeMap<Key, Why>,
-    /// Jobs to withdraw.
-    pub withdraw: &'a [Key],
+    /// Jobs that end without a try.
+    pub end: &'a [JobEnd],
 }
 
 /// Carries out these parts. What fails is planned again.
@@ -53,9 +54,7 @@ pub async fn all(context: &Arc<Context>, parts: Parts<'_>, work: &Work) {
         }
         work.progress();
     }
-    let mut ends: Vec<_> =
-        parts.fail.iter().map(|(of, why)| end_one(context, of, Some(why))).collect();
-    ends.extend(parts.withdraw.iter().map(|of| end_one(context, of, None)));
+    let ends: Vec<_> = parts.end.iter().map(|job| end_one(context, job)).collect();
     let done: Vec<bool> =
         stream::iter(ends).buffer_unordered(AT_ONCE).inspect(|_| work.progress()).collect().await;
     let is_done = all_done && !done.contains(&false);
@@ -131,26 +130,32 @@ async fn create(context: &Context, new: &NewBatch) -> Result<()> {
     Ok(())
 }
 
-/// Fails the job for that reason, or withdraws it if there is none. False if the job has to be planned again.
-async fn end_one(context: &Context, of: &Key, why: Option<&Why>) -> bool {
-    let now = context.now();
+/// Fails the job for its reason, or withdraws it if it has none. False if the job has to be planned again.
+async fn end_one(context: &Context, ending: &JobEnd) -> bool {
+    let (now, why) = (context.now(), ending.why.as_ref());
     let status = |job: &FnoJob| {
         why.map_or_else(|| job_status::withdrawn(job, now), |why| job_status::failed(job, why, now))
     };
-    end(context, of, status)
+    end(context, ending, status)
         .await
-        .map_err(|error| failed(context, "a job was not ended", of, &error))
+        .map_err(|error| failed(context, "a job was not ended", &ending.key, &error))
         .is_ok()
 }
 
-async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStatus) -> Result<()> {
+async fn end(
+    context: &Context,
+    ending: &JobEnd,
+    status: impl Fn(&FnoJob) -> FnoJobStatus,
+) -> Result<()> {
+    let of = &ending.key;
     let api: Api<FnoJob> = Api::namespaced(context.client.clone(), &of.namespace);
     loop {
         let Some(job) = api.get_opt(&of.name).await? else {
-            forget(context, of);
+            context.known.job_deleted(of, &ending.uid);
             return Ok(());
         };
-        if job.phase() != JobPhase::Pending {
+        // The plan was about a job of the same name that was deleted meanwhile, or about one that is not Pending any more.
+        if job.metadata.uid.as_deref() != Some(&ending.uid) || job.phase() != JobPhase::Pending {
             context.known.job_applied(job, context.now());
             return Ok(());
         }
@@ -170,19 +175,10 @@ async fn end(context: &Context, of: &Key, status: impl Fn(&FnoJob) -> FnoJobStat
             }
             Err(error) if is_conflict(&error) => {}
             Err(error) if is_not_found(&error) => {
-                forget(context, of);
+                context.known.job_deleted(of, &ending.uid);
                 return Ok(());
             }
             Err(error) => return Err(Error::from(error)),
         }
-    }
-}
-
-fn forget(context: &Context, of: &Key) {
-    let uid = context.known.jobs.with_pending(|views, _| {
-        views.iter().find(|view| view.key == *of).map(|view| view.uid.clone())
-    });
-    if let Some(uid) = uid {
-        context.known.job_deleted(of, &uid);
     }
 }
