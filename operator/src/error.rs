@@ -30,6 +30,9 @@ pub enum Error {
     /// The operator is losing its permissions in a namespace, so nothing new starts there.
     #[error("{0}")]
     RightsWithdrawn(String),
+    /// Another writer undoes what the operator writes, every time.
+    #[error("{0}")]
+    Undone(String),
     /// Another object has a name that belongs to the operator.
     #[error("{0}")]
     Taken(String),

@@ -30,13 +30,15 @@ use super::{
 };
 use crate::{
     context::Context,
-    error::Result,
+    error::{Error, Result},
     known::key,
     patch::{self, write_status},
 };
 
 /// Number of concurrent claims.
 const AT_ONCE: usize = 16;
+/// Number of writes of a finalizer to one job. Others change a job a few times at most while it is claimed.
+const MOST_TRIES: usize = 8;
 
 /// Claims the invited jobs and launches the runner with those that the batch got.
 ///
@@ -158,7 +160,7 @@ async fn hold(
     mut job: Arc<FnoJob>,
 ) -> Result<Option<Arc<FnoJob>>> {
     let of = key(&*job);
-    loop {
+    for _ in 0..MOST_TRIES {
         let Some(finalizers) = finalizer::wanted_for(&job) else { return Ok(Some(job)) };
         let patch = json!({"metadata": {
             "uid": invited.uid, "resourceVersion": job.metadata.resource_version, "finalizers": finalizers,
@@ -180,6 +182,10 @@ async fn hold(
             None => return Ok(lost(batch, invited, &Lost::Gone)),
         }
     }
+    Err(Error::Undone(format!(
+        "job {} does not keep the operator's finalizer: the last of {MOST_TRIES} writes was undone, too (an admission webhook or another controller)",
+        invited.name
+    )))
 }
 
 /// The patch that claims a job. It is made without the full job, so it explicitly clears what an earlier wait or try left behind: the
