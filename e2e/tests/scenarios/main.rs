@@ -15,3 +15,4 @@ mod readme;
 mod rollback;
 mod sessions;
 mod support;
+mod unreadable;

@@ -80,7 +80,7 @@ async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
             .jobs
             .action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
     };
-    provider::status::update(context, &of, |provider| {
+    provider::status::update_if_readable(context, &of, |provider| {
         let (status, change) =
             fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
         let news = ProviderNews::of_breaker(change.breaker.state, change.event);

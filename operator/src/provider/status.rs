@@ -68,6 +68,26 @@ pub async fn update(
     }
 }
 
+/// Changes the status, as [`update`] does, for a batch that must end even if its provider cannot be read: its Pod, its Secrets and its
+/// jobs must not stay until a person corrects the provider. A refusal is not lost, because the batch's grants keep it
+/// (`fno_core::account::history`).
+///
+/// # Errors
+/// See [`update`].
+pub async fn update_if_readable(
+    context: &Context,
+    key: &Key,
+    change: impl Fn(&FnoProvider) -> (FnoProviderStatus, Vec<ProviderNews>),
+) -> Result<Option<FnoProvider>> {
+    match update(context, key, change).await {
+        Err(error @ Error::Unreadable { .. }) => {
+            tracing::warn!(provider = key.name, namespace = key.namespace, %error, "the end of a login or a batch is not recorded in the provider");
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 /// Publishes events about a provider.
 pub async fn publish(context: &Context, provider: &FnoProvider, news: &[ProviderNews]) {
     let (name, namespace) =

@@ -47,7 +47,7 @@ pub async fn count(
         Some(false) | None => None,
     };
     let batch_name = batch.name_any();
-    status::update(context, &of, |provider| {
+    status::update_if_readable(context, &of, |provider| {
         with_entry(provider, &name, |entry| {
             let breaker = entry.breaker.clone().unwrap_or_default();
             let change = match (ended, ended.counts()) {
@@ -96,7 +96,7 @@ async fn clear_others(
             namespace: batch.namespace().unwrap_or_default(),
             name: other.name.provider.clone(),
         };
-        status::update(context, &of, |provider| {
+        status::update_if_readable(context, &of, |provider| {
             with_entry(provider, &other.name, |entry| {
                 let breaker = entry.breaker.clone().unwrap_or_default();
                 (entry, succeeded(&other.name.account, &breaker, pinned(batch)))
