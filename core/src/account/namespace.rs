@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fno_crds::{FnoBatch, FnoProvider};
+use fno_crds::{FnoBatch, FnoProvider, provider_status::AccountStatus};
 use jiff::Timestamp;
 
 use super::{
     AccountName, Entry, Named, SharedAccount, history,
     identity::{first_names, namesakes},
 };
-use crate::view::provider::{AccountFacts, ProviderFacts};
+use crate::{
+    credentials::differ,
+    view::provider::{AccountFacts, ProviderFacts},
+};
 
 /// A provider and what the operator knows about it.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,7 @@ impl<'a> Namespace<'a> {
             .iter()
             .filter(|other| *other != name)
             .filter_map(|other| self.entry(other))
+            .chain(self.former(&own))
             .collect();
         let past = self.batches_of(name).iter().copied().flat_map(history::logins).collect();
         Some(SharedAccount { own, others, past })
@@ -131,6 +135,33 @@ impl<'a> Namespace<'a> {
         self.versions.get(batch.status.as_ref()?.credentials_version.as_deref()?)
     }
 
+    /// Entries under names that no spec has any more, as after an account was renamed, if they count refusals of the credentials that the
+    /// account has now. In the same provider, refusals that cannot be compared count, too.
+    fn former(&self, own: &Entry<'a>) -> Vec<Entry<'a>> {
+        let Some(current) = own.current else { return Vec::new() };
+        let former = |member: &Member<'a>, entry: &AccountStatus| {
+            let is_in_spec = member.provider.spec.accounts.iter().any(|a| a.name == entry.name);
+            let is_own_provider = name_of(member.provider) == own.name.provider;
+            !is_in_spec
+                && refused_versions(entry).any(|version| {
+                    version == current || (is_own_provider && !differ(version, current))
+                })
+        };
+        let mut found = Vec::new();
+        for member in &self.members {
+            let entries = member.provider.status.iter().flat_map(|status| &status.accounts);
+            found.extend(entries.filter(|entry| former(member, entry)).map(|entry| Entry {
+                name: AccountName {
+                    provider: name_of(member.provider).to_owned(),
+                    account: entry.name.clone(),
+                },
+                status: Some(entry),
+                ..own.clone()
+            }));
+        }
+        found
+    }
+
     fn entry(&self, name: &AccountName) -> Option<Entry<'a>> {
         let member = self.members.iter().find(|m| name_of(m.provider) == name.provider)?;
         let spec = &member.provider.spec;
@@ -144,6 +175,16 @@ impl<'a> Namespace<'a> {
             current: facts_of(member, &name.account).and_then(|facts| facts.version.as_deref()),
         })
     }
+}
+
+/// The versions of the credentials that the portal refused under a name.
+fn refused_versions(entry: &AccountStatus) -> impl Iterator<Item = &String> {
+    let breaker = entry.breaker.iter();
+    let latest = breaker.clone().filter(|breaker| breaker.refused);
+    breaker
+        .flat_map(|breaker| &breaker.refusals)
+        .map(|refusals| &refusals.credentials_version)
+        .chain(latest.filter_map(|breaker| breaker.credentials_version.as_ref()))
 }
 
 fn name_of(provider: &FnoProvider) -> &str {

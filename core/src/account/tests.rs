@@ -1,4 +1,5 @@
 mod entries;
+mod former;
 
 use std::collections::BTreeSet;
 

@@ -304,6 +304,9 @@ fn resume(
 }
 
 /// The Secret holds other values now. If the portal has refused these before, their refusals count from the start.
+///
+/// The portal counts failures in a row, whatever was typed, and only a success ends its count. So what was refused under the other
+/// values leaves one try: a correction that is wrong, too, opens the breaker at once.
 fn other_credentials(
     account: &str,
     breaker: &AccountBreaker,
@@ -312,8 +315,9 @@ fn other_credentials(
     limits: &Limits,
 ) -> Change<AccountBreaker> {
     let known = refusals(breaker, Some(current));
+    let in_a_row = breaker.failures.min(limit(limits).saturating_sub(1));
     let next = AccountBreaker {
-        failures: known,
+        failures: known.max(in_a_row),
         refused: known > 0,
         credentials_version: (known > 0).then(|| current.to_owned()),
         refusals: breaker.refusals.clone(),

@@ -88,6 +88,7 @@ pub fn refreshed(
             *entry = resumed(entry, resumed_at, now, totp);
         }
     }
+    resume_former(provider, &mut status, said, now);
     if let Some(breaker) = &status.flow_breaker {
         let change = breaker::flow::refresh(breaker, now, &facts.flows_digest, reading.accepted);
         news.extend(ProviderNews::of_breaker(change.breaker.state, change.event));
@@ -101,6 +102,34 @@ pub fn refreshed(
     }));
     status.resume = reading.stored;
     Refreshed { status, news, remark: reading.refused }
+}
+
+/// A resume also applies to the entries of accounts that are no longer in the spec: under another name, they may be those of an account
+/// that is.
+fn resume_former(
+    provider: &FnoProvider,
+    status: &mut FnoProviderStatus,
+    said: Option<Timestamp>,
+    now: Timestamp,
+) {
+    let Some(said) = said else { return };
+    let (limits, nothing) = (&provider.spec.limits, AccountBreaker::default());
+    let is_in_spec = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
+    for entry in status.accounts.iter_mut().filter(|entry| !is_in_spec(&entry.name)) {
+        let is_new = entry.resumed_at.as_ref().is_none_or(|last| last.0 < said);
+        let Some(breaker) = entry.breaker.as_ref().filter(|_| is_new) else { continue };
+        let change = breaker::account::refresh(
+            &entry.name,
+            breaker,
+            now,
+            None,
+            Some(said),
+            limits,
+            &nothing,
+        );
+        entry.breaker = Some(change.breaker);
+        *entry = resumed(entry, said, now, None);
+    }
 }
 
 /// The numbers in a provider's status.

@@ -200,16 +200,23 @@ fn after_logins_without_a_verdict_one_login_is_tried_when_the_time_is_over() {
 }
 
 #[test]
-fn new_credentials_close_it_and_forget_the_failures() {
+fn new_credentials_close_it_and_leave_one_try() {
     let change = refresh(&refused_twice(), at(10), Some("k:v2"), None);
     assert_eq!(
         (change.breaker.state, change.breaker.failures, change.breaker.refused),
-        (BreakerState::Closed, 0, false)
+        (BreakerState::Closed, 1, false)
     );
     assert_eq!(change.event.map(|event| event.reason), Some(Reason::Available));
+    let wrong = Failure { typed: Some("k:v2"), current: Some("k:v2"), ..failure(11, "b-3", true) };
+    let wrong = failed(&change.breaker, &wrong, &limits()).breaker;
+    assert_eq!(
+        (wrong.state, super::refusals(&wrong, Some("k:v2"))),
+        (BreakerState::Open, 1),
+        "the portal counts in a row, whatever is typed"
+    );
     let once = after(&AccountBreaker::default(), &[failure(0, "b-1", true)]);
     let change = refresh(&once, at(10), Some("k:v2"), None);
-    assert_eq!((change.breaker.failures, change.event), (0, None), "no event: it was not open");
+    assert_eq!((change.breaker.failures, change.event), (1, None), "no event: it was not open");
     for unchanged in [Some("k:v1"), None] {
         assert_eq!(
             refresh(&refused_twice(), at(10), unchanged, None).breaker,
