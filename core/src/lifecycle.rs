@@ -7,7 +7,7 @@ mod pod_state;
 mod switches;
 
 pub use facts::{BatchFacts, Deadlines, Hold, JobState, Progress, Switches};
-pub use logins::{LoginEnded, lost, open_grant};
+pub use logins::{LoginEnded, lost, may_hold_session, open_grant};
 pub use pod_state::{PodState, browser_end};
 
 use fno_crds::{

@@ -135,7 +135,7 @@ pub struct Hold {
     pub why: Why,
     /// When the action is tried again.
     pub until: Timestamp,
-    /// The batch only waits for its turn and nothing is broken, so no deadline runs meanwhile.
+    /// The batch only waits for its turn and nothing is broken, so it may wait for as long as another session of the account may last.
     pub in_turn: bool,
 }
 
