@@ -47,6 +47,12 @@ pub fn count(results: &[JobResult]) -> Counts {
     counts
 }
 
+/// Whether a batch did what it was for with this job: the job is settled for this try, or a person withdrew it.
+#[must_use]
+pub fn is_work(result: &JobResult) -> bool {
+    count(std::slice::from_ref(result)).settled > 0 || result.reason == Reason::Withdrawn
+}
+
 /// The status that follows from the observed facts, starting from `status` (the stored one, with the changes of the action just carried
 /// out). `shown` is what the batch waits for.
 #[must_use]

@@ -38,12 +38,13 @@ pub fn wanted_for(job: &FnoJob) -> Option<Vec<String>> {
     wanted(job.phase(), present, job.metadata.deletion_timestamp.is_some())
 }
 
-/// Until when the operator tries to archive the job before it removes the finalizer. None if removing the finalizer does not delete the
-/// job: then retention archives it later.
+/// Until when the operator tries to archive the job before it removes the finalizer, if it first sees at `now` that this is due. None if
+/// removing the finalizer does not delete the job: then retention archives it later. The deletion time is not used, because the API
+/// server's clock may be wrong.
 #[must_use]
-pub fn archive_until(job: &FnoJob) -> Option<Timestamp> {
-    let deleted = job.metadata.deletion_timestamp.as_ref()?;
-    job.phase().is_finished().then(|| after(deleted.0, ARCHIVE_PATIENCE))
+pub fn archive_until(job: &FnoJob, now: Timestamp) -> Option<Timestamp> {
+    job.metadata.deletion_timestamp.as_ref()?;
+    job.phase().is_finished().then(|| after(now, ARCHIVE_PATIENCE))
 }
 
 #[cfg(test)]
@@ -115,12 +116,13 @@ mod tests {
             }))
             .expect("a job")
         };
-        let deleted = json!("2030-01-01T00:00:00Z");
-        assert_eq!(archive_until(&job("Succeeded", json!(null))), None);
-        assert_eq!(archive_until(&job("Pending", deleted.clone())), None);
-        assert_eq!(
-            archive_until(&job("Succeeded", deleted)).map(|at| at.to_string()),
-            Some("2030-01-01T00:00:30Z".to_owned())
-        );
+        let now = "2030-01-01T00:00:00Z".parse().expect("a time");
+        let until = |job: FnoJob| archive_until(&job, now).map(|at| at.to_string());
+        assert_eq!(until(job("Succeeded", json!(null))), None);
+        for deleted in ["2029-12-31T23:00:00Z", "2030-01-01T01:00:00Z"] {
+            assert_eq!(until(job("Pending", json!(deleted))), None);
+            let expected = Some("2030-01-01T00:00:30Z".to_owned());
+            assert_eq!(until(job("Succeeded", json!(deleted))), expected, "{deleted}");
+        }
     }
 }

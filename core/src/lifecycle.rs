@@ -6,8 +6,8 @@ mod logins;
 mod pod_state;
 mod switches;
 
-pub use facts::{BatchFacts, Deadlines, Hold, JobState, Progress, Switches};
-pub use logins::{LoginEnded, lost, open_grant};
+pub use facts::{BatchFacts, Deadlines, Hold, JobState, Progress, Switches, exists_for};
+pub use logins::{LoginEnded, lost, may_hold_session, open_grant};
 pub use pod_state::{PodState, browser_end};
 
 use fno_crds::{
@@ -248,7 +248,7 @@ fn with_browser(seen: &BatchFacts<'_>, message: String) -> String {
 }
 
 fn pod_deadline(seen: &BatchFacts<'_>) -> Timestamp {
-    after(seen.created(), seen.deadlines.pod_running)
+    after(seen.now, seen.deadlines.pod_running - seen.exists_for)
 }
 
 fn running(seen: &BatchFacts<'_>, needs: Option<LoginNeeds>) -> NextAction {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use fno_crds::{
     FnoBatch, FnoProvider, FnoProviderStatus, JobPhase, Reason,
-    batch::{BatchPhase, Run},
+    batch::{BatchPhase, Run, Stop},
     condition::{self, Status, types},
     job::Action,
     provider_status::{FlowBreaker, JobMilliseconds},
@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
+    batch_status::is_work,
     breaker::{
         Change,
         flow::{Observation, Row, Saw, logged_in, observe},
@@ -37,6 +38,8 @@ use crate::{
 /// The pause after a batch that ended before it did any work: 5 s, doubling, at most 2 min. So a corrected fault is noticed within 2 min.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
+/// The longest pause if the batch had logged in: the portal sees each of these logins.
+const LONGEST_PAUSE_AFTER_LOGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether the provider can work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,8 +166,11 @@ pub fn after_batch(
     }
     clock(&mut status, batch, run, now);
 
-    let breaker = if run.logins.is_some_and(|n| n > 0) { logged_in(&breaker) } else { breaker };
-    let change = match saw(run) {
+    let saw = saw(run);
+    // A batch that logged in and then failed to log in again, without any result in between, did not get anywhere either.
+    let in_vain = run.results.is_empty() && matches!(saw, Some(Saw::LoginFailed { .. }));
+    let breaker = if has_logged_in(run) && !in_vain { logged_in(&breaker) } else { breaker };
+    let change = match saw {
         Some(saw) => {
             let name = batch.metadata.name.as_deref().unwrap_or_default();
             observe(
@@ -218,6 +224,12 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
                     return Some(Saw::LoginFailed { step, evidence });
                 }
             }
+            // The runner names a step if it logged in and could not start any job: no job is to blame.
+            Reason::SessionLost | Reason::BrowserCrashed if run.results.is_empty() => {
+                if let Some(step) = &end.step {
+                    return Some(Saw::LoginFailed { step, evidence });
+                }
+            }
             _ => {}
         }
     }
@@ -234,7 +246,8 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
     })
 }
 
-/// Why, and until when, the provider's next batch has to wait: the last batches, given newest first, ended before they did any work.
+/// Why, and until when, the provider's next batch has to wait: the last batches, given newest first, ended before they did any work. This
+/// catches every way in which a batch can return its jobs without using up a try.
 #[must_use]
 pub fn pause_after<'a>(
     finished: impl IntoIterator<Item = &'a FnoBatch>,
@@ -242,28 +255,35 @@ pub fn pause_after<'a>(
 ) -> Option<(Timestamp, Why)> {
     let idle = |batch: &&FnoBatch| {
         let run = batch.status.as_ref().and_then(|status| status.run.as_ref());
-        batch.phase() == BatchPhase::Failed
-            && run.is_none_or(|run| run.results.is_empty())
-            && !on_purpose(batch)
+        // A batch can also end in order although it handed every job back.
+        let in_vain = batch.phase() == BatchPhase::Failed || run.is_some_and(has_logged_in);
+        in_vain && run.is_none_or(|run| !run.results.iter().any(is_work)) && !on_purpose(batch)
     };
     let mut idle = finished.into_iter().take_while(idle);
     let last = idle.next()?;
     let doublings = u32::try_from(idle.count().min(10)).unwrap_or(10);
     let status = last.status.as_ref()?;
+    let (did, longest) = match status.run.as_ref() {
+        Some(run) if has_logged_in(run) => {
+            ("logged in and finished no job", LONGEST_PAUSE_AFTER_LOGIN)
+        }
+        _ => ("failed before it did any work", LONGEST_PAUSE),
+    };
     let until = status
         .finished_at
         .as_ref()?
         .0
-        .saturating_add(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE))
+        .saturating_add(FIRST_PAUSE.saturating_mul(1 << doublings).min(longest))
         .ok()?;
     let reason = status
         .reason
         .filter(|reason| reason.class() == ReasonClass::Waiting)
         .unwrap_or(Reason::RetryBackoff);
     let message = format!(
-        "The last batch failed before it did any work ({}: {}) The next one follows after a pause of at most 2 min.",
+        "The last batch {did} ({}: {}) The next one follows after a pause of at most {}.",
         status.reason.map_or("no reason", Reason::as_str),
-        status.message.as_deref().unwrap_or("no message.")
+        status.message.as_deref().unwrap_or("no message."),
+        fno_crds::Duration::from(longest.unsigned_abs())
     );
     (now < until).then_some((until, Why { reason, message }))
 }
@@ -290,16 +310,22 @@ pub fn pause_of<'a>(
 
 /// Whether the batch ended because a person wanted it, or because of its own jobs: then the next batch does not have to wait.
 fn on_purpose(batch: &FnoBatch) -> bool {
-    matches!(
-        batch.status.as_ref().and_then(|status| status.reason),
+    let Some(status) = &batch.status else { return false };
+    match status.reason {
+        // A runner that drains without an order was told to end by its node, which may happen again and again.
+        Some(Reason::Drained) => {
+            let by_runner = status.run.as_ref().is_some_and(|run| run.end.is_some());
+            batch.spec.stop != Stop::None || !by_runner
+        }
         Some(
-            Reason::Drained
-                | Reason::Aborted
-                | Reason::Suspended
-                | Reason::ProviderNotReady
-                | Reason::WorkRejected
-        )
-    )
+            Reason::Aborted | Reason::Suspended | Reason::ProviderNotReady | Reason::WorkRejected,
+        ) => true,
+        _ => false,
+    }
+}
+
+fn has_logged_in(run: &Run) -> bool {
+    run.logins.is_some_and(|logins| logins > 0)
 }
 
 #[cfg(test)]

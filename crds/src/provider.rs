@@ -140,9 +140,11 @@ pub struct Session {
     /// How long a session may be idle before the portal ends it. After half of this time the runner probes the session before it
     /// uses it. Default 10m.
     #[serde(default = "ten_minutes")]
+    #[x_kube(validation = Rule::new("self.matches('[1-9]')").message("session.idleTimeout must be longer than 0s: a session that may never be idle cannot be used"))]
     pub idle_timeout: Duration,
     /// How long a session may last before the portal ends it. Batches are kept shorter than this. Default 30m.
     #[serde(default = "thirty_minutes")]
+    #[x_kube(validation = Rule::new("self.matches('[1-9]')").message("session.maxLifetime must be longer than 0s: a session that may not last cannot be used"))]
     pub max_lifetime: Duration,
     /// Largest number of sessions of one account at the same time. Many portals end the older session when a second one logs in, so
     /// 1 is the safe value. Default 1.

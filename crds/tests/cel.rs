@@ -253,6 +253,14 @@ fn other_words_of_a_provider_are_refused_with_a_sentence() {
     for (found, expected) in [
         (part::<Session>(&json!({"parallelJobs": 2})), "session.parallelJobs must be 1"),
         (part::<Session>(&json!({"keepAlive": "5m"})), "session.keepAlive must be 0s"),
+        (
+            part::<Session>(&json!({"idleTimeout": "0s"})),
+            "session.idleTimeout must be longer than 0s",
+        ),
+        (
+            part::<Session>(&json!({"maxLifetime": "0m0s"})),
+            "session.maxLifetime must be longer than 0s",
+        ),
         (part::<Limits>(&json!({"timeZone": "Cape Town"})), "timeZone must be an IANA name"),
         (part::<Browser>(&json!({"locale": "en_ZA"})), "locale must be a BCP 47 tag"),
         (part::<Runner>(&json!({"proxy": "http://proxy:3128"})), "proxy must be host:port"),
@@ -264,6 +272,7 @@ fn other_words_of_a_provider_are_refused_with_a_sentence() {
         assert!(found.contains(expected), "{expected}: {found:?}");
     }
     assert_eq!(part::<Session>(&json!({})), "", "the defaults");
+    assert_eq!(part::<Session>(&json!({"idleTimeout": "10s", "maxLifetime": "1h0m"})), "");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Secrets and roles need no safety net: the finalizer keeps a batch until they are gone, and if the batch disappears anyway, garbage
 //! collection deletes them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::{key::Key, objects::is_owned};
@@ -11,7 +11,6 @@ use fno_crds::{
     FnoBatch,
     names::{FINALIZER, LABEL_BATCH},
 };
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt as _,
@@ -23,17 +22,16 @@ use tracing::warn;
 use crate::{context::Context, error::Result, known::parsed::Parsed};
 
 const EVERY: Duration = Duration::from_secs(60);
-/// Minimum age of an orphan: a younger Pod may belong to a batch that the watch has not shown yet.
-const OLD_ENOUGH: SignedDuration = SignedDuration::from_mins(2);
+/// How long a Pod has to be without an active batch, by the operator's clock: the watch may not have shown its batch yet.
+const LONG_ENOUGH: Duration = Duration::from_secs(120);
 
 /// Deletes orphaned Pods; never returns.
 pub async fn run(context: Arc<Context>) {
+    let mut orphans = Orphans::default();
     loop {
         sleep(EVERY).await;
-        for pod in context.known.caches.pods() {
-            if !is_orphan(&context, &pod) {
-                continue;
-            }
+        let pods = context.known.caches.pods().into_iter().filter(|pod| is_orphan(&context, pod));
+        for pod in orphans.due(pods.collect(), context.clock.uptime()) {
             warn!(
                 pod = pod.name_any(),
                 namespace = pod.namespace(),
@@ -49,25 +47,36 @@ pub async fn run(context: Arc<Context>) {
 fn is_orphan(context: &Context, pod: &Pod) -> bool {
     let Some(batch) = pod.labels().get(LABEL_BATCH) else { return false };
     let of = Key { namespace: pod.namespace().unwrap_or_default(), name: batch.clone() };
-    orphaned(pod, context.known.caches.batch(&of).as_deref(), context.now())
+    orphaned(pod, context.known.caches.batch(&of).as_deref())
 }
 
-fn orphaned(pod: &Pod, batch: Option<&Parsed<FnoBatch>>, now: Timestamp) -> bool {
+/// Since when each Pod has been an orphan, by its UID.
+#[derive(Default)]
+struct Orphans(HashMap<String, Duration>);
+
+impl Orphans {
+    /// Takes the Pods that are orphans at `uptime` and returns those that have been for long enough.
+    fn due(&mut self, orphans: Vec<Arc<Pod>>, uptime: Duration) -> Vec<Arc<Pod>> {
+        let uid = |pod: &Arc<Pod>| pod.uid().unwrap_or_default();
+        let before = std::mem::take(&mut self.0);
+        let since = |uid: String| (before.get(&uid).copied().unwrap_or(uptime), uid);
+        self.0 = orphans.iter().map(uid).map(since).map(|(since, uid)| (uid, since)).collect();
+        let lasted = |pod: &Arc<Pod>| self.0.get(&uid(pod)).map(|since| uptime - *since);
+        orphans.into_iter().filter(|pod| lasted(pod) >= Some(LONG_ENOUGH)).collect()
+    }
+}
+
+fn orphaned(pod: &Pod, batch: Option<&Parsed<FnoBatch>>) -> bool {
     // A batch that cannot be read may be active.
     let Some(batch) = batch.map_or(Some(None), |batch| batch.readable().map(Some)) else {
         return false;
     };
-    let age = pod
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map_or(SignedDuration::ZERO, |created| now.duration_since(created.0));
     let owner = batch.filter(|batch| is_owned(&pod.metadata, batch));
     let cleaned = |batch: &Arc<FnoBatch>| {
         batch.phase().is_finished()
             && !batch.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
     };
-    pod.metadata.deletion_timestamp.is_none() && age >= OLD_ENOUGH && owner.is_none_or(cleaned)
+    pod.metadata.deletion_timestamp.is_none() && owner.is_none_or(cleaned)
 }
 
 async fn remove(context: &Context, pod: &Pod) -> Result<()> {
@@ -93,10 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_old_pod_without_an_active_batch_of_its_own_is_an_orphan() {
-        let now: Timestamp = "2030-01-01T00:10:00Z".parse().expect("a time");
-        let pod = |created: &str| -> Pod {
-            serde_json::from_value(json!({"metadata": {"name": "b-a1", "creationTimestamp": created,
+    fn only_a_pod_without_an_active_batch_of_its_own_is_an_orphan() {
+        let pod = || -> Pod {
+            serde_json::from_value(json!({"metadata": {"name": "b-a1",
                 "ownerReferences": [{"apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "name": "b", "uid": "u"}]}}))
             .expect("a Pod")
         };
@@ -108,21 +116,41 @@ mod tests {
             )
             .expect("a batch")
         };
-        let (old, young) = (pod("2030-01-01T00:00:00Z"), pod("2030-01-01T00:09:00Z"));
-        assert!(orphaned(&old, None, now));
-        assert!(!orphaned(&young, None, now));
-        assert!(!orphaned(&old, Some(&batch("u", json!([FINALIZER]), "InProgress")), now));
+        let pod = pod();
+        assert!(orphaned(&pod, None));
+        assert!(!orphaned(&pod, Some(&batch("u", json!([FINALIZER]), "InProgress"))));
         assert!(
-            !orphaned(&old, Some(&batch("u", json!([FINALIZER]), "Completed")), now),
+            !orphaned(&pod, Some(&batch("u", json!([FINALIZER]), "Completed"))),
             "the end of its batch deletes it"
         );
-        assert!(orphaned(&old, Some(&batch("u", json!([]), "Completed")), now));
-        assert!(orphaned(&old, Some(&batch("another", json!([FINALIZER]), "InProgress")), now));
+        assert!(orphaned(&pod, Some(&batch("u", json!([]), "Completed"))));
+        assert!(orphaned(&pod, Some(&batch("another", json!([FINALIZER]), "InProgress"))));
         for uid in ["u", "another"] {
             assert!(
-                !orphaned(&old, Some(&batch(uid, json!([]), "NewerPhase")), now),
+                !orphaned(&pod, Some(&batch(uid, json!([]), "NewerPhase"))),
                 "a batch that cannot be read may be active"
             );
         }
+    }
+    #[test]
+    fn a_pod_is_deleted_after_two_minutes_without_a_batch_whatever_its_creation_time_says() {
+        let pods = |uids: &[&str]| -> Vec<Arc<Pod>> {
+            let pod = |uid: &&str| {
+                serde_json::from_value(
+                    json!({"metadata": {"uid": uid, "creationTimestamp": "2020-01-01T00:00:00Z"}}),
+                )
+            };
+            uids.iter().map(pod).map(|pod| Arc::new(pod.expect("a Pod"))).collect()
+        };
+        let mut orphans = Orphans::default();
+        let mut due = |uids: &[&str], seconds| {
+            let due = orphans.due(pods(uids), Duration::from_secs(seconds));
+            due.iter().filter_map(|pod| pod.uid()).collect::<Vec<_>>()
+        };
+        assert_eq!(due(&["a"], 60), [""; 0]);
+        assert_eq!(due(&["a", "b"], 120), [""; 0]);
+        assert_eq!(due(&["a", "b"], 180), ["a"]);
+        assert_eq!(due(&["a"], 240), ["a"], "the deletion failed");
+        assert_eq!(due(&["b"], 300), [""; 0], "its batch was there in between");
     }
 }

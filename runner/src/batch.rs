@@ -18,9 +18,9 @@ pub mod verdict;
 use std::time::Duration;
 
 use fno_core::{
-    flow::streak::Streak,
+    flow::{kind::FlowKind, streak::Streak},
     text::{at_most, sentence},
-    work::Work,
+    work::{JobWork, Work},
 };
 use fno_crds::Reason;
 use jiff::Timestamp;
@@ -99,6 +99,7 @@ pub async fn run<P: Portal, C: Control>(setup: Setup<'_>, portal: P, control: &C
         asked: 0,
         logins: 0,
         reopened: false,
+        worked: false,
         streak: Streak::new(work.limits.flow_failures_to_open),
         trace: Trace::default(),
     };
@@ -182,6 +183,8 @@ struct Batch<'a, P, C> {
     logins: i32,
     /// The one new browser session of the batch is used up.
     reopened: bool,
+    /// The flow of a job was started.
+    worked: bool,
     streak: Streak,
     /// Logins, probes between jobs, logout.
     trace: Trace,
@@ -199,18 +202,16 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         Ok(())
     }
 
-    /// A browser, and logged in.
-    async fn ensure_session(&mut self) -> Result<(), End> {
+    /// A browser, and logged in. `job` is the next one.
+    async fn ensure_session(&mut self, job: &JobWork) -> Result<(), End> {
         loop {
             match self.session {
                 Session::LoggedIn { .. } => return Ok(()),
-                Session::LoggedOut => self.login().await?,
+                Session::LoggedOut => self.login(job).await?,
                 Session::Unopened => self.open().await?,
                 Session::Crashed if self.reopened => {
-                    return Err(End::new(
-                        Reason::BrowserCrashed,
-                        "The browser crashed for the second time.",
-                    ));
+                    return Err(self
+                        .lost(Reason::BrowserCrashed, "The browser crashed for the second time."));
                 }
                 Session::Crashed => {
                     self.reopened = true;
@@ -244,6 +245,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         });
         self.session = Session::LoggedOut;
         Ok(())
+    }
+
+    /// The end of a batch whose session or browser is lost for good. If no job has started, the flow that should have proven the session
+    /// is named: it may be the cause, and not the jobs.
+    fn lost(&self, reason: Reason, message: &str) -> End {
+        let step =
+            (self.logins > 0 && !self.worked).then(|| FlowKind::SessionProbe.as_str().to_owned());
+        End { step, shown: Shown::Session, ..End::new(reason, message) }
     }
 
     const fn may_log_in(&self) -> bool {

@@ -35,6 +35,7 @@ fn seen<'a>(batch: &'a FnoBatch, pod: &'a PodState, jobs: &'a [JobState]) -> Bat
         pod_uid: Some("p1"),
         images_replaced: false,
         switches: Switches::default(),
+        exists_for: SignedDuration::ZERO,
         silent_for: SignedDuration::ZERO,
         idle_for: SignedDuration::ZERO,
         browser: None,

@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use row::Row;
 
 use super::{Change, counted_with, eased, opened};
-use crate::{gate::Gate, time::after, why::Why};
+use crate::{flow::kind::FlowKind, gate::Gate, time::after, why::Why};
 
 /// The first pause before a portal that is down is probed. Each failed probe doubles it, up to `limits.openFor`.
 const FIRST_PROBE: SignedDuration = SignedDuration::from_mins(1);
@@ -55,7 +55,8 @@ pub enum Saw<'a> {
         /// URI of its screenshot.
         evidence: Option<&'a str>,
     },
-    /// The batch ended because a step of the login flow failed, and no credential was refused.
+    /// The batch ended because a step of the login flow failed, and no credential was refused. The step is `sessionProbe` if the batch
+    /// logged in, but lost the session or the browser before its first job.
     LoginFailed {
         /// Name of the step.
         step: &'a str,
@@ -302,6 +303,14 @@ fn what_happened(breaker: &FlowBreaker) -> String {
     match (breaker.reason, &breaker.step) {
         (Some(Reason::PortalUnavailable), _) => {
             "The portal does not answer, or answers with an error.".to_owned()
+        }
+        (_, Some(step))
+            if breaker.login_failures > 0 && step == FlowKind::SessionProbe.as_str() =>
+        {
+            format!(
+                "{} batch(es) in a row logged in and lost the session or the browser before the first job: the flow {step} does not recognize the session, or the page after the login looks different from what it expects.",
+                breaker.login_failures
+            )
         }
         (_, Some(step)) if breaker.login_failures > 0 => format!(
             "Step {step:?} of the login flow failed, {} login(s) in a row, and no credential was refused: the login page looks different from what the flow expects.",

@@ -12,7 +12,7 @@ use crate::why::Why;
 /// How long each part of a batch's life may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// From the batch's creation until its Pod runs.
+    /// From when the operator first sees the batch until its Pod runs.
     pub pod_running: SignedDuration,
     /// From the permission to log in until the login has succeeded.
     pub logged_in: SignedDuration,
@@ -135,7 +135,7 @@ pub struct Hold {
     pub why: Why,
     /// When the action is tried again.
     pub until: Timestamp,
-    /// The batch only waits for its turn and nothing is broken, so no deadline runs meanwhile.
+    /// The batch only waits for its turn and nothing is broken, so it may wait for as long as another session of the account may last.
     pub in_turn: bool,
 }
 
@@ -154,6 +154,8 @@ pub struct BatchFacts<'a> {
     pub images_replaced: bool,
     /// The provider's switches.
     pub switches: Switches,
+    /// How long the batch has existed as far as the operator has seen it, by its own clock ([`exists_for`]).
+    pub exists_for: SignedDuration,
     /// How long the operator has seen no new heartbeat, by its own clock: a node's clock may be wrong.
     pub silent_for: SignedDuration,
     /// How long the runner's [`Progress`] has not changed, by the operator's clock.
@@ -169,6 +171,14 @@ pub struct BatchFacts<'a> {
     pub held: Option<&'a Hold>,
     /// How long each part of a batch's life may last.
     pub deadlines: &'a Deadlines,
+}
+
+/// How long a batch has existed, by the operator's clock alone: `metadata.creationTimestamp` is a time of the API server, whose clock may be
+/// wrong. `known_for` is how long this process has known the batch. After a restart, the creation of the last Pod is on record.
+#[must_use]
+pub fn exists_for(batch: &FnoBatch, known_for: SignedDuration, now: Timestamp) -> SignedDuration {
+    let assigned = batch.status.as_ref().and_then(|status| status.assigned_at.as_ref());
+    assigned.map_or(known_for, |at| now.duration_since(at.0).max(known_for))
 }
 
 impl<'a> BatchFacts<'a> {
@@ -192,11 +202,5 @@ impl<'a> BatchFacts<'a> {
     #[must_use]
     pub fn deadline_of_a_job(&self) -> Option<Timestamp> {
         self.jobs.iter().filter(|job| job.is_due()).filter_map(|job| job.deadline).min()
-    }
-
-    /// When the batch was created.
-    #[must_use]
-    pub fn created(&self) -> Timestamp {
-        self.batch.metadata.creation_timestamp.as_ref().map_or(self.now, |t| t.0)
     }
 }

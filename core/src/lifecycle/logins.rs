@@ -3,6 +3,7 @@
 use fno_crds::{
     FnoBatchStatus, Reason,
     batch::{Grant, GrantState, LoginResult, LoginState, Run, RunLogin},
+    provider::Session,
     reason::ReasonClass,
 };
 use jiff::Timestamp;
@@ -70,6 +71,23 @@ pub enum LoginNeeds {
     LoginPermission(i32),
     /// The code field of login `n` is on screen.
     Code(i32),
+}
+
+/// Whether a batch that has not ended may hold a session on the portal.
+///
+/// A runner that asks to log in again has lost its session and does nothing until it gets an answer, so two such batches must not wait
+/// for each other. The portal may still keep the lost session, for example if the browser crashed. Nothing works in that session any
+/// more, so it does no harm if the portal ends it for the login of another batch. Once the runner has permission, the lost session
+/// counts again, in addition to the login in progress: that lasts no longer than the login may take.
+#[must_use]
+pub fn may_hold_session(status: &FnoBatchStatus) -> bool {
+    let Some(run) = &status.run else { return false };
+    let answered = |login: &RunLogin| status.grants.iter().any(|grant| grant.login == login.n);
+    let asks = run
+        .login
+        .as_ref()
+        .is_some_and(|login| login.state == LoginState::AskingLogin && !answered(login));
+    run.logins.unwrap_or(0) > 0 && !asks
 }
 
 /// The grant that gave permission and is not closed yet.
@@ -182,7 +200,7 @@ fn said(login: &RunLogin, reason: Reason) -> Why {
 }
 
 /// When the current login has to be finished, and the reason to report if it is not. All times are by the operator's clock: those of its
-/// grants, and how long it has seen the login's state. While a login waits for its turn, no deadline runs.
+/// grants, and how long it has seen the login's state. A login that waits for its turn may wait for as long as another session may last.
 #[must_use]
 pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     let late = |said: &str| Why {
@@ -205,7 +223,7 @@ pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
     match login.state {
         LoginState::LoggedIn => None,
         LoginState::AskingLogin if grant.is_none() => match seen.held {
-            Some(held) if held.in_turn => None,
+            Some(held) if held.in_turn => Some(turn_deadline(seen, &held.why)),
             _ => Some((of_state(), held().unwrap_or_else(|| late("The login was not answered")))),
         },
         LoginState::AskingLogin => Some((since_grant(), late("The login did not finish"))),
@@ -216,4 +234,18 @@ pub fn deadline(seen: &BatchFacts<'_>) -> Option<(Timestamp, Why)> {
             Some((of_state(), late("The runner did not continue after its failed login")))
         }
     }
+}
+
+/// How long a login waits for its turn: as long as the portal may keep another session of the account, and the time to log in. After that
+/// the batch returns its jobs and its runner, because what it waits for may never end, such as a batch that cannot be read.
+fn turn_deadline(seen: &BatchFacts<'_>, held: &Why) -> (Timestamp, Why) {
+    let pinned = seen.batch.spec.limits.as_ref().map(|limits| limits.max_lifetime);
+    let lifetime = pinned.unwrap_or_else(|| Session::default().max_lifetime);
+    let limit = lifetime.signed().saturating_add(seen.deadlines.logged_in);
+    let message = format!(
+        "The batch waited {} for its turn to log in: {}",
+        fno_crds::Duration::from(limit.unsigned_abs()),
+        held.message
+    );
+    (after(seen.now, limit - seen.login_state_for), Why { reason: Reason::Drained, message })
 }

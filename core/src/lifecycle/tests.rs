@@ -15,13 +15,15 @@ const DEADLINES: Deadlines = Deadlines {
     job: SignedDuration::from_mins(3),
 };
 
-/// A batch created a minute ago, with one job.
+/// A batch that the operator has known for a minute, with one job.
 struct Case {
     batch: FnoBatch,
     pod: PodState,
     pod_uid: Option<&'static str>,
     images_replaced: bool,
     switches: Switches,
+    /// When the operator first saw the batch.
+    first_seen: Timestamp,
     silent: i64,
     idle: i64,
     browser: Option<&'static str>,
@@ -45,6 +47,7 @@ fn case(status: Value) -> Case {
         pod_uid: None,
         images_replaced: false,
         switches: Switches::default(),
+        first_seen: time("2030-01-01T00:00:00Z"),
         silent: 0,
         idle: 0,
         browser: None,
@@ -85,6 +88,7 @@ impl Case {
             pod_uid: self.pod_uid,
             images_replaced: self.images_replaced,
             switches: self.switches,
+            exists_for: self.now.duration_since(self.first_seen),
             silent_for: SignedDuration::from_secs(self.silent),
             idle_for: SignedDuration::from_secs(self.idle),
             browser: self.browser,
@@ -185,6 +189,34 @@ fn a_pod_that_does_not_start_shows_the_reason_and_is_given_up_at_the_deadline() 
         silent.at("2030-01-01T00:05:00Z").ends(),
         (BatchPhase::Failed, Reason::RunnerLost, true)
     );
+}
+
+#[test]
+fn the_api_servers_clock_does_not_move_the_deadline_of_the_pod() {
+    for created in ["2029-12-31T23:00:00Z", "2030-01-01T01:00:00Z"] {
+        let clocked = |status: Value| {
+            case(status).with(|case| {
+                case.batch.metadata.creation_timestamp =
+                    Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time(created)));
+            })
+        };
+        assert_eq!(clocked(Value::Null).next(), NextAction::Claim, "{created}");
+        let starting = || {
+            clocked(json!({"phase": "Assigned", "attempt": 1, "claimed": ["u"]}))
+                .pod(PodState::Starting(None))
+        };
+        assert_eq!(starting().waits().0, Some(time("2030-01-01T00:05:00Z")), "{created}");
+        assert_eq!(starting().at("2030-01-01T00:05:00Z").ends().1, Reason::RunnerLost, "{created}");
+    }
+}
+
+#[test]
+fn after_a_restart_the_deadline_of_the_pod_counts_from_its_recorded_creation() {
+    let second = SignedDuration::from_secs;
+    let assigned = case(json!({"phase": "Assigned", "assignedAt": "2030-01-01T00:00:20Z"})).batch;
+    assert_eq!(exists_for(&assigned, second(3), time(NOW)), second(40));
+    assert_eq!(exists_for(&assigned, second(50), time(NOW)), second(50), "the claim comes first");
+    assert_eq!(exists_for(&case(Value::Null).batch, second(3), time(NOW)), second(3));
 }
 
 #[test]

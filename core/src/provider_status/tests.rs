@@ -218,6 +218,8 @@ fn batches_that_do_no_work_follow_after_growing_pauses() {
     assert_eq!(until(&[&idle]), Some(5));
     assert_eq!(until(&[&idle, &idle, &idle]), Some(20));
     assert_eq!(until(&[&idle; 30]), Some(120));
+    let unfinished = failed("SessionLost", json!([result("Pending", "SessionLost", 1000)]));
+    assert_eq!(until(&[&unfinished, &idle]), Some(10), "it handed the job back");
     let worked = failed("RunnerLost", json!([result("Succeeded", "Answered", 1000)]));
     assert_eq!(until(&[&worked, &idle]), None);
     assert_eq!(until(&[&idle, &worked, &idle]), Some(5));
@@ -225,4 +227,79 @@ fn batches_that_do_no_work_follow_after_growing_pauses() {
     let (_, blocked) =
         pause_after([&failed("ImageUnavailable", json!([]))], now()).expect("a pause");
     assert_eq!(blocked.reason, Reason::ImageUnavailable);
+}
+
+/// A batch that logged in, as it ended. `change` changes its status.
+fn logged_in_batch(name: &str, reason: &str, change: Value) -> FnoBatch {
+    let mut status = json!({"phase": "Failed", "reason": reason, "finishedAt": "2030-01-01T00:10:00Z",
+        "run": {"logins": 3, "results": [], "job": "j",
+            "end": {"reason": reason, "at": "2030-01-01T00:10:00.000000Z", "step": "sessionProbe", "evidence": "file:///e"}}});
+    for (field, value) in change.as_object().into_iter().flatten() {
+        *status.pointer_mut(field).expect(field) = value.clone();
+    }
+    batch(name, status)
+}
+
+#[test]
+fn batches_that_log_in_and_finish_no_job_follow_after_growing_pauses_however_they_end() {
+    let until = |batch: &FnoBatch, times: usize| {
+        pause_after(std::iter::repeat_n(batch, times), now())
+            .map(|(until, _)| until.duration_since(now()).as_secs())
+    };
+    let completed = json!({"/phase": "Completed", "/run/results": [result("Pending", "EvidenceUnavailable", 1)]});
+    for (reason, change) in [
+        ("SessionLost", json!({})),
+        ("BrowserCrashed", json!({})),
+        ("RunnerLost", json!({"/run/end": null})),
+        ("LoginFailed", json!({})),
+        ("CircuitClaimed", json!({})),
+        // The node told the runner to end.
+        ("Drained", json!({})),
+        ("Completed", completed),
+    ] {
+        let batch = logged_in_batch("b", reason, change);
+        assert_eq!((until(&batch, 1), until(&batch, 3)), (Some(5), Some(20)), "{reason}");
+        assert_eq!(until(&batch, 30), Some(600), "{reason}");
+    }
+    let withdrawn =
+        json!({"/phase": "Completed", "/run/results": [result("Pending", "Withdrawn", 0)]});
+    assert_eq!(until(&logged_in_batch("b", "Completed", withdrawn), 1), None);
+    let mut drained = logged_in_batch("b", "Drained", json!({}));
+    drained.spec.stop = Stop::Drain;
+    assert_eq!(until(&drained, 1), None, "a person drained it");
+}
+
+#[test]
+fn batches_that_log_in_and_reach_no_job_open_the_flow_breaker() {
+    for reason in ["SessionLost", "BrowserCrashed", "LoginFailed"] {
+        let first = logged_in_batch("b-1", reason, json!({}));
+        let (status, change) = after_batch(&provider(Value::Null), &first, |_| None, now());
+        assert_eq!(change.event, None, "{reason}");
+        let known = provider(serde_json::to_value(status).expect("JSON"));
+        let second = logged_in_batch("b-2", reason, json!({}));
+        let (status, change) = after_batch(&known, &second, |_| None, now());
+        let breaker = status.flow_breaker.expect("a breaker");
+        assert_eq!(breaker.step.as_deref(), Some("sessionProbe"), "{reason}");
+        assert_eq!(change.event.expect("it opens").reason, Reason::PortalChanged, "{reason}");
+        // A canary that gets no further opens it again.
+        let tried = crate::breaker::flow::refresh(&breaker, now(), "d", Some(now())).breaker;
+        let known = provider(json!({"flowBreaker": tried}));
+        let canary = logged_in_batch("b-3", reason, json!({}));
+        assert!(after_batch(&known, &canary, |_| None, now()).1.event.is_some(), "{reason}");
+    }
+}
+
+#[test]
+fn a_session_that_a_job_loses_is_no_matter_of_the_login_flow() {
+    let by_a_job = json!({"/run/end/step": null});
+    let with_results = json!({"/run/results": [result("Pending", "SessionLost", 1)]});
+    for change in [by_a_job, with_results] {
+        let mut known = provider(Value::Null);
+        for name in ["b-1", "b-2", "b-3"] {
+            let batch = logged_in_batch(name, "SessionLost", change.clone());
+            let (status, change) = after_batch(&known, &batch, |_| None, now());
+            assert_eq!(change.event, None);
+            known = provider(serde_json::to_value(status).expect("JSON"));
+        }
+    }
 }

@@ -3,6 +3,8 @@
 
 use fno_crds::{FnoBatch, batch::JobResult, names::FINALIZER};
 
+use crate::batch_status::is_work;
+
 /// Drops the parts that the operator no longer reads, but only of a batch whose end is completely written: it has its end time and its
 /// finalizer is gone. What is left says which jobs were in the batch, what was armed, how it ended and which jobs had a result.
 pub fn slim(batch: &mut FnoBatch) {
@@ -15,11 +17,12 @@ pub fn slim(batch: &mut FnoBatch) {
     status.conditions = Vec::new();
     status.withdrawn = Vec::new();
     if let Some(run) = &mut status.run {
-        run.results = run.results.drain(..).take(1).map(without_content).collect();
+        let worked = run.results.iter().position(is_work).unwrap_or(0);
+        run.results = run.results.drain(..).skip(worked).take(1).map(without_content).collect();
     }
 }
 
-/// The result reduced to the fact that it exists and how the job ended.
+/// The result that shows whether the batch did any work, reduced to the fact that it exists and how the job ended.
 fn without_content(result: JobResult) -> JobResult {
     JobResult {
         outcome: None,
@@ -91,7 +94,18 @@ mod tests {
     fn planning_reads_the_same_from_what_is_left() {
         let of = Key { namespace: "n".to_owned(), name: "p".to_owned() };
         let running = PodState::Running { since: Timestamp::UNIX_EPOCH };
+        let mut first_handed_back = batch("Failed", 2, json!([]));
+        let results = |batch: &mut FnoBatch| {
+            let run = batch.status.as_mut().and_then(|status| status.run.as_mut());
+            run.map(|run| std::mem::take(&mut run.results)).unwrap_or_default()
+        };
+        let mut tried = results(&mut first_handed_back);
+        tried[0].phase = fno_crds::JobPhase::Pending;
+        tried[0].reason = fno_crds::Reason::SessionLost;
+        let run = first_handed_back.status.as_mut().and_then(|status| status.run.as_mut());
+        run.expect("a run").results = tried;
         for whole in [
+            first_handed_back,
             batch("Failed", 0, json!([])),
             batch("Failed", 50, json!([])),
             batch("Completed", 50, json!([])),

@@ -3,7 +3,9 @@
 
 use fno_core::{
     key::Key,
-    lifecycle::{BatchFacts, Hold, JobState, PodState, Progress, Switches, browser_end},
+    lifecycle::{
+        BatchFacts, Hold, JobState, PodState, Progress, Switches, browser_end, exists_for,
+    },
     objects::{self, current_pod, is_owned},
 };
 use fno_crds::{FnoBatch, FnoJob, batch::BatchPhase};
@@ -22,6 +24,7 @@ pub struct Observed {
     pub pod_uid: Option<String>,
     images_replaced: bool,
     switches: Switches,
+    exists_for: SignedDuration,
     silent_for: SignedDuration,
     idle_for: SignedDuration,
     browser: Option<String>,
@@ -40,6 +43,7 @@ impl Observed {
             pod_uid: self.pod_uid.as_deref(),
             images_replaced: self.images_replaced,
             switches: self.switches,
+            exists_for: self.exists_for,
             silent_for: self.silent_for,
             idle_for: self.idle_for,
             browser: self.browser.as_deref(),
@@ -69,6 +73,7 @@ pub async fn observe(context: &Context, batch: &FnoBatch) -> Result<Observed> {
         browser: pod.as_ref().and_then(browser_end),
         pod_uid: pod.and_then(|pod| pod.metadata.uid),
         switches,
+        exists_for: exists_for(batch, known_for(context, batch, &of), now),
         silent_for: silent_for(context, batch, &of, &state),
         idle_for: idle_for(context, batch, &of),
         login_state_for: login_state_for(context, batch, &of, &state),
@@ -96,6 +101,14 @@ async fn pod(context: &Context, batch: &FnoBatch, of: &Key) -> Result<Option<Pod
         }
     };
     Ok(found.filter(|pod| is_owned(&pod.metadata, batch)))
+}
+
+/// How long this process has known the batch.
+fn known_for(context: &Context, batch: &FnoBatch, of: &Key) -> SignedDuration {
+    let uid = batch.metadata.uid.as_deref().unwrap_or_default();
+    let now = context.clock.uptime();
+    let since = context.known.batches.with(of, |memory| memory.known_since(uid, now));
+    SignedDuration::try_from(now.saturating_sub(since)).unwrap_or(SignedDuration::MAX)
 }
 
 /// How long the runner has been silent. Any change of its report is a sign of life, and so is the start of its container.

@@ -26,6 +26,8 @@ use super::{Known, key, parsed::Parsed};
 pub struct Memory {
     /// The answer to the operator's last write, until the watch has caught up: the operator reads its own writes.
     pub latest: Option<Arc<FnoBatch>>,
+    /// UID of the batch, and since when this process has known it.
+    pub known: Option<(String, Duration)>,
     /// The runner's last sign of life, and when the operator saw it.
     pub life: Option<(String, Duration)>,
     /// The runner's progress, and since when it has not changed.
@@ -48,6 +50,19 @@ pub struct Memory {
     pub outage: Outage,
     /// The watch's store has shown the batch.
     pub watched: bool,
+}
+
+impl Memory {
+    /// Since when this process has known the batch with this UID, at `uptime`.
+    pub fn known_since(&mut self, uid: &str, uptime: Duration) -> Duration {
+        match &self.known {
+            Some((known, since)) if known == uid => *since,
+            _ => {
+                self.known = Some((uid.to_owned(), uptime));
+                uptime
+            }
+        }
+    }
 }
 
 /// What is remembered about every batch.
@@ -184,6 +199,15 @@ mod tests {
         assert_eq!(versions(&batches), ["6"]);
         let batches = newest([own("new", 5)].into(), Vec::new());
         assert_eq!(versions(&batches), ["5"], "the watch has not shown it yet");
+    }
+
+    #[test]
+    fn a_batch_is_known_since_it_was_first_seen_and_another_of_its_name_is_another_batch() {
+        let mut memory = Memory::default();
+        let seconds = Duration::from_secs;
+        assert_eq!(memory.known_since("u", seconds(5)), seconds(5));
+        assert_eq!(memory.known_since("u", seconds(9)), seconds(5));
+        assert_eq!(memory.known_since("v", seconds(9)), seconds(9));
     }
 
     #[test]

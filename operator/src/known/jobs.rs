@@ -288,14 +288,16 @@ impl Inner {
         let before = self.misheld.remove(key);
         let Some(wanted) = finalizer::wanted_for(job) else { return false };
         let batched = job.phase() == JobPhase::Batched;
-        let same = before.filter(|before| before.batched == batched);
+        let uid = job.metadata.uid.clone().unwrap_or_default();
+        let same = before.filter(|before| before.batched == batched && before.uid == uid);
+        let noted = same.as_ref().and_then(|before| before.archive_until);
         let misheld = Misheld {
-            uid: job.metadata.uid.clone().unwrap_or_default(),
+            uid,
             resource_version: job.metadata.resource_version.clone().unwrap_or_default(),
             wanted,
             batched,
             since: same.map_or(now, |before| before.since),
-            archive_until: finalizer::archive_until(job),
+            archive_until: finalizer::archive_until(job, now).map(|until| noted.unwrap_or(until)),
         };
         self.misheld.insert(key.clone(), misheld);
         true

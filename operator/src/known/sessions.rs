@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fno_core::{
     account::{AccountName, Namespace},
     key::Key,
-    lifecycle::{Deadlines, PodState, Switches},
+    lifecycle::{Deadlines, PodState, Switches, may_hold_session},
     objects::current_pod,
     plan::{BatchView, ProviderView},
     unreadable::{Unreadable, batches_not_read},
@@ -27,10 +27,11 @@ pub fn of_others(
 ) -> usize {
     let identity = namespace.identity_of(batch);
     let may_live = |other: &FnoBatch| {
-        let run = other.status.as_ref().and_then(|status| status.run.as_ref());
-        let logged_in = run.and_then(|run| run.logins).unwrap_or(0) > 0;
         // The runner of a finished batch no longer reports how its last login ended.
-        if other.phase().is_finished() { outlives(known, other, now) } else { logged_in }
+        if other.phase().is_finished() {
+            return outlives(known, other, now);
+        }
+        other.status.as_ref().is_some_and(may_hold_session)
     };
     let others = namespace.batches_of(&identity).iter();
     let others = others.filter(|other| other.metadata.uid != batch.metadata.uid);
@@ -63,9 +64,9 @@ pub fn wake_others(known: &Known, batch: &FnoBatch) {
             continue;
         }
         known.batches.with(&key(*other), |memory| {
-            // A batch that only waited for its turn asks again at once.
-            if memory.held.as_ref().is_some_and(|held| held.in_turn) {
-                memory.held = None;
+            // A batch that only waited for its turn asks again at once. That it waited for its turn is kept: no shorter deadline applies.
+            if let Some(held) = memory.held.as_mut().filter(|held| held.in_turn) {
+                held.until = Timestamp::MIN;
             }
         });
         known.caches.wake_batch(&key(*other));

@@ -59,7 +59,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             if let Some(verdict) = self.must_not_start(job, started) {
                 return self.settle_without_try(job, verdict);
             }
-            self.ensure_session().await?;
+            self.ensure_session(job).await?;
             if let Some(halt) = self.halts.now() {
                 return Err(halt.into());
             }
@@ -67,13 +67,14 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             if self.must_not_start(job, started).is_some() {
                 continue;
             }
-            if !self.is_session_alive().await? {
-                continue;
-            }
+            // Named before the probe: if the session is lost again and again, the operator counts that for the job.
             self.control
                 .reporter()
                 .report(Urgency::WithNext, |run| run.job = Some(job.name.clone()));
-            started = true;
+            if !self.is_session_alive().await? {
+                continue;
+            }
+            (started, self.worked) = (true, true);
             let walked = self.walk(job, kind, flow, &mut trace).await?;
             let verdict = verdict::of(kind, &walked.end);
             self.take_picture(&verdict, &mut trace).await;

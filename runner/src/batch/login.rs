@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use fno_core::flow::kind::FlowKind;
+use fno_core::{flow::kind::FlowKind, work::JobWork};
 use fno_crds::{
     Reason,
     batch::{FlowDrift, LoginState},
@@ -32,7 +32,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
     /// Logs in. Afterwards the session is logged in, or the browser crashed and may be renewed; everything else ends the batch.
     ///
     /// A code that was refused is followed by one more login, on the next code. A password is typed once: it will not be right the second time.
-    pub(super) async fn login(&mut self) -> Result<(), End> {
+    pub(super) async fn login(&mut self, job: &JobWork) -> Result<(), End> {
         let mut refused_before = false;
         loop {
             if !self.may_log_in() {
@@ -40,7 +40,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
                     "The session ended, and the batch has used its {} logins.",
                     self.work.session.max_logins
                 );
-                return Err(End::new(Reason::SessionLost, &message));
+                return Err(self.lost(Reason::SessionLost, &message));
             }
             self.asked += 1;
             let n = self.asked;
@@ -48,7 +48,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             let Walked { verdict, code_was_typed, drift } = self.walk_login(n).await?;
             match verdict {
                 LoginVerdict::LoggedIn => {
-                    self.logged_in(n, drift).await;
+                    self.logged_in(n, drift, job).await;
                     return Ok(());
                 }
                 LoginVerdict::Rejected { message, locked } => {
@@ -141,7 +141,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         Ok(Walked { verdict, code_was_typed: secrets.code_was_typed(), drift })
     }
 
-    async fn logged_in(&mut self, n: i32, drift: Vec<FlowDrift>) {
+    async fn logged_in(&mut self, n: i32, drift: Vec<FlowDrift>, job: &JobWork) {
         self.logins += 1;
         let logins = self.logins;
         let took = self.began.elapsed().saturating_sub(self.waited);
@@ -151,6 +151,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         self.session = Session::LoggedIn { since: now, used: now };
         self.control.reporter().report(Urgency::Now, |run| {
             run.logins = Some(logins);
+            run.job = Some(job.name.clone());
             run.login = Some(run_login(n, LoginState::LoggedIn, None, drift));
             run.login_milliseconds.get_or_insert(milliseconds);
         });

@@ -1,3 +1,5 @@
+use fno_crds::FnoBatchStatus;
+
 use super::*;
 
 #[test]
@@ -140,7 +142,7 @@ fn an_abort_or_a_lost_pod_while_a_code_is_out_does_not_count_as_a_refusal() {
 }
 
 #[test]
-fn waiting_for_a_turn_has_no_deadline_and_waiting_for_valkey_has_one() {
+fn waiting_for_a_turn_may_take_longer_than_waiting_for_valkey() {
     let asking = || {
         assigned(json!({"podUid": "p1", "login": login(1, "AskingLogin")}), &[])
             .at("2030-01-01T00:10:00Z")
@@ -168,6 +170,52 @@ fn waiting_for_a_turn_has_no_deadline_and_waiting_for_valkey_has_one() {
     };
     assert_eq!(mute(300).ends().1, Reason::LoginFailed);
     assert_eq!(mute(299).waits().0, Some(time("2030-01-01T00:01:01Z")));
+}
+
+#[test]
+fn a_login_whose_turn_never_comes_returns_its_jobs_and_its_runner() {
+    // Another session may last 30 min, and the login itself may take 5 min.
+    for (lifetime, limit) in [(None, 35 * 60), (Some(10), 15 * 60)] {
+        let waiting = |seconds| {
+            assigned(
+                json!({"podUid": "p1", "logins": 1, "job": "j", "login": login(2, "AskingLogin")}),
+                &["Done"],
+            )
+            .held(Reason::WaitingForSession, "2030-01-01T00:01:05Z", true)
+            .with(|case| {
+                case.login_state_for = seconds;
+                case.batch.spec.limits = lifetime.map(|minutes| fno_crds::batch::PinnedLimits {
+                    max_logins: 3,
+                    login_failures_to_open: 2,
+                    max_lifetime: fno_crds::Duration::from_mins(minutes),
+                });
+            })
+        };
+        assert_eq!(waiting(limit - 1).waits().0, Some(time("2030-01-01T00:01:01Z")));
+        assert_eq!(waiting(limit).ends(), (BatchPhase::Failed, Reason::Drained, true));
+    }
+}
+
+#[test]
+fn a_batch_that_asks_to_log_in_again_holds_no_session_until_it_is_answered() {
+    let holds = |logins, state: &str, grants: Value| {
+        let status = json!({"phase": "InProgress", "grants": grants,
+            "run": {"podUid": "p1", "logins": logins, "login": login(2, state)}});
+        may_hold_session(&serde_json::from_value(status).expect("a status"))
+    };
+    let first = json!([{"login": 1, "state": "Done"}]);
+    assert!(holds(2, "LoggedIn", first.clone()));
+    assert!(!holds(1, "AskingLogin", first.clone()), "its session is lost, and it does nothing");
+    assert!(!holds(0, "AskingLogin", json!([])));
+    let granted = json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]);
+    for state in ["AskingLogin", "AwaitingCode"] {
+        assert!(
+            holds(1, state, granted.clone()),
+            "{state}: the portal may still keep the lost one"
+        );
+    }
+    assert!(holds(1, "Failed", first), "the login may have succeeded all the same");
+    assert!(!may_hold_session(&FnoBatchStatus::default()));
 }
 
 #[test]

@@ -151,6 +151,8 @@ impl Look<'_> {
         let live = self.live.pods.get(name).unwrap_or(&PodState::Missing);
         let pod_state = self.operator.cache.pods.get(name).unwrap_or(live);
         let silent_for = (self.silent_for)(name);
+        // The model has one clock.
+        let created = batch.metadata.creation_timestamp.as_ref();
         let facts = BatchFacts {
             now: self.now,
             batch,
@@ -158,6 +160,7 @@ impl Look<'_> {
             pod_uid: (*pod_state != PodState::Missing).then_some("pod"),
             images_replaced: false,
             switches: Switches::default(),
+            exists_for: self.now.duration_since(created.map_or(self.now, |at| at.0)),
             silent_for,
             idle_for: silent_for,
             browser: None,

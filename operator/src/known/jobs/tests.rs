@@ -215,3 +215,23 @@ fn a_finished_job_that_is_being_deleted_is_known_until_it_is_gone_and_not_delete
     assert_eq!(index.expired(now()), (Vec::new(), None));
     assert!(index.knows(&key("a"), "a-uid"));
 }
+
+#[test]
+fn the_time_to_archive_a_deleted_job_runs_from_when_the_operator_saw_it() {
+    let index = JobIndex::default();
+    let deleted = |version| {
+        let mut job = job("a", version, json!({"phase": "Succeeded"}));
+        // By the API server's clock, which is an hour ahead.
+        let at: Timestamp = "2030-01-01T01:00:00Z".parse().expect("a time");
+        job.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
+        job.metadata.finalizers = Some(vec![fno_crds::names::FINALIZER.to_owned()]);
+        job
+    };
+    let until = || index.misheld()[0].1.archive_until;
+    index.apply(deleted(1), now());
+    let first = until();
+    assert_eq!(first, Some("2030-01-01T00:00:30Z".parse().expect("a time")));
+    index.apply(deleted(2), now() + SignedDuration::from_secs(20));
+    assert_eq!(until(), first, "a change of the job gives no more time");
+}

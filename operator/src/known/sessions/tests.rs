@@ -1,3 +1,4 @@
+use fno_core::lifecycle::Hold;
 use fno_crds::FnoProvider;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::Event;
@@ -82,6 +83,41 @@ fn a_batch_that_cannot_be_read_takes_up_the_only_session_of_its_account() {
     assert_eq!(others(&shown.known), (0, 0));
     shown.batch("newer", "Newer", json!({"phase": "InProgress"}));
     assert_eq!(others(&shown.known), (0, 1));
+}
+
+#[test]
+fn two_batches_that_lost_their_sessions_do_not_wait_for_each_other() {
+    let mut shown = Shown::new();
+    let lost = json!({"phase": "InProgress", "grants": [{"login": 1, "state": "Done"}],
+        "run": {"podUid": "p", "logins": 1, "login": {"n": 2, "state": "AskingLogin", "at": "2030-01-01T00:00:00.000000Z"}}});
+    let batches = ["a", "b"].map(|name| shown.batch(name, "None", lost.clone()));
+    for batch in &batches {
+        let accounts = Accounts::watched(&shown.known, "n");
+        let batch = batch.readable().expect("readable");
+        assert_eq!(of_others(&shown.known, &accounts.namespace(), batch, now()), 0);
+    }
+    let mut granted = lost;
+    granted["grants"] = json!([{"login": 1, "state": "Done"}, {"login": 2, "state": "Granted"}]);
+    shown.batch("a", "None", granted);
+    let accounts = Accounts::watched(&shown.known, "n");
+    let waiting = batches[1].readable().expect("readable");
+    assert_eq!(of_others(&shown.known, &accounts.namespace(), waiting, now()), 1, "one at a time");
+}
+
+#[test]
+fn a_batch_that_is_woken_for_its_turn_is_not_late_because_it_waited() {
+    let mut shown = Shown::new();
+    let ended = shown.batch("a", "None", json!({"phase": "InProgress"}));
+    shown.batch("b", "None", json!({"phase": "InProgress"}));
+    let waiting = Key { namespace: "n".to_owned(), name: "b".to_owned() };
+    let why = Why { reason: fno_crds::Reason::WaitingForSession, message: String::new() };
+    let until = now() + jiff::SignedDuration::from_mins(1);
+    let held = Hold { why, until, in_turn: true };
+    shown.known.batches.with(&waiting, |memory| memory.held = Some(held));
+    wake_others(&shown.known, ended.readable().expect("readable"));
+    assert_eq!(shown.woken(), ["b"]);
+    let held = shown.known.batches.with(&waiting, |memory| memory.held.clone()).expect("held");
+    assert!(held.in_turn && held.until < now(), "it asks again, and its wait for a turn counts");
 }
 
 #[test]

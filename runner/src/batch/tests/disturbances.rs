@@ -176,6 +176,40 @@ async fn a_job_whose_step_fails_uses_up_a_try_and_the_session_is_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_is_never_proven_ends_the_batch_and_names_the_job_and_the_probe() {
+    for (probe, logins, ended) in [
+        (Reason::StepFailed, 3, Reason::SessionLost),
+        (Reason::BrowserCrashed, 2, Reason::BrowserCrashed),
+    ] {
+        let mut world = World::with_jobs(3);
+        world.work.session.max_lifetime = fno_crds::Duration::from_secs(0);
+        world.site.probe_fails = Some(probe);
+        let done = world.run().await;
+        assert_eq!((done.ended.reason, done.run.logins), (ended, Some(logins)));
+        assert_eq!((done.lookups().len(), done.run.results.len()), (0, 0));
+        assert_eq!(done.run.job.as_deref(), Some("job-00"), "the operator counts the loss for it");
+        let end = done.run.end.as_ref().expect("an end");
+        assert_eq!(end.step.as_deref(), Some("sessionProbe"));
+        assert!(end.evidence.as_deref().is_some_and(|uri| uri.contains("/batches/")), "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_lost_after_the_first_job_is_not_blamed_on_the_probe() {
+    let mut world = World::with_jobs(2);
+    (world.site.crashes_at, world.site.stays_away) = (vec![0], true);
+    let done = world.run().await;
+    let end = done.run.end.as_ref().expect("an end");
+    assert_eq!((end.reason, end.step.as_deref()), (Reason::BrowserCrashed, None));
+    let mut world = World::with_jobs(9);
+    world.site.expires_before = vec![1];
+    (world.work.session.max_logins, world.site.silent_expiry) = (1, true);
+    let done = world.run().await;
+    assert_eq!(done.ended.reason, Reason::SessionLost);
+    assert_eq!(done.reasons()[0], ANSWERED);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_old_session_is_probed_before_it_is_trusted() {
     let mut world = World::with_jobs(3);
     world.work.session.max_lifetime = fno_crds::Duration::from_secs(90);

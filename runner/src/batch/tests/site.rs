@@ -41,6 +41,8 @@ pub struct Site {
     /// The driver opens no session after a crash.
     pub stays_away: bool,
     pub login_fails: Option<Reason>,
+    /// Every session probe fails for this reason.
+    pub probe_fails: Option<Reason>,
     /// Steps of the login flow that need the second selector alternative.
     pub login_drifts: Vec<String>,
     /// The portal's clock minus ours, as its pages tell.
@@ -78,6 +80,7 @@ impl Site {
             no_browser: 0,
             stays_away: false,
             login_fails: None,
+            probe_fails: None,
             login_drifts: Vec::new(),
             clock: Some(500),
             asks_for_code: true,
@@ -191,6 +194,10 @@ impl Portal for Site {
             "validation" => self.look_up(run).await,
             "sessionProbe" => {
                 self.note("probe");
+                if let Some(reason) = self.probe_fails {
+                    self.crashed |= reason == Reason::BrowserCrashed;
+                    return failure(reason, "probe");
+                }
                 match (self.down_from.is_some_and(|from| self.looked_up > from), self.logged_in) {
                     (true, _) => failure(Reason::PortalUnavailable, "probe"),
                     (false, true) => FlowEnd::Finished,
