@@ -185,14 +185,17 @@ pub fn refresh(
     {
         return other_credentials(account, breaker, now, current, limits);
     }
-    if breaker.state != BreakerState::Open && refusals(breaker, current) >= limit(limits) {
-        return open(
-            account,
-            AccountBreaker { refused: true, ..breaker.clone() },
-            now,
-            current,
-            limits,
-        );
+    let known = refusals(breaker, current);
+    if breaker.state != BreakerState::Open && known >= limit(limits) {
+        // The version must be stored: without one to compare with, a later correction of the Secret would never close the breaker.
+        let newest = || breaker.refusals.last().map(|last| last.credentials_version.clone());
+        let next = AccountBreaker {
+            refused: true,
+            failures: breaker.failures.max(known),
+            credentials_version: current.map(str::to_owned).or_else(newest),
+            ..breaker.clone()
+        };
+        return open(account, next, now, current, limits);
     }
     if breaker.state == BreakerState::Open && effective(breaker, now) == BreakerState::HalfOpen {
         let next = AccountBreaker { state: BreakerState::HalfOpen, ..breaker.clone() };

@@ -298,6 +298,18 @@ fn a_success_with_older_credentials_does_not_clear_the_newer_ones() {
 }
 
 #[test]
+fn a_secret_set_back_to_refused_credentials_and_then_corrected_closes_it() {
+    // Both refusals came after the Secret had changed, so they did not open the breaker.
+    let late = |batch| Failure { current: Some("k:v2"), ..failure(0, batch, true) };
+    let booked = after(&AccountBreaker::default(), &[late("b-1"), late("b-2")]);
+    assert_eq!((booked.state, &booked.credentials_version), (BreakerState::Closed, &None));
+    let back = refresh(&booked, at(10), Some("k:v1"), None).breaker;
+    assert_eq!(back.state, BreakerState::Open);
+    let corrected = refresh(&back, at(20), Some("k:v3"), None).breaker;
+    assert_eq!((corrected.state, corrected.failures), (BreakerState::Closed, 1));
+}
+
+#[test]
 fn what_cannot_be_compared_is_not_a_change() {
     // The key of the digests was lost and created again, or the status was written by an older version.
     for failed_with in ["other-key:v1", "3f2a-uid:4711", "unknown"] {
