@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fno_core::lifecycle::PodState;
-use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoJobStatus, JobPhase, names::FINALIZER};
+use fno_crds::{
+    FnoBatch, FnoBatchStatus, FnoJob, FnoJobStatus, JobPhase, batch::BatchPhase, names::FINALIZER,
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
@@ -97,7 +99,12 @@ impl Api {
         let Some(mut job) = self.jobs.get(name).cloned() else { return Ok(()) };
         if job.metadata.finalizers.as_deref().unwrap_or_default().is_empty() {
             let started = job.status.as_ref().and_then(|status| status.batch.as_ref());
-            let running = started.is_some_and(|batch| self.pods.contains_key(batch));
+            // A Pod that a restore has left behind of a batch that is only claiming (again) is at work on nothing that is recorded.
+            let has_launched = |batch: &String| {
+                self.batches.get(batch).is_none_or(|batch| batch.phase() != BatchPhase::Created)
+            };
+            let running =
+                started.is_some_and(|batch| self.pods.contains_key(batch) && has_launched(batch));
             if job.phase() == JobPhase::Batched && running && !self.unheld.contains(name) {
                 return Err(format!("{name} vanishes while it is at work"));
             }
