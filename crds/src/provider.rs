@@ -172,8 +172,9 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Number of refused passwords or codes in a row that open an account's breaker. Keep it below the number at which the portal
-    /// locks the account. Default 2.
+    /// Number of refused passwords or codes in a row that open an account's breaker. Each correction of the Secret, and each resume,
+    /// then allows one more login. A portal that locks the account after N refusals in a row needs at most N-2, to leave room for one
+    /// wrong correction. Default 2.
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 10))]
     pub login_failures_to_open: i32,
