@@ -127,8 +127,7 @@ pub fn failed(
         BreakerState::Closed if next.failures.saturating_add(others.failures) < limit(limits) => {
             return Change::silent(next);
         }
-        // This login was in progress when the breaker opened. If it was refused, the breaker no longer closes by time, nor by a
-        // `fno.dev/resume` from before this refusal.
+        // This login was in progress when the breaker opened. Once refused, neither time nor an earlier `fno.dev/resume` closes it.
         BreakerState::Open => {
             if next.refused {
                 (next.open_until, next.reason) = (None, Some(Reason::LoginRejected));
@@ -187,7 +186,7 @@ pub fn refresh(
     }
     let known = refusals(breaker, current);
     if breaker.state != BreakerState::Open && known >= limit(limits) {
-        // The version must be stored: without one to compare with, a later correction of the Secret would never close the breaker.
+        // Without a version to compare with, a later correction of the Secret would never close the breaker.
         let newest = || breaker.refusals.last().map(|last| last.credentials_version.clone());
         let next = AccountBreaker {
             refused: true,
@@ -306,10 +305,8 @@ fn resume(
     )
 }
 
-/// The Secret holds other values now. If the portal has refused these before, their refusals count from the start.
-///
-/// The portal counts failures in a row, whatever was typed, and only a success ends its count. So what was refused under the other
-/// values leaves one try: a correction that is wrong, too, opens the breaker at once.
+/// The Secret holds other values now. Refusals of these from before count. The portal counts failures in a row, whatever was typed, so
+/// a correction is also left only one try until a login succeeds.
 fn other_credentials(
     account: &str,
     breaker: &AccountBreaker,
