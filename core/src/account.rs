@@ -27,8 +27,8 @@ pub use self::{
         without_login,
     },
     history::PastLogin,
-    identity::{AccountName, Named, namesakes},
-    namespace::{Member, Namespace},
+    identity::{AccountName, Named, Uses, namesakes},
+    namespace::{Member, Namespace, UnreadableMember},
 };
 use crate::{
     breaker::{
@@ -64,6 +64,8 @@ pub struct SharedAccount<'a> {
     pub others: Vec<Entry<'a>>,
     /// Logins under any of these names, from the stored batches.
     pub past: Vec<PastLogin<'a>>,
+    /// Why more may be recorded than this shows: a provider that has, or may have, the same account cannot be read.
+    pub hidden: Option<Why>,
 }
 
 impl SharedAccount<'_> {
@@ -113,6 +115,9 @@ impl SharedAccount<'_> {
     /// Whether the account may log in with the credentials of this name.
     #[must_use]
     pub fn gate(&self, now: Timestamp) -> Gate {
+        if let Some(why) = &self.hidden {
+            return Gate::Shut(why.clone());
+        }
         let of = |breaker: &AccountBreaker| {
             gate(&self.own.name.account, breaker, now, self.own.current, &self.limits())
         };

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    account::AccountName,
+    account::{AccountName, Uses},
     key::Key,
     lifecycle::{Deadlines, PodState},
     plan::{BatchView, ProviderView},
@@ -79,6 +79,12 @@ impl Unreadable {
         let jobs = self.raw.pointer("/spec/jobs").and_then(Value::as_array);
         let uid = |job: &Value| Some(job["uid"].as_str()?.to_owned());
         jobs.into_iter().flatten().filter_map(uid).collect()
+    }
+
+    /// The accounts that a provider names, with what each uses. None if one of them cannot be read.
+    #[must_use]
+    pub fn accounts(&self) -> Option<Vec<(&str, Uses<'_>)>> {
+        self.raw.pointer("/spec/accounts")?.as_array()?.iter().map(account).collect()
     }
 
     /// The name of a batch's current Pod.
@@ -185,6 +191,19 @@ impl Unreadable {
         Some(Why { reason: Reason::InvalidJob, message })
     }
 
+    /// Why no other provider of the namespace may log in to an account that this provider names, or may name.
+    #[must_use]
+    pub fn hides_the_account(&self) -> Why {
+        Why {
+            reason: Reason::ProviderNotReady,
+            message: format!(
+                "The provider {}, which has or may have the same account, cannot be read ({}). What it has recorded about the account's refusals and codes is not known, so no login starts until that provider is corrected or a version of the operator runs that can read it.",
+                self.metadata.name.as_deref().unwrap_or_default(),
+                self.error
+            ),
+        }
+    }
+
     /// The reason and message for a provider that cannot be read.
     #[must_use]
     pub fn provider_not_ready(&self) -> Why {
@@ -213,6 +232,23 @@ pub fn batches_not_read<'a>(batches: impl IntoIterator<Item = &'a Unreadable>) -
         first.error
     );
     Some(Why { reason: Reason::ProviderNotReady, message })
+}
+
+/// The name of an account in a provider's spec, and what it uses. Other fields of it may be wrong.
+fn account(account: &Value) -> Option<(&str, Uses<'_>)> {
+    let totp = account.get("totp").filter(|totp| !totp.is_null());
+    let seed = match totp {
+        None => None,
+        Some(totp) => {
+            Some((totp["secretRef"]["name"].as_str()?, totp["secretRef"]["key"].as_str()?))
+        }
+    };
+    let tracking_id = match totp.and_then(|totp| totp.get("trackingId")) {
+        None | Some(Value::Null) => None,
+        Some(id) => Some(id.as_str()?),
+    };
+    let credentials = account["credentialsSecretRef"]["name"].as_str()?;
+    Some((account["name"].as_str()?, Uses { credentials, seed, tracking_id }))
 }
 
 /// The name that stands for an account, the same for all of its names, as far as the providers show.

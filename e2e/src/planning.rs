@@ -127,7 +127,7 @@ fn views(finished_batches: usize, suspended: bool) -> (Vec<ProviderView>, Vec<Ba
         accounts: BTreeMap::new(),
     };
     let members = providers.iter().map(|provider| Member { provider, facts: Some(&facts) });
-    let namespace = Namespace::new(members.collect(), &batches);
+    let namespace = Namespace::new(members.collect(), Vec::new(), &batches);
     let inputs = ViewInputs {
         namespace: &namespace,
         facts: Some(&facts),

@@ -30,19 +30,39 @@ pub struct Named {
     pub marks: BTreeSet<String>,
 }
 
+/// What a name uses, as far as its provider's spec says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uses<'a> {
+    /// Name of the Secret with the credentials.
+    pub credentials: &'a str,
+    /// Name and key of the Secret with the seed, if the account has codes.
+    pub seed: Option<(&'a str, &'a str)>,
+    /// `totp.trackingId`.
+    pub tracking_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Account> for Uses<'a> {
+    fn from(account: &'a Account) -> Self {
+        let totp = account.totp.as_ref();
+        Self {
+            credentials: &account.credentials_secret_ref.name,
+            seed: totp.map(|totp| (&*totp.secret_ref.name, &*totp.secret_ref.key)),
+            tracking_id: totp.and_then(|totp| totp.tracking_id.as_deref()),
+        }
+    }
+}
+
 impl Named {
     /// The name of an account of a provider. `fingerprint` is that of its seed, if the seed is known: several Secrets may hold the same seed.
     #[must_use]
-    pub fn new(provider: &str, account: &Account, fingerprint: Option<&str>) -> Self {
-        let mut marks =
-            BTreeSet::from([format!("credentials {}", account.credentials_secret_ref.name)]);
-        if let Some(totp) = &account.totp {
-            marks.insert(format!("seed {} {}", totp.secret_ref.name, totp.secret_ref.key));
-            let tracked = totp.tracking_id.as_deref().or(fingerprint);
+    pub fn new(name: AccountName, uses: Uses<'_>, fingerprint: Option<&str>) -> Self {
+        let mut marks = BTreeSet::from([format!("credentials {}", uses.credentials)]);
+        if let Some((secret, key)) = uses.seed {
+            marks.insert(format!("seed {secret} {key}"));
+            let tracked = uses.tracking_id.or(fingerprint);
             marks.extend(tracked.map(|id| format!("tracked {id}")));
         }
         marks.extend(fingerprint.map(|fingerprint| format!("fingerprint {fingerprint}")));
-        let name = AccountName { provider: provider.to_owned(), account: account.name.clone() };
         Self { name, marks }
     }
 }

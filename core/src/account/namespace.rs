@@ -6,12 +6,14 @@ use fno_crds::{FnoBatch, FnoProvider, provider_status::AccountStatus};
 use jiff::Timestamp;
 
 use super::{
-    AccountName, Entry, Named, SharedAccount, history,
+    AccountName, Entry, Named, SharedAccount, Uses, history,
     identity::{first_names, namesakes},
 };
 use crate::{
     credentials::differ,
+    unreadable::Unreadable,
     view::provider::{AccountFacts, ProviderFacts},
+    why::Why,
 };
 
 /// A provider and what the operator knows about it.
@@ -23,10 +25,20 @@ pub struct Member<'a> {
     pub facts: Option<&'a ProviderFacts>,
 }
 
+/// A provider that cannot be read and what the operator knows about it.
+#[derive(Clone, Copy, Debug)]
+pub struct UnreadableMember<'a> {
+    /// The provider as it was last read.
+    pub provider: &'a Unreadable,
+    /// Derived from its Secrets while it could still be read. None if the operator has started since.
+    pub facts: Option<&'a ProviderFacts>,
+}
+
 /// The providers and batches of one namespace, sorted by account.
 #[derive(Debug, Default)]
 pub struct Namespace<'a> {
     members: Vec<Member<'a>>,
+    unreadable: Vec<UnreadableMember<'a>>,
     named: Vec<Named>,
     first: BTreeMap<AccountName, AccountName>,
     /// By the first name of the account.
@@ -38,15 +50,24 @@ pub struct Namespace<'a> {
 impl<'a> Namespace<'a> {
     /// Groups providers and batches by account.
     #[must_use]
-    pub fn new(members: Vec<Member<'a>>, batches: impl IntoIterator<Item = &'a FnoBatch>) -> Self {
-        let mut namespace = Self { members, ..Self::default() };
+    pub fn new(
+        members: Vec<Member<'a>>,
+        unreadable: Vec<UnreadableMember<'a>>,
+        batches: impl IntoIterator<Item = &'a FnoBatch>,
+    ) -> Self {
+        let mut namespace = Self { members, unreadable, ..Self::default() };
         for member in &namespace.members {
-            let provider = name_of(member.provider);
             namespace.named.extend(member.provider.spec.accounts.iter().map(|account| {
-                let known = facts_of(member, &account.name);
-                let fingerprint = known.and_then(|facts| facts.fingerprint.as_deref());
-                Named::new(provider, account, fingerprint)
+                let name = AccountName {
+                    provider: name_of(member.provider).to_owned(),
+                    account: account.name.clone(),
+                };
+                let fingerprint = fingerprint(member.facts, &account.name);
+                Named::new(name, Uses::from(account), fingerprint)
             }));
+        }
+        for member in &namespace.unreadable {
+            namespace.named.extend(named(member).into_iter().flatten());
         }
         namespace.first = first_names(&namespace.named);
         for member in &namespace.members {
@@ -109,7 +130,7 @@ impl<'a> Namespace<'a> {
             .chain(self.former(&own))
             .collect();
         let past = self.batches_of(name).iter().copied().flat_map(history::logins).collect();
-        Some(SharedAccount { own, others, past })
+        Some(SharedAccount { own, others, past, hidden: self.hidden(name) })
     }
 
     /// The last accepted `fno.dev/resume` of the providers that share the account that `name` refers to.
@@ -124,6 +145,15 @@ impl<'a> Namespace<'a> {
             .filter_map(|resume| resume.resumed_at.as_ref())
             .map(|at| at.0)
             .max()
+    }
+
+    /// Why what is recorded about an account is not known completely. None if it is.
+    fn hidden(&self, name: &AccountName) -> Option<Why> {
+        let names = self.names_of(name);
+        let may_name = |member: &&UnreadableMember<'_>| {
+            named(member).is_none_or(|named| named.iter().any(|one| names.contains(&one.name)))
+        };
+        self.unreadable.iter().find(may_name).map(|member| member.provider.hides_the_account())
     }
 
     fn accounts_of(&self, batch: &FnoBatch) -> BTreeSet<AccountName> {
@@ -185,6 +215,21 @@ fn refused_versions(entry: &AccountStatus) -> impl Iterator<Item = &String> {
         .flat_map(|breaker| &breaker.refusals)
         .map(|refusals| &refusals.credentials_version)
         .chain(latest.filter_map(|breaker| breaker.credentials_version.as_ref()))
+}
+
+/// The accounts of a provider that cannot be read. None if one of them cannot be read either: it may be any account.
+fn named(member: &UnreadableMember<'_>) -> Option<Vec<Named>> {
+    let accounts = member.provider.accounts()?;
+    let named = |(account, uses): (&str, Uses<'_>)| {
+        let name =
+            AccountName { provider: member.provider.key().name, account: account.to_owned() };
+        Named::new(name, uses, fingerprint(member.facts, account))
+    };
+    Some(accounts.into_iter().map(named).collect())
+}
+
+fn fingerprint<'a>(facts: Option<&'a ProviderFacts>, account: &str) -> Option<&'a str> {
+    facts?.accounts.get(account)?.fingerprint.as_deref()
 }
 
 fn name_of(provider: &FnoProvider) -> &str {

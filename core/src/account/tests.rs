@@ -1,5 +1,6 @@
 mod entries;
 mod former;
+mod hidden;
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,7 @@ fn named(provider: &str, account: &str, secret: &str, totp: Option<Value>) -> Na
         spec["totp"] = totp;
     }
     let spec: Account = serde_json::from_value(spec).expect("an account");
-    Named::new(provider, &spec, None)
+    Named::new(name(provider, account), Uses::from(&spec), None)
 }
 
 fn seed(secret: &str) -> Option<Value> {
@@ -91,6 +92,7 @@ impl Case {
             own: entry(&self.name, &self.status),
             others: self.other.iter().map(|status| entry(&self.other_name, status)).collect(),
             past: self.batches.iter().flat_map(history::logins).collect(),
+            hidden: None,
         })
     }
 
@@ -168,7 +170,7 @@ fn names_with_one_secret_or_seed_in_common_mean_one_account() {
 fn the_same_seed_in_two_secrets_is_one_account_once_it_is_known() {
     let with = |provider: &str, secret: &str| {
         let spec: Account = serde_json::from_value(json!({"name": "a", "credentialsSecretRef": {"name": secret}, "totp": {"secretRef": {"name": secret}}})).expect("an account");
-        Named::new(provider, &spec, Some("fingerprint"))
+        Named::new(name(provider, "a"), Uses::from(&spec), Some("fingerprint"))
     };
     assert_eq!(namesakes(&name("p", "a"), &[with("p", "s"), with("q", "t")]).len(), 2);
 }
@@ -342,7 +344,7 @@ fn a_batch_belongs_to_an_account_by_name_or_by_what_it_typed() {
         Member { provider: &octotel, facts: Some(&typed) },
         Member { provider: &evotel, facts: Some(&other) },
     ];
-    let namespace = Namespace::new(members, &batches);
+    let namespace = Namespace::new(members, Vec::new(), &batches);
     let of = |provider| -> Vec<_> {
         let batches = namespace.batches_of(&name(provider, "ops"));
         batches.iter().filter_map(|batch| batch.metadata.name.as_deref()).collect()
@@ -368,7 +370,7 @@ fn a_namespace_brings_the_names_of_an_account_together() {
         Member { provider: &two, facts: Some(&known) },
     ];
     let open = batch("b-1", "octotel-2", json!([{"login": 2, "state": "Granted"}]));
-    let namespace = Namespace::new(members, [&open]);
+    let namespace = Namespace::new(members, Vec::new(), [&open]);
     let account = namespace.account(&name("octotel", "ops")).expect("an account");
     assert_eq!(account.max_sessions(), 1, "the strictest");
     assert_eq!(namespace.identity(&name("octotel-2", "ops")), name("octotel", "ops"));

@@ -202,7 +202,7 @@ mod tests {
         pause: Option<&Why>,
         flushed: Option<&str>,
     ) -> ProviderView {
-        let namespace = Namespace::new(vec![Member { provider, facts }], []);
+        let namespace = Namespace::new(vec![Member { provider, facts }], Vec::new(), []);
         view(provider, ViewInputs { namespace: &namespace, facts, valkey, pause, flushed }, at(0))
     }
 

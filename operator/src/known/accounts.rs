@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fno_core::{
-    account::{AccountName, Member, Namespace},
+    account::{AccountName, Member, Namespace, UnreadableMember},
     key::Key,
+    unreadable::Unreadable,
     view::provider::{AccountFacts, ProviderFacts},
 };
 use fno_crds::{FnoBatch, FnoProvider};
@@ -12,10 +13,11 @@ use kube::ResourceExt as _;
 
 use super::{Known, key};
 
-/// The readable providers and batches of one namespace.
+/// The providers and the readable batches of one namespace.
 #[derive(Default)]
 pub struct Accounts {
     providers: Vec<(Arc<FnoProvider>, Option<Arc<ProviderFacts>>)>,
+    unreadable: Vec<(Arc<Unreadable>, Option<Arc<ProviderFacts>>)>,
     batches: Vec<Arc<FnoBatch>>,
 }
 
@@ -74,7 +76,10 @@ impl Accounts {
             .iter()
             .map(|(provider, facts)| Member { provider, facts: facts.as_deref() })
             .collect();
-        Namespace::new(members, self.batches())
+        let unreadable = self.unreadable.iter();
+        let unreadable = unreadable
+            .map(|(provider, facts)| UnreadableMember { provider, facts: facts.as_deref() });
+        Namespace::new(members, unreadable.collect(), self.batches())
     }
 
     /// The other providers that share the account that `name` refers to.
@@ -97,10 +102,16 @@ pub fn by_namespace(
     batches: impl IntoIterator<Item = Arc<FnoBatch>>,
 ) -> BTreeMap<String, Accounts> {
     let mut namespaces: BTreeMap<String, Accounts> = BTreeMap::new();
+    let facts = |of: &Key| known.providers.with(of, |memory| memory.facts.clone());
     for provider in known.caches.providers() {
         let of = key(&*provider);
-        let facts = known.providers.with(&of, |memory| memory.facts.clone());
+        let facts = facts(&of);
         namespaces.entry(of.namespace).or_default().providers.push((provider, facts));
+    }
+    for provider in known.caches.unreadable_providers() {
+        let of = provider.key();
+        let facts = facts(&of);
+        namespaces.entry(of.namespace).or_default().unreadable.push((provider, facts));
     }
     for batch in batches {
         let namespace = batch.namespace().unwrap_or_default();

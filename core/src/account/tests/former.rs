@@ -19,7 +19,7 @@ fn gate_of(provider: &FnoProvider, asked: &FnoProvider, now: &str) -> Gate {
         members.push(Member { provider: asked, facts: Some(&facts) });
     }
     let of = name(asked.metadata.name.as_deref().expect("a name"), "ops");
-    Namespace::new(members, &[]).account(&of).expect("an account").gate(at(100))
+    Namespace::new(members, Vec::new(), &[]).account(&of).expect("an account").gate(at(100))
 }
 
 #[test]
@@ -27,7 +27,8 @@ fn an_account_that_was_renamed_keeps_the_refusals_of_its_credentials() {
     let provider = renamed("k:v1");
     assert!(matches!(gate_of(&provider, &provider, "k:v1"), Gate::Shut(_)));
     let facts = facts("k:v1");
-    let namespace = Namespace::new(vec![Member { provider: &provider, facts: Some(&facts) }], &[]);
+    let namespace =
+        Namespace::new(vec![Member { provider: &provider, facts: Some(&facts) }], Vec::new(), &[]);
     let account = namespace.account(&name("octotel", "ops")).expect("an account");
     assert_eq!(account.failures(), 2);
     assert_eq!(account.undecided("b-3/1", |_| false), BTreeSet::from(["b-2/1".to_owned()]));

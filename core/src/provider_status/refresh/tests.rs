@@ -44,7 +44,7 @@ fn open(version: &str) -> Value {
 
 fn refresh(provider: &FnoProvider, version: &str, now: Timestamp) -> Refreshed {
     let facts = facts(version);
-    let namespace = Namespace::new(vec![Member { provider, facts: Some(&facts) }], []);
+    let namespace = Namespace::new(vec![Member { provider, facts: Some(&facts) }], Vec::new(), []);
     refreshed(provider, &facts, &namespace, now)
 }
 
@@ -90,7 +90,7 @@ fn a_resume_counts_for_the_same_account_of_another_provider() {
     other.metadata.name = Some("q".to_owned());
     let (stored, facts) = (provider(&Value::Null, &open("k:1")), facts("k:1"));
     let members = [&stored, &other].map(|provider| Member { provider, facts: Some(&facts) });
-    let namespace = Namespace::new(members.to_vec(), []);
+    let namespace = Namespace::new(members.to_vec(), Vec::new(), []);
     let status = refreshed(&stored, &facts, &namespace, at(60)).status;
     assert!(status.accounts[0].breaker.as_ref().is_some_and(|b| b.state == BreakerState::Closed));
     assert_eq!(status.accounts[0].resumed_at.as_ref().map(|at| at.0), Some(at(50)));

@@ -143,5 +143,5 @@ pub fn account<'a>(
         max_sessions: 2,
         current: Some(current),
     };
-    SharedAccount { own, others: Vec::new(), past }
+    SharedAccount { own, others: Vec::new(), past, hidden: None }
 }
