@@ -95,13 +95,46 @@ pub fn refreshed(
         status.flow_breaker = Some(change.breaker);
     }
     let ignored = reading.refused.clone().filter(|_| reading.is_new);
-    news.extend(ignored.map(|message| ProviderNews {
-        warning: true,
-        action: "IgnoreResume",
-        what: Why { reason: Reason::ResumeIgnored, message },
-    }));
+    news.extend(ignored.map(ignored_resume));
+    let is_set = annotation.is_some() && reading.refused.is_none();
+    let too_early = said.filter(|_| is_set).and_then(|at| opened_later(provider, &status, at));
+    if reading.accepted.is_some() {
+        news.extend(too_early.clone().map(ignored_resume));
+    }
     status.resume = reading.stored;
-    Refreshed { status, news, remark: reading.refused }
+    Refreshed { status, news, remark: reading.refused.or(too_early) }
+}
+
+fn ignored_resume(message: String) -> ProviderNews {
+    let what = Why { reason: Reason::ResumeIgnored, message };
+    ProviderNews { warning: true, action: "IgnoreResume", what }
+}
+
+/// What a person should know about a resume from before a breaker opened: it does not close that breaker.
+fn opened_later(
+    provider: &FnoProvider,
+    status: &FnoProviderStatus,
+    resumed: Timestamp,
+) -> Option<String> {
+    let is_in_spec = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
+    let accounts = status.accounts.iter().filter(|entry| is_in_spec(&entry.name));
+    let accounts = accounts.filter_map(|entry| {
+        let breaker = entry.breaker.as_ref()?;
+        Some((
+            format!("breaker of account {}", entry.name),
+            breaker.state,
+            breaker.opened_at.as_ref()?.0,
+        ))
+    });
+    let flow = status.flow_breaker.iter().filter_map(|breaker| {
+        Some(("flow breaker".to_owned(), breaker.state, breaker.opened_at.as_ref()?.0))
+    });
+    let (which, _, opened) = accounts
+        .chain(flow)
+        .find(|(_, state, opened)| *state == BreakerState::Open && *opened > resumed)?;
+    Some(format!(
+        "The annotation {ANNOTATION_RESUME} ({resumed}) does not close the {which}, which opened later ({opened}): annotate the provider again, with the current time."
+    ))
 }
 
 /// A resume also applies to the entries of accounts that are no longer in the spec: under another name, they may be those of an account

@@ -170,3 +170,33 @@ fn readiness_is_published_when_its_reason_changes_but_not_when_a_new_provider_is
     assert_eq!(warning(&stored(Reason::Available), Reason::Suspended), Some(false));
     assert_eq!(warning(&stored(Reason::Available), Reason::BreakerOpen), None);
 }
+
+#[test]
+fn a_resume_from_before_the_breaker_opened_says_that_it_closes_nothing() {
+    let early = json!({ANNOTATION_RESUME: at(-600).to_string()});
+    let first = refresh(&provider(&early, &open("k:1")), "k:1", at(60));
+    let [news] = first.news.as_slice() else { panic!("{:?}", first.news) };
+    assert_eq!((news.warning, news.what.reason), (true, Reason::ResumeIgnored));
+    for time in [at(-600), at(0)] {
+        assert!(news.what.message.contains(&time.to_string()), "{}", news.what.message);
+    }
+    assert_eq!(first.remark.as_ref(), Some(&news.what.message));
+    // The event is published once, the condition keeps saying it.
+    let stored = FnoProvider { status: Some(first.status), ..provider(&early, &Value::Null) };
+    let again = refresh(&stored, "k:1", at(120));
+    assert!(again.news.is_empty() && again.remark == first.remark);
+    let in_time = json!({ANNOTATION_RESUME: at(30).to_string()});
+    let closed = refresh(&provider(&in_time, &open("k:1")), "k:1", at(60));
+    assert_eq!((closed.remark, closed.news.len()), (None, 1));
+}
+
+#[test]
+fn a_resume_reaches_what_a_renamed_account_has_counted() {
+    let mut status = open("k:1");
+    status["accounts"][0]["name"] = json!("former");
+    let resume = json!({ANNOTATION_RESUME: at(30).to_string()});
+    let after = refresh(&provider(&resume, &status), "k:1", at(60));
+    let entry = after.status.accounts.iter().find(|entry| entry.name == "former").expect("kept");
+    let breaker = entry.breaker.as_ref().expect("a breaker");
+    assert_eq!((breaker.state, breaker.failures), (BreakerState::Closed, 1), "one login is left");
+}
