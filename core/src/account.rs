@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 pub use self::{
     entries::{
-        batch_of, drop_old_entries, resumed, with_last_step, with_login, without_batch,
+        batch_of, drop_old_entries, logins_of, resumed, with_last_step, with_login, without_batch,
         without_login,
     },
     history::PastLogin,

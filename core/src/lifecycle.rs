@@ -7,7 +7,7 @@ mod pod_state;
 mod switches;
 
 pub use facts::{BatchFacts, Deadlines, Hold, JobState, Progress, Switches, exists_for};
-pub use logins::{LoginEnded, lost, may_hold_session, open_grant};
+pub use logins::{LoginEnded, ended_without_grant, lost, may_hold_session, open_grant};
 pub use pod_state::{PodState, browser_end};
 
 use fno_crds::{

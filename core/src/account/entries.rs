@@ -53,6 +53,13 @@ pub fn without_batch(mut entry: AccountStatus, batch: &str) -> AccountStatus {
     entry
 }
 
+/// Numbers of a batch's logins that are in progress by the entry.
+#[must_use]
+pub fn logins_of(entry: &AccountStatus, batch: &str) -> Vec<i32> {
+    let number = |login: &String| login.strip_prefix(batch)?.strip_prefix('/')?.parse().ok();
+    entry.logins.iter().filter_map(number).collect()
+}
+
 /// Name of the batch that a login (`batch/n`) belongs to.
 #[must_use]
 pub fn batch_of(login: &str) -> &str {

@@ -174,21 +174,39 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
 /// and what the portal answered is unknown.
 #[must_use]
 pub fn lost(grant: &Grant, login: Option<&RunLogin>) -> LoginEnded {
-    let why = Why {
-        reason: Reason::RunnerLost,
-        message: "The runner was lost, or stopped, during the login.".to_owned(),
-    };
-    let Some(login) = login.filter(|login| login.n == grant.login) else {
-        return LoginEnded::Unclear(why);
-    };
+    let reported = login.filter(|login| login.n == grant.login);
+    match reported.map(|login| login.state) {
+        Some(LoginState::AwaitingCode) if grant.state == GrantState::Granted => {
+            LoginEnded::NotJudged(runner_lost())
+        }
+        _ => last_known(reported),
+    }
+}
+
+/// How a login ended that the provider records, but the batch does not: the batch's status was deleted, or an operator ended between the
+/// two writes. None if the batch has a grant for it, which decides then. The runner may have typed the credentials.
+#[must_use]
+pub fn ended_without_grant(status: &FnoBatchStatus, login: i32) -> Option<LoginEnded> {
+    let has_grant = status.grants.iter().any(|grant| grant.login == login);
+    let reported = status.run.as_ref().and_then(|run| run.login.as_ref());
+    (!has_grant).then(|| last_known(reported.filter(|reported| reported.n == login)))
+}
+
+/// How a login ended by the runner's last report of it.
+fn last_known(login: Option<&RunLogin>) -> LoginEnded {
+    let Some(login) = login else { return LoginEnded::Unclear(runner_lost()) };
     match login.state {
         LoginState::LoggedIn => LoginEnded::LoggedIn,
         LoginState::Rejected => LoginEnded::Rejected(said(login, Reason::LoginRejected)),
         LoginState::Failed => failed(said(login, Reason::LoginFailed)),
-        LoginState::AwaitingCode if grant.state == GrantState::Granted => {
-            LoginEnded::NotJudged(why)
-        }
-        LoginState::AwaitingCode | LoginState::AskingLogin => LoginEnded::Unclear(why),
+        LoginState::AwaitingCode | LoginState::AskingLogin => LoginEnded::Unclear(runner_lost()),
+    }
+}
+
+fn runner_lost() -> Why {
+    Why {
+        reason: Reason::RunnerLost,
+        message: "The runner was lost, or stopped, during the login.".to_owned(),
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use fno_core::{batch_status, key::Key, lifecycle::End, provider_status::ProviderNews, why::Why};
 use fno_crds::{FnoBatch, batch::BatchPhase};
-use kube::ResourceExt as _;
 
 use super::{
     acted::{self, Acted},
@@ -84,7 +83,8 @@ async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
         let (status, change) =
             fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
         let news = ProviderNews::of_breaker(change.breaker.state, change.event);
-        (login::forget_batch(status, &batch.name_any()), news.into_iter().collect())
+        let (status, of_logins) = login::forget_batch(provider, status, batch, context.now());
+        (status, news.into_iter().chain(of_logins).collect())
     })
     .await?;
     Ok(())

@@ -242,3 +242,25 @@ fn a_nodes_clock_does_not_move_the_deadlines_of_a_login() {
         }
     }
 }
+
+#[test]
+fn a_login_without_a_grant_ends_as_the_runner_last_reported_it() {
+    let ended = |grants: Value, run: Value| {
+        let status =
+            serde_json::from_value(json!({"grants": grants, "run": run})).expect("a status");
+        ended_without_grant(&status, 2).map(|ended| ended.counts())
+    };
+    let none = json!([]);
+    for (state, counts) in [
+        ("LoggedIn", None),
+        ("Rejected", Some(true)),
+        ("AskingLogin", Some(false)),
+        ("AwaitingCode", Some(false)),
+    ] {
+        assert_eq!(ended(none.clone(), json!({"login": login(2, state)})), Some(counts), "{state}");
+    }
+    assert_eq!(ended(none.clone(), json!({"login": login(1, "Rejected")})), Some(Some(false)));
+    assert_eq!(ended(none, json!({})), Some(Some(false)), "nothing is known");
+    let known = json!([{"login": 2, "state": "Granted"}]);
+    assert_eq!(ended(known, json!({"login": login(2, "Rejected")})), None);
+}
