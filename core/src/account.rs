@@ -35,6 +35,7 @@ use crate::{
         Change,
         account::{Failure, failed, gate, id, refresh, refusals, together},
     },
+    credentials::differ,
     gate::Gate,
     mint::step,
     why::Why,
@@ -205,8 +206,8 @@ impl SharedAccount<'_> {
         self.own.status.and_then(|status| status.breaker.clone()).unwrap_or_default()
     }
 
-    /// Refusals that are recorded in the batches, are not in `counted`, and came after both the last success with the same credentials and
-    /// the last resume; oldest first.
+    /// Refusals that are recorded in the batches, are not in `counted`, and did not come before the last success with the same credentials
+    /// or the last resume; oldest first.
     fn lost(&self, counted: &[String]) -> Vec<Failure<'_>> {
         let resumed = self
             .entries()
@@ -220,11 +221,31 @@ impl SharedAccount<'_> {
             .filter(|login| !counted.contains(&id(login.batch, login.login)))
             .filter(|login| {
                 let since = self.last_success(login.version).max(resumed);
-                since.is_none_or(|since| login.ended_at.is_none_or(|ended| ended > since))
+                since.is_none_or(|since| login.ended_at.is_none_or(|ended| ended >= since))
             })
             .collect();
         refused.sort_by_key(|login| (login.ended_at, login.batch, login.login));
         refused.into_iter().map(|login| self.failure(login)).collect()
+    }
+
+    /// Whether a login was refused and its batch must not be deleted yet: without the batch, a provider that is deleted and created again
+    /// would not know of the refusal. The record has served its purpose once the portal accepted the same credentials, or, after a
+    /// correction of the Secret, other ones.
+    #[must_use]
+    pub fn must_remember(&self, login: &PastLogin<'_>) -> bool {
+        let corrected = login
+            .version
+            .zip(self.own.current)
+            .is_some_and(|(typed, current)| differ(typed, current));
+        let accepted = if corrected {
+            self.accepted_at(|_| true)
+        } else {
+            self.accepted_at(|version| version == login.version)
+        };
+        let is_over = accepted
+            .is_some_and(|accepted| login.ended_at.is_none_or(|at| at < accepted))
+            || self.entries().any(|entry| has_forgiven(entry, login));
+        login.result == Some(LoginResult::Rejected) && !is_over
     }
 
     fn failure<'b>(&'b self, login: &PastLogin<'b>) -> Failure<'b> {
@@ -240,9 +261,14 @@ impl SharedAccount<'_> {
     }
 
     fn last_success(&self, version: Option<&str>) -> Option<Timestamp> {
+        self.accepted_at(|accepted| accepted == version)
+    }
+
+    /// When the portal last accepted credentials for whose version `fits` holds.
+    fn accepted_at(&self, fits: impl Fn(Option<&str>) -> bool) -> Option<Timestamp> {
         self.past
             .iter()
-            .filter(|login| login.result == Some(LoginResult::LoggedIn) && login.version == version)
+            .filter(|login| login.result == Some(LoginResult::LoggedIn) && fits(login.version))
             .filter_map(|login| login.ended_at)
             .max()
     }
@@ -268,6 +294,15 @@ impl SharedAccount<'_> {
         let entries = self.entries().filter_map(|entry| entry.status?.last_step_period_seconds);
         entries.map(i64::from).fold(period, i64::max)
     }
+}
+
+/// Whether an entry has counted a refused login, and a success or a resume has cleared its refusals since. The batch of that success may
+/// be gone.
+fn has_forgiven(entry: &Entry<'_>, login: &PastLogin<'_>) -> bool {
+    entry.status.and_then(|status| status.breaker.as_ref()).is_some_and(|breaker| {
+        refusals(breaker, login.version) == 0
+            && breaker.counted.contains(&id(login.batch, login.login))
+    })
 }
 
 /// The last used step of one entry, counted in `period` (seconds).

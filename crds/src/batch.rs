@@ -67,7 +67,8 @@ pub struct FnoBatchSpec {
     /// Default `None`.
     #[serde(default)]
     pub stop: Stop,
-    /// Seconds after its end until the batch is deleted. Default 86400 (24 hours).
+    /// Seconds after its end until the batch is deleted. Default 86400 (24 hours). A batch whose login the portal refused is kept until
+    /// the portal has accepted the credentials of its account.
     #[serde(default = "one_day")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: i32,

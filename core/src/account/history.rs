@@ -50,3 +50,8 @@ pub fn logins(batch: &FnoBatch) -> impl Iterator<Item = PastLogin<'_>> {
     };
     status.into_iter().flat_map(|status| &status.grants).map(past)
 }
+
+/// The logins of a batch that the portal refused.
+pub fn refused(batch: &FnoBatch) -> impl Iterator<Item = PastLogin<'_>> {
+    logins(batch).filter(|login| login.result == Some(LoginResult::Rejected))
+}

@@ -147,6 +147,21 @@ impl<'a> Namespace<'a> {
             .max()
     }
 
+    /// Whether a finished batch must be kept: it records a refusal that nothing else may know any more once the batch is gone
+    /// ([`SharedAccount::must_remember`]). A provider that is gone, or cannot be read, may be back later with the same credentials.
+    #[must_use]
+    pub fn must_keep(&self, batch: &FnoBatch) -> bool {
+        let accounts: Option<Vec<_>> =
+            self.accounts_of(batch).iter().map(|name| self.account(name)).collect();
+        let mut refused = history::refused(batch);
+        match accounts {
+            None => refused.next().is_some(),
+            Some(accounts) => {
+                refused.any(|login| accounts.iter().any(|account| account.must_remember(&login)))
+            }
+        }
+    }
+
     /// Why what is recorded about an account is not known completely. None if it is.
     fn hidden(&self, name: &AccountName) -> Option<Why> {
         let names = self.names_of(name);

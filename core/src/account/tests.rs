@@ -1,6 +1,7 @@
 mod entries;
 mod former;
 mod hidden;
+mod kept;
 
 use std::collections::BTreeSet;
 
@@ -237,7 +238,7 @@ fn a_success_or_a_resume_after_a_refusal_settles_it() {
         Case { status, ..case(twice()) }.is_shut()
     };
     assert!(!resumed_at(10) && !resumed_at(5), "at most one more login is allowed");
-    assert!(resumed_at(-1));
+    assert!(resumed_at(-1) && resumed_at(0), "a refusal at that very moment counts");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! may be lost, be applied without an answer, or be the last thing an operator does, and every watch may lag behind or go back.
 //!
 //! The decisions are the real ones (`plan`, `claim`, `mint`, `account`, `breaker`). Meanwhile people edit the Secret, its labels, the period and
-//! the annotation, delete the provider and create it again, or restore an older status. Whatever the schedule, no time gives two codes, the
+//! the annotation, delete the provider and create it again, or restore an older status, and batches expire. Whatever the schedule, no time gives two codes, the
 //! portal takes every code, no password that the portal refused twice is typed again, no job is at work in two batches, and once the
 //! faults stop everything gets done. Each guard is needed: taken away, the same schedules find the harm it prevents.
 
@@ -48,6 +48,8 @@ struct Guards {
     resume_once: bool,
     /// Credentials are told apart by their values, not by the Secret they lie in.
     digest: bool,
+    /// A batch is kept while it may be the only record of a refusal.
+    kept: bool,
 }
 
 const ALL: Guards = Guards {
@@ -61,6 +63,7 @@ const ALL: Guards = Guards {
     pinned: true,
     resume_once: true,
     digest: true,
+    kept: true,
 };
 
 /// What is lost on the way. The guards of a step cover for one another, so only one of them is lost at a time.
@@ -182,6 +185,11 @@ fn when_a_refusal_is_booked_against_other_credentials_the_typed_ones_are_typed_a
 #[test]
 fn when_credentials_are_told_apart_by_their_secret_a_label_opens_the_breaker() {
     typed_too_often(Guards { digest: false, ..ALL });
+}
+
+#[test]
+fn when_a_batch_is_deleted_with_its_refusal_a_new_provider_forgets_what_was_refused() {
+    typed_too_often(Guards { kept: false, ..ALL });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use fno_cluster::conflict::is_not_found;
-use fno_core::{key::Key, objects::is_owned};
+use fno_core::{account::history::refused, key::Key, objects::is_owned};
 use fno_crds::{
     FnoBatch,
     names::{self, FINALIZER},
@@ -23,7 +23,12 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::{context::Context, error::Result, known::key, patch};
+use crate::{
+    context::Context,
+    error::Result,
+    known::{accounts::Accounts, key},
+    patch,
+};
 
 /// Deletes everything that the batch needed.
 ///
@@ -53,17 +58,20 @@ pub async fn clean(context: &Context, batch: &FnoBatch) -> Result<()> {
 }
 
 /// Deletes a finished batch whose `ttlSecondsAfterFinished` has passed. A batch stays while one of its jobs cannot be read: that job may
-/// still be in the batch, and its result is stored nowhere else.
+/// still be in the batch, and its result is stored nowhere else. A batch also stays while it records a refused login that its provider
+/// would not know of if the provider were deleted and created again.
 ///
 /// # Errors
 /// If the API server does not answer.
 pub async fn forget(context: &Context, batch: &FnoBatch) -> Result<()> {
-    let of = |name: &String| Key {
-        namespace: batch.namespace().unwrap_or_default(),
-        name: name.clone(),
-    };
-    if batch.spec.jobs.iter().any(|job| context.known.jobs.is_unreadable(&of(&job.name), &job.uid))
-    {
+    let namespace = batch.namespace().unwrap_or_default();
+    let of = |name: &String| Key { namespace: namespace.clone(), name: name.clone() };
+    let jobs = &context.known.jobs;
+    if batch.spec.jobs.iter().any(|job| jobs.is_unreadable(&of(&job.name), &job.uid)) {
+        return Ok(());
+    }
+    let was_refused = refused(batch).next().is_some();
+    if was_refused && Accounts::watched(&context.known, &namespace).namespace().must_keep(batch) {
         return Ok(());
     }
     delete_own::<FnoBatch>(&context.client, batch, &batch.name_any()).await?;

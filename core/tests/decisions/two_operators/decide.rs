@@ -47,6 +47,27 @@ pub enum Intent {
     Close { batch: String, login: i32, result: LoginResult },
 }
 
+impl Intent {
+    /// The batch that it writes to.
+    pub fn written_batch(&self) -> Option<&str> {
+        match self {
+            Self::Launch { batch, .. }
+            | Self::Grant { batch, .. }
+            | Self::End { batch, .. }
+            | Self::Reserve { batch, .. }
+            | Self::Deliver { batch, .. }
+            | Self::Close { batch, .. } => Some(batch),
+            Self::Create(_)
+            | Self::Claim { .. }
+            | Self::Refresh { .. }
+            | Self::EnterLogin { .. }
+            | Self::BurnStep { .. }
+            | Self::TakeInValkey { .. }
+            | Self::Count { .. } => None,
+        }
+    }
+}
+
 pub fn limits() -> Limits {
     Limits { login_failures_to_open: 2, open_for: Duration::from_secs(120), ..Limits::default() }
 }
@@ -245,7 +266,7 @@ impl World {
         (provider != *stored).then_some(Intent::Refresh { provider, version: *version })
     }
 
-    fn current(&self) -> String {
+    pub fn current(&self) -> String {
         self.api.secret.version(self.guards.digest)
     }
 

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Disaster, Guards, JOBS,
-    decide::{Intent, SKEW},
+    decide::{Intent, SKEW, limits},
     schedule::{Action, Edit, Fault},
-    stored::{Api, Job, Provider, Secret, Stage},
+    stored::{self, Api, Batch, Job, Provider, Secret, Stage},
 };
 use crate::world;
 
@@ -45,6 +45,9 @@ pub struct World {
     pub portal_accepted: i64,
     /// How often the portal refused which password since a person last resumed the provider.
     pub refused: BTreeMap<usize, usize>,
+    /// The version of the last login that the portal accepted, and of each one that it refused, by its batch.
+    pub accepted_in: u64,
+    pub refused_in: BTreeMap<String, u64>,
     /// Values of the annotation that an operator has read.
     pub words: BTreeSet<String>,
 }
@@ -84,6 +87,8 @@ impl World {
             outsiders: Vec::new(),
             portal_accepted: 0,
             refused: BTreeMap::new(),
+            accepted_in: 0,
+            refused_in: BTreeMap::new(),
             words: BTreeSet::new(),
         }
     }
@@ -185,6 +190,37 @@ impl World {
                     self.words.remove(value);
                 }
             }
+            Edit::Expire => self.expire(),
+        }
+    }
+
+    /// The batches that have ended and that nothing needs any more are deleted. A refusal before the portal's last acceptance is forgiven
+    /// with its batch: the portal has started to count anew.
+    fn expire(&mut self) {
+        let (current, limits) = (self.current(), limits());
+        let account = stored::account(&self.api.provider.1, &current, &limits, self.api.past());
+        let must_remember = |name: &String| {
+            let own = account.past.iter().filter(|login| login.batch == name);
+            self.guards.kept && own.clone().any(|login| account.must_remember(login))
+        };
+        let is_needed = |(name, batch): (&String, &Batch)| {
+            let has =
+                |job: &&Job| job.phase == JobPhase::Batched && job.batch.as_ref() == Some(name);
+            !batch.phase.is_finished()
+                || batch.grants.iter().any(fno_core::account::history::is_open)
+                || self.api.jobs.iter().any(|job| has(&job))
+                || must_remember(name)
+        };
+        let expired = self.api.batches.iter().filter(|entry| !is_needed(*entry));
+        let expired: Vec<String> = expired.map(|(name, _)| name.clone()).collect();
+        for name in expired {
+            let Some(batch) = self.api.batches.remove(&name) else { continue };
+            let before = |refused: u64| refused < self.accepted_in;
+            if self.refused_in.remove(&name).is_some_and(before)
+                && let Some(times) = self.refused.get_mut(&batch.pinned.0)
+            {
+                *times = times.saturating_sub(1);
+            }
         }
     }
 
@@ -195,6 +231,7 @@ impl World {
         let counts = resume.resumed_at.as_ref().is_some_and(|at| at.0 <= self.now);
         if self.words.insert(resume.value.clone()) && counts {
             self.refused.clear();
+            self.refused_in.clear();
         }
     }
 
@@ -210,6 +247,7 @@ impl World {
                 if password != 0 {
                     let times = self.refused.entry(password).or_default();
                     *times += 1;
+                    self.refused_in.insert(name.clone(), version);
                     if *times > MOST_REFUSALS {
                         return Err(format!("password {password} was typed {times} times"));
                     }
@@ -227,7 +265,7 @@ impl World {
                 } else if from < self.portal_accepted {
                     return Err(format!("the portal refuses the code of step {step} for {name}"));
                 } else {
-                    self.portal_accepted = until;
+                    (self.portal_accepted, self.accepted_in) = (until, version);
                     (batch.stage, batch.phase) = (Stage::LoggedIn, BatchPhase::InProgress);
                 }
             }

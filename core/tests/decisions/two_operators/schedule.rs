@@ -28,6 +28,8 @@ pub enum Edit {
     Recreate,
     /// The provider's status is restored as it was so many versions ago.
     Restore(usize),
+    /// The `ttlSecondsAfterFinished` of every batch that has ended passes.
+    Expire,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +79,7 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         2 => (-20..120_i64).prop_map(Edit::Resume),
         1 => Just(Edit::Recreate),
         1 => (0..40_usize).prop_map(Edit::Restore),
+        2 => Just(Edit::Expire),
     ]
 }
 

@@ -39,6 +39,9 @@ impl World {
 
     /// Whether the write succeeded.
     fn apply(&mut self, intent: Intent) -> Result<bool, Harm> {
+        if intent.written_batch().is_some_and(|name| !self.api.batches.contains_key(name)) {
+            return Ok(false);
+        }
         let version = self.api.next_version();
         let guards = self.guards;
         Ok(match intent {
@@ -185,6 +188,6 @@ impl World {
     }
 
     fn batch(&mut self, name: &str) -> &mut Batch {
-        self.api.batches.get_mut(name).expect("batches stay")
+        self.api.batches.get_mut(name).expect("checked above")
     }
 }
