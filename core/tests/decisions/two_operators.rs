@@ -1,10 +1,10 @@
 //! Two operators at once, as a leader that was paused and woke up makes them: a model of everything they share, in which every write
 //! may be lost, be applied without an answer, or be the last thing an operator does, and every watch may lag behind or go back.
 //!
-//! The decisions are the real ones (`plan`, `claim`, `mint`, `account`, `breaker`). Meanwhile people edit the Secret, its labels, the period and
-//! the annotation, delete the provider and create it again, or restore an older status, and batches expire. Whatever the schedule, no time gives two codes, the
-//! portal takes every code, no password that the portal refused twice is typed again, no job is at work in two batches, and once the
-//! faults stop everything gets done. Each guard is needed: taken away, the same schedules find the harm it prevents.
+//! The decisions are the real ones (`plan`, `claim`, `mint`, `account`, `breaker`). Meanwhile people edit the Secret, its labels, the period
+//! and the annotation, delete the provider and create it again, or restore an older status, and batches expire. Whatever the schedule, no
+//! time gives two codes, the portal takes every code, no password that the portal refused twice is typed again, no job is at work in two
+//! batches, and once the faults stop everything gets done. Each guard is needed: taken away, the same schedules find the harm it prevents.
 
 mod decide;
 mod model;

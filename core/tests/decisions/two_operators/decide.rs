@@ -47,27 +47,6 @@ pub enum Intent {
     Close { batch: String, login: i32, result: LoginResult },
 }
 
-impl Intent {
-    /// The batch that it writes to.
-    pub fn written_batch(&self) -> Option<&str> {
-        match self {
-            Self::Launch { batch, .. }
-            | Self::Grant { batch, .. }
-            | Self::End { batch, .. }
-            | Self::Reserve { batch, .. }
-            | Self::Deliver { batch, .. }
-            | Self::Close { batch, .. } => Some(batch),
-            Self::Create(_)
-            | Self::Claim { .. }
-            | Self::Refresh { .. }
-            | Self::EnterLogin { .. }
-            | Self::BurnStep { .. }
-            | Self::TakeInValkey { .. }
-            | Self::Count { .. } => None,
-        }
-    }
-}
-
 pub fn limits() -> Limits {
     Limits { login_failures_to_open: 2, open_for: Duration::from_secs(120), ..Limits::default() }
 }

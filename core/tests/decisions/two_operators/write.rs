@@ -13,6 +13,27 @@ use super::{
     stored::{Batch, Job, Provider, Stage},
 };
 
+impl Intent {
+    /// The batch that it writes to.
+    fn written_batch(&self) -> Option<&str> {
+        match self {
+            Self::Launch { batch, .. }
+            | Self::Grant { batch, .. }
+            | Self::End { batch, .. }
+            | Self::Reserve { batch, .. }
+            | Self::Deliver { batch, .. }
+            | Self::Close { batch, .. } => Some(batch),
+            Self::Create(_)
+            | Self::Claim { .. }
+            | Self::Refresh { .. }
+            | Self::EnterLogin { .. }
+            | Self::BurnStep { .. }
+            | Self::TakeInValkey { .. }
+            | Self::Count { .. } => None,
+        }
+    }
+}
+
 impl World {
     pub fn write(&mut self, operator: usize, intent: Intent, fault: Fault) -> Result<(), Harm> {
         let burning = match &intent {
