@@ -46,19 +46,20 @@ async fn apply_once_taken(arena: &Arena, object: &Value) -> Result<()> {
         .context("the API server does not use the changed CRD")?
 }
 
+/// Applies a sample provider with a value that this version does not know.
+async fn make_unreadable(arena: &Arena, name: &str) -> Result<()> {
+    let mut provider = fno_e2e::arena::sample(name)?;
+    provider["spec"]["batching"] = json!({"objective": "MinBoredom"});
+    let applied = apply_once_taken(arena, &provider);
+    without_enum("fnoproviders", "batching/properties/objective", applied).await
+}
+
 #[tokio::test]
 async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("malformed").await?;
     arena.provider("evotel", |_| {}).await?;
-    let mut provider = fno_e2e::arena::sample("mfn")?;
-    provider["spec"]["batching"] = json!({"objective": "MinBoredom"});
-    without_enum(
-        "fnoproviders",
-        "batching/properties/objective",
-        apply_once_taken(&arena, &provider),
-    )
-    .await?;
+    make_unreadable(&arena, "mfn").await?;
     let job = json!({"apiVersion": "fno.dev/v1alpha1", "kind": "FnoJob", "metadata": {"name": "malformed"},
                      "spec": {"provider": "evotel", "action": "Daydreaming", "circuitNumber": "4857544317156075"}});
     without_enum("fnojobs", "action", apply_once_taken(&arena, &job)).await?;
@@ -120,7 +121,7 @@ async fn a_malformed_object_says_so_and_stops_nothing_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_batch_ends_while_its_provider_cannot_be_read() -> Result<()> {
+async fn a_batch_ends_while_its_provider_cannot_be_read_and_its_account_is_shut() -> Result<()> {
     let _alone = alone().await;
     let arena = arena("unreadable").await?;
     arena.provider("mfn", |spec| spec["suspend"] = json!(true)).await?;
@@ -128,21 +129,29 @@ async fn a_batch_ends_while_its_provider_cannot_be_read() -> Result<()> {
     let at_work = |batch: &FnoBatch| batch.phase() == BatchPhase::InProgress;
     wait_until(&arena.batches(), LONG, |b| b.phase().to_string(), |b| b.values().any(at_work))
         .await?;
-    let mut provider = fno_e2e::arena::sample("mfn")?;
-    provider["spec"]["batching"] = json!({"objective": "MinBoredom"});
-    without_enum(
-        "fnoproviders",
-        "batching/properties/objective",
-        apply_once_taken(&arena, &provider),
-    )
-    .await?;
+    make_unreadable(&arena, "mfn").await?;
     jobs::all_finished(&arena.jobs(), LONG).await?;
     jobs::batches_ended(&arena.batches(), LONG).await?;
     kubectl(&["delete", "fnobatches", "--all", "--namespace", &arena.namespace, "--timeout=60s"])
         .await?;
-    kubectl(&["delete", "fnoproviders/mfn", "--namespace", &arena.namespace, "--timeout=60s"])
-        .await?;
     let journal = arena.portals.journal().await?;
     ensure!(journal.logins() == 1, "{} logins for {} jobs", journal.logins(), circuits.len());
+
+    let mut namesake = fno_e2e::arena::sample("mfn")?;
+    namesake["metadata"]["name"] = json!("mfn-2");
+    arena.apply(&namesake.to_string()).await?;
+    let job = jobs::validation("namesake", "mfn-2", &circuits[0].circuit, json!({}));
+    jobs::submit(&arena.jobs(), vec![job]).await?;
+    let job = ["fnojob/namesake", "--namespace", &arena.namespace];
+    let held = "--for=jsonpath={.status.reason}=ProviderNotReady";
+    kubectl(&[&["wait", held, "--timeout=120s"], &job[..]].concat()).await?;
+    let held = kubectl(&[&["get", "-o", "jsonpath={.status.message}"], &job[..]].concat()).await?;
+    ensure!(held.contains("The provider mfn, which has or may have the same account"), "{held}");
+    let journal = arena.portals.journal().await?;
+    ensure!(journal.logins() == 1, "the account was used under its other name");
+    kubectl(&["delete", "fnoproviders/mfn", "--namespace", &arena.namespace, "--timeout=60s"])
+        .await?;
+    jobs::all_finished(&arena.jobs(), LONG).await?;
+    ensure!(arena.portals.journal().await?.logins() == 2, "one login for the last job");
     close(arena, []).await
 }
