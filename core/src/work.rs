@@ -2,9 +2,10 @@
 
 pub mod size;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fno_crds::{
+    FnoBatch, FnoJob, FnoProvider,
     flow::Flow,
     job::Action,
     provider::{Browser, Flows, Limits, Session},
@@ -46,6 +47,33 @@ pub struct Work {
 }
 
 impl Work {
+    /// The work of a batch that has claimed `jobs`. `proxy` is the installation's, which the provider's own overrides.
+    #[must_use]
+    pub fn new(
+        batch: &FnoBatch,
+        provider: &FnoProvider,
+        totp: bool,
+        jobs: &[Arc<FnoJob>],
+        proxy: Option<&String>,
+    ) -> Self {
+        let spec = &provider.spec;
+        Self {
+            namespace: batch.metadata.namespace.clone().unwrap_or_default(),
+            batch: batch.metadata.name.clone().unwrap_or_default(),
+            provider: batch.spec.provider.clone(),
+            account: batch.spec.account.clone(),
+            totp,
+            base_url: spec.base_url.clone(),
+            allowed_origins: spec.allowed_origins.clone(),
+            flows: spec.flows.clone(),
+            session: spec.session.clone(),
+            limits: spec.limits.clone(),
+            browser: spec.browser.clone(),
+            proxy: spec.runner.proxy.as_ref().or(proxy).cloned(),
+            jobs: jobs.iter().map(|job| JobWork::from(&**job)).collect(),
+        }
+    }
+
     /// The flow for an action.
     #[must_use]
     pub const fn flow(&self, action: Action) -> Option<&Flow> {
@@ -77,6 +105,21 @@ pub struct JobWork {
     /// `spec.deadline`. Absent: the job may start at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+}
+
+impl From<&FnoJob> for JobWork {
+    fn from(job: &FnoJob) -> Self {
+        Self {
+            name: job.metadata.name.clone().unwrap_or_default(),
+            uid: job.metadata.uid.clone().unwrap_or_default(),
+            action: job.spec.action,
+            circuit_number: job.spec.circuit_number.clone(),
+            parameters: job.spec.parameters.clone(),
+            expect: job.spec.expect.clone(),
+            attempt: job.status.as_ref().and_then(|status| status.attempts).unwrap_or(0) + 1,
+            deadline: job.spec.deadline.as_ref().map(|deadline| deadline.0),
+        }
+    }
 }
 
 impl JobWork {

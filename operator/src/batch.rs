@@ -7,8 +7,10 @@
 mod acted;
 mod claim;
 mod clean;
+mod drain;
 mod end;
 mod events;
+mod findings;
 mod launch;
 mod login;
 mod mint;
@@ -29,13 +31,9 @@ use fno_core::{
     unreadable::Unreadable,
     why::Why,
 };
-use fno_crds::{
-    FnoBatch, Reason,
-    batch::{BatchPhase, Stop},
-};
+use fno_crds::{FnoBatch, Reason, batch::BatchPhase};
 use jiff::{SignedDuration, Timestamp};
-use kube::{Api, ResourceExt as _, api::Patch, runtime::controller::Action};
-use serde_json::json;
+use kube::runtime::controller::Action;
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -43,7 +41,6 @@ use crate::{
     controllers::Reconciled,
     error::{Error, Result},
     known::key,
-    patch,
 };
 use acted::{Acted, Then};
 use observe::Observed;
@@ -159,7 +156,7 @@ async fn act(
         NextAction::Launch { attempt } => {
             launch::launch(context, batch, observed, attempt, status()).await
         }
-        NextAction::Drain => drain(context, batch).await,
+        NextAction::Drain => drain::drain(context, batch).await,
         NextAction::Grant { login } => login::grant(context, batch, login).await,
         NextAction::Mint { login } => mint::mint_code(context, batch, login).await,
         NextAction::CloseLogin { login, ended } => login::close(context, batch, login, ended).await,
@@ -187,15 +184,4 @@ async fn act(
             Ok(Acted { then: Then::Wait(None), ..Acted::silent(Arc::clone(batch)) })
         }
     }
-}
-
-async fn drain(context: &Context, batch: &FnoBatch) -> Result<Acted> {
-    let api: Api<FnoBatch> =
-        Api::namespaced(context.client.clone(), &batch.namespace().unwrap_or_default());
-    let patch = json!({"metadata": {"resourceVersion": batch.metadata.resource_version}, "spec": {"stop": Stop::Drain}});
-    let drained =
-        Arc::new(api.patch(&batch.name_any(), &patch::parameters(), &Patch::Merge(&patch)).await?);
-    info!("the provider is suspended: draining the batch");
-    context.known.batches.wrote(&key(&*drained), &drained);
-    Ok(Acted::silent(drained))
 }

@@ -22,6 +22,7 @@ mod error;
 mod finalizers;
 mod gauges;
 mod install_key;
+mod invalid_jobs;
 mod known;
 pub mod metrics;
 mod orphan_jobs;

@@ -2,22 +2,17 @@
 
 use std::sync::Arc;
 
-use fno_core::{batch_status, key::Key, lifecycle::End, provider_status::ProviderNews, why::Why};
+use fno_core::{batch_status, lifecycle::End, why::Why};
 use fno_crds::{FnoBatch, batch::BatchPhase};
 
 use super::{
     acted::{self, Acted},
     events::BatchEvent,
-    login,
+    findings, login,
     observe::Observed,
     runner_log, settle,
 };
-use crate::{
-    context::Context,
-    error::Result,
-    known::{key, provider_key},
-    provider,
-};
+use crate::{context::Context, error::Result, known::key};
 
 /// Ends a batch. If the runner may still act, the phase is stored first and alone: that write is the fence, and the rest follows from it.
 ///
@@ -61,31 +56,10 @@ pub async fn conclude(
         status = login::closed(status, login, &ended, context.now());
         events.push(BatchEvent::LoginEnded { login, ended });
     }
-    teach_provider(context, batch).await?;
+    findings::record(context, batch).await?;
     status.evidence = runner_log::keep(context, batch).await.or(status.evidence);
     let ended = batch_status::end(&observed.facts(context, batch), status, phase, why, true);
     context.known.batches.with(&key(&**batch), |memory| memory.held = None);
     events.push(BatchEvent::Ended(phase, why.clone()));
     Ok(Acted { events, ..Acted::stated(Arc::clone(batch), ended) })
-}
-
-/// Writes into the provider what a batch found out about its portal: times, the clock, whether the flows fit. Also removes the batch's
-/// logins from the accounts' entries, because none is in progress any more.
-async fn teach_provider(context: &Context, batch: &FnoBatch) -> Result<()> {
-    let of = provider_key(batch);
-    let action_of = |name: &str| {
-        context
-            .known
-            .jobs
-            .action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
-    };
-    provider::status::update_if_readable(context, &of, |provider| {
-        let (status, change) =
-            fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
-        let news = ProviderNews::of_breaker(change.breaker.state, change.event);
-        let (status, of_logins) = login::forget_batch(provider, status, batch, context.now());
-        (status, news.into_iter().chain(of_logins).collect())
-    })
-    .await?;
-    Ok(())
 }

@@ -11,7 +11,7 @@ use fno_core::{
     objects::{self, KEY_ACCESS_ID, PodInput, access, evidence_claim, pinned_version, work_secret},
     time::after,
     why::Why,
-    work::{JobWork, Work},
+    work::Work,
 };
 use fno_crds::{FnoBatch, FnoBatchStatus, FnoJob, FnoProvider, Reason, batch::BatchPhase, names};
 use futures::try_join;
@@ -226,7 +226,7 @@ async fn create_all(
     }
     let access = access(batch, provider.spec.session.max_logins);
     let totp = secrets.seed.is_some();
-    let work = work(batch, provider, totp, jobs, settings.runner.proxy.as_ref());
+    let work = Work::new(batch, provider, totp, jobs, settings.runner.proxy.as_ref());
     let work = work_secret(batch, &work, &credentials, version)?;
     // The work Secret, which is mounted, has to exist before the Pod; the identity has to exist before the Pod starts.
     let (work, _, _) = try_join!(
@@ -269,44 +269,6 @@ fn is_content(code: u16, message: &str) -> bool {
             .iter()
             .any(|words| message.contains(words)),
         _ => false,
-    }
-}
-
-fn work(
-    batch: &FnoBatch,
-    provider: &FnoProvider,
-    totp: bool,
-    jobs: &[Arc<FnoJob>],
-    proxy: Option<&String>,
-) -> Work {
-    let spec = &provider.spec;
-    Work {
-        namespace: batch.namespace().unwrap_or_default(),
-        batch: batch.name_any(),
-        provider: batch.spec.provider.clone(),
-        account: batch.spec.account.clone(),
-        totp,
-        base_url: spec.base_url.clone(),
-        allowed_origins: spec.allowed_origins.clone(),
-        flows: spec.flows.clone(),
-        session: spec.session.clone(),
-        limits: spec.limits.clone(),
-        browser: spec.browser.clone(),
-        proxy: spec.runner.proxy.as_ref().or(proxy).cloned(),
-        jobs: jobs.iter().map(|job| job_work(job)).collect(),
-    }
-}
-
-fn job_work(job: &FnoJob) -> JobWork {
-    JobWork {
-        name: job.name_any(),
-        uid: job.uid().unwrap_or_default(),
-        action: job.spec.action,
-        circuit_number: job.spec.circuit_number.clone(),
-        parameters: job.spec.parameters.clone(),
-        expect: job.spec.expect.clone(),
-        attempt: job.status.as_ref().and_then(|status| status.attempts).unwrap_or(0) + 1,
-        deadline: job.spec.deadline.as_ref().map(|deadline| deadline.0),
     }
 }
 
