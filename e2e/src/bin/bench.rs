@@ -270,28 +270,45 @@ async fn with_waiting_jobs(ground: &Ground, count: usize) -> Result<f64> {
 /// Batches as they are stored for a day after their end, with fifty results each.
 async fn with_finished_batches(ground: &Ground, count: usize) -> Result<f64> {
     let arena = Arena::new(ground, "bench-finished").await?;
-    restarted().await?;
-    let api = arena.batches();
-    stream::iter((0..count).map(|n| {
-        let api = api.clone();
-        async move {
-            let (batch, status) = finished_batch(n)?;
-            let name = api.create(&PostParams::default(), &batch).await?.name_any();
-            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
-            anyhow::Ok(())
-        }
-    }))
-    .buffer_unordered(16)
-    .try_collect::<Vec<_>>()
-    .await?;
+    // Otherwise the operator would end them itself: none of their jobs exists.
+    scaled(0).await?;
+    stream::iter((0..count).map(|n| finish_batch(&arena, n)))
+        .buffer_unordered(16)
+        .try_collect::<Vec<_>>()
+        .await?;
+    scaled(1).await?;
     let memory = operator_memory().await?;
+    let api = arena.batches();
     api.delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await?;
     arena.close().await?;
     Ok(memory)
 }
 
-fn finished_batch(number: usize) -> Result<(FnoBatch, Value)> {
-    let uid = |n: usize| format!("5f0e7c1a-{number:04}-4000-8000-{n:012}");
+/// Stores a batch that has ended. The admission policies let only the runner, by a token of its Pod, write `status.run`.
+async fn finish_batch(arena: &Arena, number: usize) -> Result<()> {
+    let (batch, status, run) = finished_batch(number)?;
+    let api = arena.batches();
+    let name = api.create(&PostParams::default(), &batch).await?.name_any();
+    api.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await?;
+    let path = format!("{}/{name}/status", api.resource_url());
+    let runner = format!("system:serviceaccount:{}:{name}-runner", arena.namespace);
+    let reported = http::Request::patch(path)
+        .header("Impersonate-User", runner)
+        .header("Impersonate-Group", "system:masters")
+        .header("Impersonate-Extra-authentication.kubernetes.io%2Fpod-uid", uid(number, 50))
+        .header("Content-Type", "application/merge-patch+json")
+        .body(run.to_string().into_bytes())?;
+    arena.ground.client.request_text(reported).await?;
+    Ok(())
+}
+
+fn uid(batch: usize, n: usize) -> String {
+    format!("5f0e7c1a-{batch:04}-4000-8000-{n:012}")
+}
+
+/// A batch, its status without `run`, and `run`.
+fn finished_batch(number: usize) -> Result<(FnoBatch, Value, Value)> {
+    let uid = |n: usize| uid(number, n);
     let now = jiff::Timestamp::now().to_string();
     let batch = json!({
         "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": format!("octotel-{number:08x}")},
@@ -304,17 +321,24 @@ fn finished_batch(number: usize) -> Result<(FnoBatch, Value)> {
             "evidence": {"uri": format!("file:///var/lib/fno/evidence/{}", uid(n)), "sha256": "a".repeat(64), "files": 4},
             "startedAt": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000000Z").to_string(), "milliseconds": 1000})
     };
-    let status = json!({"status": {"phase": "Completed", "reason": "Completed", "startedAt": now, "finishedAt": now,
-        "claimed": (0..50).map(uid).collect::<Vec<_>>(), "jobsTotal": 50, "jobsCompleted": 50,
-        "run": {"podUid": uid(50), "logins": 1, "results": (0..50).map(result).collect::<Vec<_>>()}}});
-    Ok((serde_json::from_value(batch)?, status))
+    let status = json!({"status": {"phase": "Completed", "reason": "Completed", "startedAt": now, "finishedAt": now, "podUid": uid(50),
+        "claimed": (0..50).map(uid).collect::<Vec<_>>(), "jobsTotal": 50, "jobsCompleted": 50}});
+    let run = json!({"status": {"run": {"podUid": uid(50), "logins": 1, "results": (0..50).map(result).collect::<Vec<_>>()}}});
+    Ok((serde_json::from_value(batch)?, status, run))
 }
 
 /// Restarts the operator, so that its memory holds nothing from an earlier measurement.
 async fn restarted() -> Result<()> {
-    let name = format!("deployment/{RELEASE}");
-    kubectl(&["rollout", "restart", "--namespace", SYSTEM, &name]).await?;
-    kubectl(&["rollout", "status", "--namespace", SYSTEM, &name, "--timeout=180s"]).await?;
+    scaled(0).await?;
+    scaled(1).await
+}
+
+/// Stops the operator, or starts it and waits until it is ready.
+async fn scaled(replicas: usize) -> Result<()> {
+    let deployment = format!("deployment/{RELEASE}");
+    let replicas = format!("--replicas={replicas}");
+    kubectl(&["scale", "--namespace", SYSTEM, &deployment, &replicas]).await?;
+    kubectl(&["rollout", "status", "--namespace", SYSTEM, &deployment, "--timeout=180s"]).await?;
     Ok(())
 }
 
