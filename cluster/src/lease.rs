@@ -1,6 +1,6 @@
 //! Leader election by a Lease, with the times of `client-go`.
 //!
-//! A holder gives up when its renewals fail for [`RENEW_WITHIN`]. Another holder's Lease counts as abandoned when it has not changed for its
+//! A holder gives up when its renewals fail for `RENEW_WITHIN`. Another holder's Lease counts as abandoned when it has not changed for its
 //! duration by this process's own monotonic clock: the wall clocks of two machines are never compared.
 //! `docs/decisions/0005-leader-election.md` says why no crate is used for this.
 //!

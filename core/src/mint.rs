@@ -55,7 +55,7 @@ pub struct MintRequest<'a> {
     pub skew: i64,
     /// `totp.minRemainingSeconds`. Limited to `period - 1`, because a whole period never remains.
     pub min_remaining: i64,
-    /// The account's last used step, counted in `period` ([`crate::account::last_step`]).
+    /// The account's last used step, counted in `period` ([`crate::account::SharedAccount::last_step`]).
     pub last_step: Option<i64>,
     /// The longest period, in seconds, in which `last_step` may have been recorded ([`crate::account::SharedAccount::recorded_in`]).
     pub recorded_in: i64,

@@ -72,7 +72,7 @@ pub struct FnoProviderSpec {
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub limits: Limits,
-    /// While true no new batch is created and running batches are drained: each finishes its current job and hands back the rest.
+    /// While true no new batch is created and running batches are drained: each finishes its current job and returns the rest to `Pending`.
     /// Default false.
     #[serde(default)]
     pub suspend: bool,

@@ -111,7 +111,7 @@ pub struct Resume {
     /// The annotation's value.
     #[schemars(length(max = 100))]
     pub value: String,
-    /// The time it names. Absent: the value counts for nothing, now and later, because it is not a time or was in the future.
+    /// The time it names. Absent if the value is ignored, now and later, because it is not a time or was in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_at: Option<Time>,
 }

@@ -53,7 +53,7 @@ pub enum Reason {
     BreakerOpen,
     /// Several logins of the account ended without a verdict, for example because the runner was lost. Logins pause for `limits.openFor`.
     LoginsPaused,
-    /// One flow step failed on several circuits: the portal looks different than the flow expects.
+    /// One flow step failed on several circuits: the portal no longer looks as the flow expects.
     PortalChanged,
     /// The portal does not answer, or answers with a server error or a maintenance page.
     PortalUnavailable,
@@ -136,7 +136,7 @@ pub enum Reason {
     // Good ends, decisions and the way there.
     /// The portal gave an answer.
     Answered,
-    /// An irreversible step may have happened and nobody can prove it either way.
+    /// An irreversible step may have happened, and there is no proof either way.
     Unproven,
     /// A person decided.
     Decided,

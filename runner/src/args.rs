@@ -100,7 +100,7 @@ pub struct LocalArgs {
     /// The portal is here instead of at the provider's baseUrl.
     #[arg(long)]
     pub base_url: Option<String>,
-    /// Type secrets into pages of this origin too (scheme://host[:port]). May be given several times.
+    /// Type secrets into pages of this origin too (`scheme://host` or `scheme://host:port`). May be given several times.
     #[arg(long = "allow-origin")]
     pub allow_origins: Vec<String>,
     /// How long one job's flow may take.

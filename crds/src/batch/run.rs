@@ -112,7 +112,7 @@ pub struct JobResult {
     /// UID of the FnoJob.
     #[schemars(length(max = 63))]
     pub uid: String,
-    /// How the try ended: `Succeeded`, `Failed`, `OutcomeUnknown`, or `Pending` for a job that was handed back.
+    /// How the try ended: `Succeeded`, `Failed`, `OutcomeUnknown`, or `Pending` for a job that another batch tries again.
     pub phase: JobPhase,
     /// The portal's answer, for example `Active` or `NotFound`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -87,10 +87,10 @@ pub async fn write(
     Ok(written)
 }
 
-/// As [`write`], but mere progress waits for other changes. The returned time says when to decide again about what was not written.
+/// As [`write()`], but mere progress waits for other changes. The returned time says when to decide again about what was not written.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_if_due(
     context: &Context,
     batch: &Arc<FnoBatch>,

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passed {
     Yes,
-    /// It does not: everything has to be read again.
+    /// The step belongs to another login, or may: everything has to be read again.
     No,
 }
 
