@@ -12,18 +12,10 @@ use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
-use tokio::{
-    select,
-    time::{sleep, timeout},
-};
+use tokio::{select, time::sleep};
 use tracing::{debug, info, warn};
 
-use crate::{
-    context::Context,
-    error::{Error, Result},
-    known::jobs::Misheld,
-    patch,
-};
+use crate::{archive, context::Context, error::Result, known::jobs::Misheld, patch};
 
 /// Number of jobs corrected concurrently.
 const AT_ONCE: usize = 16;
@@ -34,8 +26,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a claim may take to add the finalizer itself; after that it was interrupted.
 const CLAIMING: SignedDuration = SignedDuration::from_secs(10);
-/// How long the operator waits for the archive's answer.
-const ARCHIVING: Duration = Duration::from_secs(10);
 
 /// When a failed correction is repeated, and how long the pause was, by job.
 type Pauses = HashMap<Key, (Duration, Duration)>;
@@ -123,21 +113,14 @@ fn stored(context: &Context, of: &Key, mut job: FnoJob) {
 async fn archive(context: &Context, api: &Api<FnoJob>, of: &Key, until: Timestamp) -> Result<()> {
     let Some(mut job) = api.get_opt(&of.name).await? else { return Ok(()) };
     job.metadata.managed_fields = None;
-    let why = match timeout(ARCHIVING, context.store.archive(&job)).await {
-        Ok(Ok(_)) => return Ok(()),
-        Ok(Err(error)) => anyhow::Error::from(error),
-        Err(_) => anyhow::anyhow!("no answer within {} s", ARCHIVING.as_secs()),
-    };
-    if context.now() < until {
-        return Err(Error::Evidence(why));
+    let archived = archive::archive(context, &job).await;
+    if let Err(error) = &archived
+        && context.now() >= until
+    {
+        warn!(job = of.name, namespace = of.namespace, %error, "a deleted job is removed without a record in the archive");
+        return Ok(());
     }
-    warn!(
-        job = of.name,
-        namespace = of.namespace,
-        error = format!("{why:#}"),
-        "a deleted job is removed without a record in the archive"
-    );
-    Ok(())
+    archived
 }
 
 #[cfg(test)]

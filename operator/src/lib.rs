@@ -12,6 +12,7 @@
 //! * [`delete_all`] runs instead of the operator when it is uninstalled together with the CRDs.
 //! * `valkey`, `secrets` and `install_key` handle secret values: no type there that holds one can be printed.
 
+mod archive;
 pub mod args;
 mod batch;
 mod clock;

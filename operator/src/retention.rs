@@ -13,10 +13,7 @@ use kube::{
 use tokio::{select, time::sleep};
 use tracing::{info, warn};
 
-use crate::{
-    context::Context,
-    error::{Error, Result},
-};
+use crate::{archive::archive, context::Context, error::Result};
 
 /// Maximum time between two checks: the machine's clock may be set meanwhile.
 const EVERY: Duration = Duration::from_secs(300);
@@ -64,11 +61,7 @@ async fn expire(context: &Context, of: &Key) -> Result<bool> {
     if job.metadata.deletion_timestamp.is_some() {
         return Ok(false);
     }
-    context
-        .store
-        .archive(&job)
-        .await
-        .map_err(|error| Error::Evidence(anyhow::Error::from(error)))?;
+    archive(context, &job).await?;
     // Only this version is deleted, because it is the one that was archived.
     let only = Preconditions {
         uid: job.metadata.uid.clone(),
