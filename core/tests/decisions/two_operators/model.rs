@@ -282,12 +282,12 @@ impl World {
         let version = self.api.next_version();
         let Api { jobs, batches, .. } = &mut self.api;
         let stored = &mut jobs[job];
-        let Some(batch) = stored
-            .batch
-            .as_ref()
-            .filter(|_| stored.phase == JobPhase::Batched)
-            .and_then(|name| batches.get(name))
-        else {
+        let Some(name) = stored.batch.as_ref().filter(|_| stored.phase == JobPhase::Batched) else {
+            return;
+        };
+        // A claim that arrives after its batch was deleted leaves an orphan, which returns to Pending.
+        let Some(batch) = batches.get(name) else {
+            *stored = Job { version, phase: JobPhase::Pending, batch: None };
             return;
         };
         if batch.phase.is_finished() {
