@@ -73,7 +73,7 @@ pub fn settled(
             failed_try(job, status, &why, now)
         }
         (JobPhase::Pending | JobPhase::Failed, ReasonClass::RetryFree)
-            if is_loss(result.reason) =>
+            if result.reason.is_loss() =>
         {
             lost(job, status, &why, now)
         }
@@ -105,7 +105,7 @@ pub fn without_result(job: &FnoJob, run: Option<&Run>, why: &Why, now: Timestamp
     }
     let at_work = name.is_some() && run.and_then(|run| run.job.as_deref()) == name;
     let status = job.status.clone().unwrap_or_default();
-    if at_work && is_loss(why.reason) && status.intent.is_none() && !is_withdrawn(job) {
+    if at_work && why.reason.is_loss() && status.intent.is_none() && !is_withdrawn(job) {
         return lost(job, status, why, now);
     }
     handed_back(job, why, now)
@@ -138,11 +138,6 @@ pub fn handed_back(job: &FnoJob, why: &Why, now: Timestamp) -> FnoJobStatus {
 
 fn is_withdrawn(job: &FnoJob) -> bool {
     job.spec.cancel_requested || job.metadata.deletion_timestamp.is_some()
-}
-
-/// Reasons that may have been caused by the job that was running.
-const fn is_loss(reason: Reason) -> bool {
-    matches!(reason, Reason::RunnerLost | Reason::SessionLost | Reason::BrowserCrashed)
 }
 
 fn tries(status: &FnoJobStatus) -> i32 {

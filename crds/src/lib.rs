@@ -21,6 +21,7 @@
 
 pub mod batch;
 pub mod condition;
+mod descriptions;
 pub mod duration;
 pub mod fields;
 pub mod flow;
@@ -51,9 +52,12 @@ pub const VERSION: &str = "v1alpha1";
 /// The three CRDs in the order they are installed.
 #[must_use]
 pub fn crds() -> [CustomResourceDefinition; 3] {
-    let mut job = FnoJob::crd();
+    let (mut provider, mut job, mut batch) = (FnoProvider::crd(), FnoJob::crd(), FnoBatch::crd());
+    descriptions::complete::<FnoProviderSpec, FnoProviderStatus>(&mut provider);
+    descriptions::complete::<FnoJobSpec, FnoJobStatus>(&mut job);
+    descriptions::complete::<FnoBatchSpec, FnoBatchStatus>(&mut batch);
     job::default_status(&mut job);
-    [FnoProvider::crd(), job, FnoBatch::crd()]
+    [provider, job, batch]
 }
 
 /// The files generated from the types: path from the root of the repository, and content.

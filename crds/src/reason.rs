@@ -190,6 +190,13 @@ pub enum ReasonClass {
 }
 
 impl Reason {
+    /// Whether runner, session or browser were lost, which the job that was running may have caused. The first two losses of a job cost
+    /// nothing but a pause; from the third on each one uses up a try.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        matches!(self, Self::RunnerLost | Self::SessionLost | Self::BrowserCrashed)
+    }
+
     /// What follows from this reason. Total on purpose: a new reason must say what it means.
     #[must_use]
     pub const fn class(self) -> ReasonClass {
@@ -364,11 +371,11 @@ impl Reason {
             Self::AlreadyClaimed => {
                 "Look at the job named in the message: it has cancelled this circuit."
             }
-            Self::InvalidJob => "Correct the job as the message says and submit it anew.",
+            Self::InvalidJob => "Correct the job as the message says and submit it as a new job.",
             Self::Unrecognized(_) => {
                 "Read the message, or upgrade the operator to the version that wrote the reason."
             }
-            Self::Unproven => "Look on the portal, then resolve the job (verb resolve on fnojobs).",
+            Self::Unproven => "Look at the portal, then resolve the job (verb resolve on fnojobs).",
             Self::ResumeIgnored => {
                 "Annotate the provider with fno.dev/resume again, with the present time in UTC."
             }
