@@ -313,7 +313,7 @@ fn what_happened(breaker: &FlowBreaker) -> String {
             )
         }
         (_, Some(step)) if breaker.login_failures > 0 => format!(
-            "Step {step:?} of the login flow failed, {} login(s) in a row, and no credential was refused: the login page looks different from what the flow expects.",
+            "Step {step:?} of the login flow failed, {} login(s) in a row, and the flow reported no refusal: the login page looks different from what the flow expects. Look at the picture first: if it shows a refusal, the flow needs an outcome LoginRejected, because the next login types the credentials again.",
             breaker.login_failures
         ),
         (_, Some(step)) => format!(

@@ -49,6 +49,8 @@ struct Entry {
     answered: Answered,
     uses_secret: bool,
     uses_totp: bool,
+    /// An outcome `LoginRejected` or `AccountLocked` tells a refusal from other failures.
+    tells_refusals: bool,
     asks: bool,
 }
 
@@ -125,6 +127,8 @@ impl<'a> Walk<'a> {
     fn login(&mut self, path: &str) {
         if !self.entry.uses_secret {
             self.report.error(path, "the login flow types no user name and no password: use {{ secret.username }} and {{ secret.password }} in change steps");
+        } else if !self.entry.tells_refusals {
+            self.report.error(path, "the login flow has no outcome LoginRejected: a refused password or code would be taken for a changed page and typed again, until the portal locks the account; add one that rests on what the portal shows when it refuses");
         }
         match (
             self.entry.uses_totp,
@@ -228,6 +232,8 @@ impl<'a> Walk<'a> {
 
     fn outcome(&mut self, step: &Step, path: &str) -> bool {
         self.entry.asks = true;
+        self.entry.tells_refusals |=
+            matches!(step.code.as_deref(), Some("LoginRejected" | "AccountLocked"));
         let closed =
             self.entry.kind.and_then(|kind| outcome::closed_codes(kind).map(|codes| (kind, codes)));
         if let (Some(code), Some((kind, codes))) = (&step.code, closed)

@@ -69,12 +69,13 @@ fn faults_of_a_flow_are_reported() {
             ),
             vec![
                 "Error flows.login.steps[1].code: Active is not an outcome of the login flow; its outcomes are LoggedIn, LoginRejected, AccountLocked, PortalUnavailable",
+                "Error flows.login: the login flow has no outcome LoginRejected",
             ],
         ),
         (
             with(
                 "login",
-                "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}{{ params.x }}'}]",
+                "[{type: change, selectors: [['#u']], value: '{{ secret.password }}{{ totp }}{{ params.x }}'}, {type: outcome, code: LoginRejected, when: exists('.e')}]",
             ),
             vec![
                 "Error flows.login.steps[0].value: params is not defined here: the login flow runs for no job",
