@@ -183,13 +183,25 @@ pub fn lost(grant: &Grant, login: Option<&RunLogin>) -> LoginEnded {
     }
 }
 
-/// How a login ended that the provider records, but the batch does not: the batch's status was deleted, or an operator ended between the
-/// two writes. None if the batch has a grant for it, which decides then. The runner may have typed the credentials.
+/// How a login ended that the provider records, but the batch does not: the batch's status was edited, or an operator ended between the two
+/// writes. None if the batch has a grant for it, which decides then. The runner may have typed the credentials.
+///
+/// A refused grant is no record of it: the provider records a login only when permission was given. The permission was lost and asked for
+/// again, or the code was refused, which the portal cannot judge.
 #[must_use]
 pub fn ended_without_grant(status: &FnoBatchStatus, login: i32) -> Option<LoginEnded> {
-    let has_grant = status.grants.iter().any(|grant| grant.login == login);
+    let grant = status.grants.iter().find(|grant| grant.login == login);
+    if grant.is_some_and(|grant| grant.state != GrantState::Refused) {
+        return None;
+    }
     let reported = status.run.as_ref().and_then(|run| run.login.as_ref());
-    (!has_grant).then(|| last_known(reported.filter(|reported| reported.n == login)))
+    let reported = reported.filter(|reported| reported.n == login);
+    let awaits = reported.is_some_and(|login| login.state == LoginState::AwaitingCode);
+    Some(if grant.is_some() && awaits {
+        LoginEnded::NotJudged(runner_lost())
+    } else {
+        last_known(reported)
+    })
 }
 
 /// How a login ended by the runner's last report of it.

@@ -263,4 +263,11 @@ fn a_login_without_a_grant_ends_as_the_runner_last_reported_it() {
     assert_eq!(ended(none, json!({})), Some(Some(false)), "nothing is known");
     let known = json!([{"login": 2, "state": "Granted"}]);
     assert_eq!(ended(known, json!({"login": login(2, "Rejected")})), None);
+    let refused = || json!([{"login": 2, "state": "Refused"}]);
+    for (state, counts) in
+        [("Rejected", Some(true)), ("AskingLogin", Some(false)), ("AwaitingCode", None)]
+    {
+        let ended = ended(refused(), json!({"login": login(2, state)}));
+        assert_eq!(ended, Some(counts), "a lost permission was asked for again: {state}");
+    }
 }
