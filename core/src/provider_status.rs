@@ -16,6 +16,7 @@ use fno_crds::{
     batch::{BatchPhase, Run, Stop},
     condition::{self, Status, types},
     job::Action,
+    provider::Limits,
     provider_status::{FlowBreaker, JobMilliseconds},
     reason::ReasonClass,
 };
@@ -182,7 +183,7 @@ pub fn after_batch(
                     saw,
                     row: Row::of(&run.results),
                 },
-                &provider.spec.limits,
+                &left_for_the_flow(provider, batch),
             )
         }
         None => Change { breaker, event: None },
@@ -191,6 +192,26 @@ pub fn after_batch(
         status.flow_breaker = Some(change.breaker.clone());
     }
     (status, change)
+}
+
+/// The provider's limits, less the failed logins that the account's breaker has counted in a row: the portal does not tell a login that was
+/// cut short from one whose flow failed after the password was typed, and counts both.
+fn left_for_the_flow(provider: &FnoProvider, batch: &FnoBatch) -> Limits {
+    let entries = provider.status.iter().flat_map(|status| &status.accounts);
+    let breaker = entries
+        .filter(|entry| entry.name == batch.spec.account)
+        .find_map(|entry| entry.breaker.as_ref());
+    let failures = breaker.map_or(0, |breaker| breaker.failures);
+    let limits = provider.spec.limits.clone();
+    let left = limits.login_failures_to_open.saturating_sub(failures).max(1);
+    Limits { login_failures_to_open: left, ..limits }
+}
+
+/// Logins in a row that failed in a step of the login flow. The portal may have refused a credential that the flow did not recognize, so
+/// they count towards the limit of an account's breaker.
+#[must_use]
+pub fn login_flow_failures(status: &FnoProviderStatus) -> i32 {
+    status.flow_breaker.as_ref().map_or(0, |breaker| breaker.login_failures)
 }
 
 /// The portal's clock as it was last measured (milliseconds ahead of ours), and when.

@@ -303,3 +303,18 @@ fn a_session_that_a_job_loses_is_no_matter_of_the_login_flow() {
         }
     }
 }
+
+#[test]
+fn logins_cut_short_and_logins_that_failed_in_a_step_share_one_limit() {
+    let failed = logged_in_batch(
+        "b-1",
+        "LoginFailed",
+        json!({"/run/logins": null, "/run/end/step": "password"}),
+    );
+    let (status, change) = after_batch(&provider(Value::Null), &failed, |_| None, now());
+    assert_eq!((change.event, login_flow_failures(&status)), (None, 1), "one of two");
+    let unclear =
+        json!({"accounts": [{"name": "a", "breaker": {"state": "Closed", "failures": 1}}]});
+    let change = after_batch(&provider(unclear), &failed, |_| None, now()).1;
+    assert_eq!(change.event.expect("it opens").reason, Reason::PortalChanged);
+}

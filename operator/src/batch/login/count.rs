@@ -8,7 +8,7 @@ use fno_core::{
     },
     key::Key,
     lifecycle::{LoginEnded, ended_without_grant},
-    provider_status::{ProviderNews, account_mut},
+    provider_status::{ProviderNews, account_mut, login_flow_failures},
 };
 use fno_crds::{
     FnoBatch, FnoProvider, FnoProviderStatus,
@@ -51,6 +51,9 @@ pub async fn count(
     let own = id(&batch.name_any(), login);
     status::update_if_readable(context, &of, |provider| {
         let limits = limits.as_ref().unwrap_or(&provider.spec.limits);
+        let of_flow = provider.status.as_ref().map_or(0, login_flow_failures);
+        let others =
+            AccountBreaker { failures: others.failures.saturating_add(of_flow), ..others.clone() };
         let login =
             Ended { batch, login, ended, current: current.as_deref(), limits, others: &others };
         with_entry(provider, &name, |entry| {
