@@ -97,7 +97,8 @@ pub fn refreshed(
     let ignored = reading.refused.clone().filter(|_| reading.is_new);
     news.extend(ignored.map(ignored_resume));
     let is_set = annotation.is_some() && reading.refused.is_none();
-    let too_early = said.filter(|_| is_set).and_then(|at| opened_later(provider, &status, at));
+    let too_early =
+        said.filter(|_| is_set).and_then(|at| opened_later(provider, &status, namespace, at));
     if reading.accepted.is_some() {
         news.extend(too_early.clone().map(ignored_resume));
     }
@@ -110,21 +111,30 @@ fn ignored_resume(message: String) -> ProviderNews {
     ProviderNews { warning: true, action: "IgnoreResume", what }
 }
 
-/// What a person should know about a resume from before a breaker opened: it does not close that breaker.
+/// What a person should know about a resume from before a breaker opened: it does not close that breaker. The breakers of an account's
+/// other names count, because they stop it, too.
 fn opened_later(
     provider: &FnoProvider,
     status: &FnoProviderStatus,
+    namespace: &Namespace<'_>,
     resumed: Timestamp,
 ) -> Option<String> {
-    let is_in_spec = |name: &str| provider.spec.accounts.iter().any(|account| account.name == name);
-    let accounts = status.accounts.iter().filter(|entry| is_in_spec(&entry.name));
-    let accounts = accounts.filter_map(|entry| {
-        let breaker = entry.breaker.as_ref()?;
-        Some((
-            format!("breaker of account {}", entry.name),
-            breaker.state,
-            breaker.opened_at.as_ref()?.0,
-        ))
+    let accounts = provider.spec.accounts.iter().flat_map(|account| {
+        let name = AccountName {
+            provider: provider.metadata.name.clone().unwrap_or_default(),
+            account: account.name.clone(),
+        };
+        let own = status.accounts.iter().find(|entry| entry.name == account.name);
+        let own = own.and_then(|entry| entry.breaker.clone());
+        let others = namespace.account(&name).map(|account| account.others_breaker());
+        let breakers = [own, others].into_iter().flatten();
+        breakers.filter_map(|breaker| {
+            Some((
+                format!("breaker of account {}", account.name),
+                breaker.state,
+                breaker.opened_at?.0,
+            ))
+        })
     });
     let flow = status.flow_breaker.iter().filter_map(|breaker| {
         Some(("flow breaker".to_owned(), breaker.state, breaker.opened_at.as_ref()?.0))

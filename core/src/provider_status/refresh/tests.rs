@@ -26,8 +26,12 @@ fn provider(annotations: &Value, status: &Value) -> FnoProvider {
 }
 
 fn facts(version: &str) -> ProviderFacts {
-    let account =
-        AccountFacts { version: Some(version.to_owned()), fingerprint: None, problem: None };
+    let account = AccountFacts {
+        version: Some(version.to_owned()),
+        fingerprint: None,
+        user: None,
+        problem: None,
+    };
     ProviderFacts {
         generation: 3,
         work_bytes: 0,
@@ -199,4 +203,18 @@ fn a_resume_reaches_what_a_renamed_account_has_counted() {
     let entry = after.status.accounts.iter().find(|entry| entry.name == "former").expect("kept");
     let breaker = entry.breaker.as_ref().expect("a breaker");
     assert_eq!((breaker.state, breaker.failures), (BreakerState::Closed, 1), "one login is left");
+}
+
+#[test]
+fn a_resume_from_before_another_name_of_the_account_was_refused_says_so() {
+    let early = json!({ANNOTATION_RESUME: at(-600).to_string()});
+    let known = provider(&early, &json!({"observedGeneration": 3}));
+    let mut other = provider(&Value::Null, &open("k:1"));
+    other.metadata.name = Some("q".to_owned());
+    let facts = facts("k:1");
+    let members = [&known, &other].map(|provider| Member { provider, facts: Some(&facts) });
+    let namespace = Namespace::new(members.to_vec(), Vec::new(), []);
+    let after = refreshed(&known, &facts, &namespace, at(60));
+    assert_eq!(after.news.len(), 1);
+    assert!(after.remark.is_some_and(|remark| remark.contains(&at(0).to_string())));
 }
