@@ -27,7 +27,7 @@ pub use self::{
         without_login,
     },
     history::PastLogin,
-    identity::{AccountName, Named, Uses, namesakes},
+    identity::{AccountName, Found, Named, Uses, namesakes},
     namespace::{Member, Namespace, UnreadableMember},
 };
 use crate::{

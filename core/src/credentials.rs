@@ -67,17 +67,23 @@ impl VersionKey {
     /// `<key id>:<digest>`: HMAC-SHA-256 of user name, password and, where the account has one, seed.
     #[must_use]
     pub fn version(&self, credentials: &Credentials<'_>, seed: Option<&Seed>) -> String {
+        let values = [credentials.username, credentials.password];
+        let seed = seed.map(Seed::bytes);
+        self.digest([b"fno.dev credentials 1".as_slice()].into_iter().chain(values).chain(seed))
+    }
+
+    /// Keyed digest of the user name alone: tells whether two Secrets hold the same user.
+    #[must_use]
+    pub fn user(&self, credentials: &Credentials<'_>) -> String {
+        self.digest([b"fno.dev user 1".as_slice(), credentials.username])
+    }
+
+    fn digest<'a>(&self, values: impl IntoIterator<Item = &'a [u8]>) -> String {
         let mut mac = self.mac.clone();
-        let mut field = |bytes: &[u8]| {
+        for bytes in values {
             // With their lengths in front, two different lists of values never give the same bytes.
             mac.update(&(bytes.len() as u64).to_be_bytes());
             mac.update(bytes);
-        };
-        field(b"fno.dev credentials 1");
-        field(credentials.username);
-        field(credentials.password);
-        if let Some(seed) = seed {
-            field(seed.bytes());
         }
         format!("{}:{}", self.id, HEXLOWER.encode(&mac.finalize().into_bytes()))
     }

@@ -84,7 +84,9 @@ impl Unreadable {
     /// The accounts that a provider names, with what each uses. None if one of them cannot be read.
     #[must_use]
     pub fn accounts(&self) -> Option<Vec<(&str, Uses<'_>)>> {
-        self.raw.pointer("/spec/accounts")?.as_array()?.iter().map(account).collect()
+        let base_url = self.text("/spec/baseUrl");
+        let accounts = self.raw.pointer("/spec/accounts")?.as_array()?.iter();
+        accounts.map(|found| account(found, base_url)).collect()
     }
 
     /// The name of a batch's current Pod.
@@ -235,7 +237,7 @@ pub fn batches_not_read<'a>(batches: impl IntoIterator<Item = &'a Unreadable>) -
 }
 
 /// The name of an account in a provider's spec, and what it uses. Other fields of it may be wrong.
-fn account(account: &Value) -> Option<(&str, Uses<'_>)> {
+fn account<'a>(account: &'a Value, base_url: Option<&'a str>) -> Option<(&'a str, Uses<'a>)> {
     let totp = account.get("totp").filter(|totp| !totp.is_null());
     let seed = match totp {
         None => None,
@@ -248,7 +250,7 @@ fn account(account: &Value) -> Option<(&str, Uses<'_>)> {
         Some(id) => Some(id.as_str()?),
     };
     let credentials = account["credentialsSecretRef"]["name"].as_str()?;
-    Some((account["name"].as_str()?, Uses { credentials, seed, tracking_id }))
+    Some((account["name"].as_str()?, Uses { credentials, seed, tracking_id, base_url }))
 }
 
 /// The name that stands for an account, the same for all of its names, as far as the providers show.

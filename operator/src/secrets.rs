@@ -80,7 +80,9 @@ fn found(
         .filter(|_| problem.is_none())
         .map(|credentials| key.version(&credentials, seed.as_ref()));
     let fingerprint = seed.as_ref().map(Seed::fingerprint);
-    AccountSecrets { facts: AccountFacts { version, fingerprint, problem }, seed, credentials }
+    let user = credentials.as_ref().and_then(credentials_of).map(|found| key.user(&found));
+    let facts = AccountFacts { version, fingerprint, user, problem };
+    AccountSecrets { facts, seed, credentials }
 }
 
 fn credentials_of(secret: &Secret) -> Option<Credentials<'_>> {

@@ -39,12 +39,26 @@ pub struct Uses<'a> {
     pub seed: Option<(&'a str, &'a str)>,
     /// `totp.trackingId`.
     pub tracking_id: Option<&'a str>,
+    /// The provider's `baseUrl`.
+    pub base_url: Option<&'a str>,
 }
 
-impl<'a> From<&'a Account> for Uses<'a> {
-    fn from(account: &'a Account) -> Self {
+/// What the operator found in the Secrets that a name uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// Fingerprint of the seed: several Secrets may hold the same seed.
+    pub fingerprint: Option<&'a str>,
+    /// Keyed digest of the user name: several Secrets may hold the same user.
+    pub user: Option<&'a str>,
+}
+
+impl<'a> Uses<'a> {
+    /// What an account of a provider with this `baseUrl` uses.
+    #[must_use]
+    pub fn of(account: &'a Account, base_url: &'a str) -> Self {
         let totp = account.totp.as_ref();
         Self {
+            base_url: Some(base_url),
             credentials: &account.credentials_secret_ref.name,
             seed: totp.map(|totp| (&*totp.secret_ref.name, &*totp.secret_ref.key)),
             tracking_id: totp.and_then(|totp| totp.tracking_id.as_deref()),
@@ -53,16 +67,18 @@ impl<'a> From<&'a Account> for Uses<'a> {
 }
 
 impl Named {
-    /// The name of an account of a provider. `fingerprint` is that of its seed, if the seed is known: several Secrets may hold the same seed.
+    /// The name of an account of a provider.
     #[must_use]
-    pub fn new(name: AccountName, uses: Uses<'_>, fingerprint: Option<&str>) -> Self {
+    pub fn new(name: AccountName, uses: Uses<'_>, found: Found<'_>) -> Self {
         let mut marks = BTreeSet::from([format!("credentials {}", uses.credentials)]);
         if let Some((secret, key)) = uses.seed {
             marks.insert(format!("seed {secret} {key}"));
-            let tracked = uses.tracking_id.or(fingerprint);
+            let tracked = uses.tracking_id.or(found.fingerprint);
             marks.extend(tracked.map(|id| format!("tracked {id}")));
         }
-        marks.extend(fingerprint.map(|fingerprint| format!("fingerprint {fingerprint}")));
+        marks.extend(found.fingerprint.map(|fingerprint| format!("fingerprint {fingerprint}")));
+        let user = uses.base_url.zip(found.user);
+        marks.extend(user.map(|(url, user)| format!("user {user} {}", url.trim_end_matches('/'))));
         Self { name, marks }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     AccountName, Entry, Named, SharedAccount, Uses, history,
-    identity::{first_names, namesakes},
+    identity::{Found, first_names, namesakes},
 };
 use crate::{
     credentials::differ,
@@ -62,8 +62,8 @@ impl<'a> Namespace<'a> {
                     provider: name_of(member.provider).to_owned(),
                     account: account.name.clone(),
                 };
-                let fingerprint = fingerprint(member.facts, &account.name);
-                Named::new(name, Uses::from(account), fingerprint)
+                let uses = Uses::of(account, &member.provider.spec.base_url);
+                Named::new(name, uses, found(member.facts, &account.name))
             }));
         }
         for member in &namespace.unreadable {
@@ -238,13 +238,17 @@ fn named(member: &UnreadableMember<'_>) -> Option<Vec<Named>> {
     let named = |(account, uses): (&str, Uses<'_>)| {
         let name =
             AccountName { provider: member.provider.key().name, account: account.to_owned() };
-        Named::new(name, uses, fingerprint(member.facts, account))
+        Named::new(name, uses, found(member.facts, account))
     };
     Some(accounts.into_iter().map(named).collect())
 }
 
-fn fingerprint<'a>(facts: Option<&'a ProviderFacts>, account: &str) -> Option<&'a str> {
-    facts?.accounts.get(account)?.fingerprint.as_deref()
+fn found<'a>(facts: Option<&'a ProviderFacts>, account: &str) -> Found<'a> {
+    let facts = facts.and_then(|facts| facts.accounts.get(account));
+    Found {
+        fingerprint: facts.and_then(|facts| facts.fingerprint.as_deref()),
+        user: facts.and_then(|facts| facts.user.as_deref()),
+    }
 }
 
 fn name_of(provider: &FnoProvider) -> &str {

@@ -35,7 +35,7 @@ fn named(provider: &str, account: &str, secret: &str, totp: Option<Value>) -> Na
         spec["totp"] = totp;
     }
     let spec: Account = serde_json::from_value(spec).expect("an account");
-    Named::new(name(provider, account), Uses::from(&spec), None)
+    Named::new(name(provider, account), Uses::of(&spec, "https://p.example"), Found::default())
 }
 
 fn seed(secret: &str) -> Option<Value> {
@@ -171,9 +171,24 @@ fn names_with_one_secret_or_seed_in_common_mean_one_account() {
 fn the_same_seed_in_two_secrets_is_one_account_once_it_is_known() {
     let with = |provider: &str, secret: &str| {
         let spec: Account = serde_json::from_value(json!({"name": "a", "credentialsSecretRef": {"name": secret}, "totp": {"secretRef": {"name": secret}}})).expect("an account");
-        Named::new(name(provider, "a"), Uses::from(&spec), Some("fingerprint"))
+        let found = Found { fingerprint: Some("fingerprint"), user: None };
+        Named::new(name(provider, "a"), Uses::of(&spec, "https://p.example"), found)
     };
     assert_eq!(namesakes(&name("p", "a"), &[with("p", "s"), with("q", "t")]).len(), 2);
+}
+
+#[test]
+fn the_same_user_of_the_same_portal_is_one_account_whatever_the_secret() {
+    let with = |provider: &str, secret: &str, url: &'static str| {
+        let spec: Account =
+            serde_json::from_value(json!({"name": "a", "credentialsSecretRef": {"name": secret}}))
+                .expect("an account");
+        let found = Found { fingerprint: None, user: Some("k:digest") };
+        Named::new(name(provider, "a"), Uses::of(&spec, url), found)
+    };
+    let (one, other) = ("https://one.example", "https://other.example");
+    let all = [with("p", "s", one), with("q", "t", "https://one.example/"), with("r", "u", other)];
+    assert_eq!(namesakes(&name("p", "a"), &all), [name("p", "a"), name("q", "a")].into());
 }
 
 #[test]
@@ -325,8 +340,12 @@ fn provider(name: &str, secret: &str) -> FnoProvider {
 }
 
 fn facts(version: &str) -> ProviderFacts {
-    let account =
-        AccountFacts { version: Some(version.to_owned()), fingerprint: None, problem: None };
+    let account = AccountFacts {
+        version: Some(version.to_owned()),
+        fingerprint: None,
+        user: None,
+        problem: None,
+    };
     ProviderFacts {
         generation: 1,
         flows_digest: "d".to_owned(),

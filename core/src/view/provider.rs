@@ -39,6 +39,8 @@ pub struct AccountFacts {
     pub version: Option<String>,
     /// Fingerprint of the seed, if the account has one.
     pub fingerprint: Option<String>,
+    /// Keyed digest of the user name. None while the Secret with it is missing.
+    pub user: Option<String>,
     /// Why the Secrets cannot be used, if they cannot.
     pub problem: Option<Why>,
 }
@@ -258,7 +260,8 @@ mod tests {
     fn a_faulty_secret_stops_its_own_account_only() {
         let mut facts = facts(3);
         let problem = Why { reason: Reason::SecretNotFound, message: String::new() };
-        let missing = AccountFacts { version: None, fingerprint: None, problem: Some(problem) };
+        let missing =
+            AccountFacts { version: None, fingerprint: None, user: None, problem: Some(problem) };
         facts.accounts.insert("plain".to_owned(), missing);
         let provider = provider(&Value::Null, &Value::Null);
         let view = view_with(&provider, Some(&facts), true, None, None);
