@@ -41,6 +41,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// Has a provider inspected again at once: something was found that the last inspection did not see.
+    pub fn inspect_again(&self, provider: &Key) {
+        self.providers.with(provider, |memory| memory.inspected_at = None);
+        self.caches.wake_provider(provider);
+    }
+
     /// Nothing is known yet except what the caches will hold.
     #[must_use]
     pub fn new(caches: Caches) -> Self {

@@ -124,7 +124,7 @@ async fn provider_for(
     let key = &context.credentials_key;
     let secrets = secrets::read(&context.client, key, &of.namespace, account).await?;
     if let Some(problem) = secrets.facts.problem {
-        context.known.caches.wake_provider(&of);
+        context.known.inspect_again(&of);
         return Ok(Err(problem));
     }
     Ok(Ok((provider, secrets)))

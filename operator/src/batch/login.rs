@@ -34,7 +34,7 @@ use super::{acted::Acted, events::BatchEvent};
 use crate::{
     context::Context,
     error::Result,
-    known::{key, sessions},
+    known::{key, provider_key, sessions},
     secrets,
 };
 
@@ -91,6 +91,7 @@ async fn permission(context: &Context, batch: &FnoBatch, login: i32) -> Result<L
     let key = &context.credentials_key;
     let secrets = secrets::read(&context.client, key, namespace, &account).await?;
     if let Some(why) = secrets.facts.problem {
+        context.known.inspect_again(&provider_key(batch));
         return Ok(LoginPermission::Refused { why });
     }
     place.accounts.set_facts(&place.name, secrets.facts);

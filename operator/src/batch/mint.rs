@@ -133,6 +133,7 @@ async fn attempt(
     let read = secrets::read(&context.client, &context.credentials_key, &namespace, &account);
     let secrets = read.await?;
     if let Some(why) = secrets.facts.problem {
+        context.known.inspect_again(&provider_key(batch));
         return Ok(Some(Delivery::Refused(why)));
     }
     let (Some(totp), Some(seed)) = (&account.totp, &secrets.seed) else {
