@@ -22,7 +22,7 @@ pub const PROGRESS_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// Counts over the jobs of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Jobs that are settled for this try, no matter how.
+    /// Jobs that are settled for this try, no matter how; a job that a person withdrew is settled, too.
     pub settled: i32,
     /// Jobs with an answer.
     pub completed: i32,
@@ -42,7 +42,8 @@ pub fn count(results: &[JobResult]) -> Counts {
         counts.completed += i32::from(result.phase == JobPhase::Succeeded);
         counts.unknown += i32::from(result.phase == JobPhase::OutcomeUnknown);
         counts.failed += i32::from(failed);
-        counts.settled += i32::from(failed || result.phase != JobPhase::Pending);
+        let withdrawn = result.reason == Reason::Withdrawn;
+        counts.settled += i32::from(failed || withdrawn || result.phase != JobPhase::Pending);
     }
     counts
 }
@@ -50,7 +51,7 @@ pub fn count(results: &[JobResult]) -> Counts {
 /// Whether a batch did what it was for with this job: the job is settled for this try, or a person withdrew it.
 #[must_use]
 pub fn is_work(result: &JobResult) -> bool {
-    count(std::slice::from_ref(result)).settled > 0 || result.reason == Reason::Withdrawn
+    count(std::slice::from_ref(result)).settled > 0
 }
 
 /// The status that follows from the observed facts, starting from `status` (the stored one, with the changes of the action just carried

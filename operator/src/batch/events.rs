@@ -102,21 +102,22 @@ async fn login_ended(context: &Context, batch: &FnoBatch, login: i32, ended: &Lo
 async fn batch_ended(context: &Context, batch: &FnoBatch, phase: BatchPhase, why: &Why) {
     count(context, batch, phase);
     let status = batch.status.clone().unwrap_or_default();
-    let settled = status.progress.clone().unwrap_or_default();
+    let settled = status.progress.as_ref();
+    let settled = settled.map(|progress| format!(", {progress} jobs settled")).unwrap_or_default();
     let note = Why {
         reason: why.reason,
-        message: format!("{phase}, {settled} jobs settled. {}", why.message).trim_end().to_owned(),
+        message: format!("{phase}{settled}. {}", why.message).trim_end().to_owned(),
     };
     let (name, namespace, provider) = (batch.name_any(), batch.namespace(), &batch.spec.provider);
     if phase == BatchPhase::Completed {
         info!(
-            batch = name, namespace, provider, %phase, reason = %why.reason, progress = settled,
+            batch = name, namespace, provider, %phase, reason = %why.reason, progress = status.progress.as_deref(),
             logins = status.logins, "a batch ended: {}", note.message
         );
         context.publisher.normal(batch, "Finish", &note).await;
     } else {
         warn!(
-            batch = name, namespace, provider, %phase, reason = %why.reason, progress = settled,
+            batch = name, namespace, provider, %phase, reason = %why.reason, progress = status.progress.as_deref(),
             logins = status.logins, "a batch ended: {}", note.message
         );
         context.publisher.warning(batch, "Finish", &note).await;
