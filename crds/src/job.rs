@@ -86,6 +86,7 @@ use crate::schema;
     validation = Rule::new("self.backoffLimit == oldSelf.backoffLimit && self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished").message("backoffLimit and ttlSecondsAfterFinished are immutable: submit a new job"),
     validation = Rule::new("has(self.retryOf) == has(oldSelf.retryOf) && (!has(self.retryOf) || self.retryOf == oldSelf.retryOf)").message("retryOf is immutable: submit a new job"),
     validation = Rule::new("has(self.callback) == has(oldSelf.callback) && (!has(self.callback) || self.callback == oldSelf.callback)").message("callback is immutable: submit a new job"),
+    validation = Rule::new("size(self.expect) == 0 || self.action == 'Cancellation'").message("expect is allowed only for a Cancellation: a Validation changes nothing and reports what the portal shows").field_path(".expect"),
     validation = Rule::new("!has(self.callback)").message("callback is not supported yet: this version delivers no callbacks, so remove it and watch status instead").field_path(".callback"),
     validation = Rule::new("!oldSelf.cancelRequested || self.cancelRequested").message("cancelRequested cannot be taken back: submit a new job").field_path(".cancelRequested"),
     validation = Rule::new("!has(self.notBefore) || !has(self.deadline) || self.notBefore < self.deadline").message("notBefore must be earlier than deadline").field_path(".notBefore"),
@@ -93,7 +94,7 @@ use crate::schema;
 pub struct FnoJobSpec {
     /// Name of the FnoProvider in the job's namespace. Lower-case letters, digits and `-`. Immutable.
     #[schemars(length(min = 1, max = 40))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("provider must be the name of a FnoProvider: lower-case letters, digits and -, beginning and ending with a letter or digit"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("provider must be the name of an FnoProvider: lower-case letters, digits and -, beginning and ending with a letter or digit"))]
     pub provider: String,
     /// Name of the user who asked for this job: whoever creates it or, where a program creates jobs for others, the user it acts
     /// for. Default: not recorded. Immutable.
@@ -104,7 +105,7 @@ pub struct FnoJobSpec {
     pub action: Action,
     /// The circuit as the portal names it, for example a line reference, B-number, service id or FSAN. Immutable.
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$')").message("circuitNumber must begin and end with a letter or digit (no blank at either end) and contain only letters, digits, blanks and . _ / -"))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$')").message("circuitNumber must begin and end with a letter or digit (no space at either end) and contain only letters, digits, spaces and . _ / -"))]
     pub circuit_number: String,
     /// Further inputs of the provider's flow, which reads them as `params.<name>`. Default: none. Immutable.
     #[serde(default)]

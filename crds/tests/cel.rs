@@ -161,6 +161,21 @@ fn a_job_changes_only_where_it_may() {
 }
 
 #[test]
+fn expectations_of_a_validation_are_refused_because_nothing_would_check_them() {
+    let with = |action: &str| {
+        sentence(
+            job(|j| {
+                j["spec"]["action"] = json!(action);
+                j["spec"]["expect"] = json!({"address": "x"});
+            })
+            .validate_cel(),
+        )
+    };
+    assert!(with("Validation").contains("expect is allowed only for a Cancellation"));
+    assert_eq!(with("Cancellation"), "");
+}
+
+#[test]
 fn a_callback_names_one_target_and_is_refused_until_something_delivers_it() {
     for (callback, expected) in [
         (json!({}), "exactly one of url and ref"),
@@ -207,7 +222,10 @@ fn names_are_refused_with_a_sentence() {
     assert_eq!(account("octotel-2"), "");
     for bad in ["Octotel", "octotel.net", "-octotel", "octotel-", "oct otel"] {
         let found = job_with("provider", &json!(bad));
-        assert!(found.contains("provider must be the name of a FnoProvider"), "{bad:?}: {found:?}");
+        assert!(
+            found.contains("provider must be the name of an FnoProvider"),
+            "{bad:?}: {found:?}"
+        );
         let found = account(bad);
         assert!(found.contains("an account's name must consist of"), "{bad:?}: {found:?}");
     }
@@ -261,6 +279,8 @@ fn other_words_of_a_provider_are_refused_with_a_sentence() {
             part::<Session>(&json!({"maxLifetime": "0m0s"})),
             "session.maxLifetime must be longer than 0s",
         ),
+        (part::<Limits>(&json!({"openFor": "0s"})), "limits.openFor must be at least 1m"),
+        (part::<Limits>(&json!({"openFor": "9999999999999h"})), "limits.openFor must be at least"),
         (part::<Limits>(&json!({"timeZone": "Cape Town"})), "timeZone must be an IANA name"),
         (part::<Browser>(&json!({"locale": "en_ZA"})), "locale must be a BCP 47 tag"),
         (part::<Runner>(&json!({"proxy": "http://proxy:3128"})), "proxy must be host:port"),

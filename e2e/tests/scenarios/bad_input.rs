@@ -65,7 +65,7 @@ async fn what_the_crd_refuses_is_refused_with_a_sentence() -> Result<()> {
         ),
         (
             json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1 "}),
-            "circuitNumber must begin and end with a letter or digit (no blank at either end)",
+            "circuitNumber must begin and end with a letter or digit (no space at either end)",
         ),
         (
             json!({"provider": "octotel", "action": "Validation", "circuitNumber": "OCT1", "callback": {"ref": "ords"}}),
