@@ -53,7 +53,7 @@ pub struct FnoBatchSpec {
     pub account: String,
     /// `metadata.generation` of the provider whose flows and limits apply to this batch.
     pub provider_generation: i64,
-    /// SHA-256 of those flows, in hexadecimal.
+    /// SHA-256, in hexadecimal, of the provider's flows that this batch uses.
     #[schemars(length(max = 64))]
     pub flows_digest: String,
     /// The provider's limits for a running batch, as they were when the batch was created. A later edit of the provider does not change

@@ -253,7 +253,7 @@ pub struct FnoJobStatus {
     #[serde(default)]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// State of the delivery of the final result. Written by the bridge.
+    /// State of the delivery of the final result. Written by the program that delivers callbacks, which is not part of this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackStatus>,
     /// The `metadata.generation` that this status describes.

@@ -114,7 +114,7 @@ pub struct Batching {
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_batches: i32,
-    /// What planning saves: `MinLogins`, `Balanced` or `MinMakespan`. Default `Balanced`.
+    /// What planning optimizes for: `MinLogins`, `Balanced` or `MinMakespan`. Default `Balanced`.
     #[serde(default)]
     pub objective: Objective,
 }

@@ -74,7 +74,7 @@ pub struct AccountStatus {
     #[schemars(length(min = 1, max = 40))]
     pub name: String,
     /// The last TOTP time step a code was minted for (`floor(unix time / lastStepPeriodSeconds)`). The instant at which that step
-    /// ends never goes back: this is guard 1 against using a code twice.
+    /// ends never goes back, so that no code is used twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 253_402_300_799_i64))]
     pub last_step: Option<i64>,
@@ -193,7 +193,7 @@ pub struct StepFailures {
     pub step: String,
     /// How the step failed: `StepFailed` or `Timeout`.
     pub reason: Reason,
-    /// Digest of the flows that failed. Changed flows start a new row.
+    /// Digest of the flows that failed. Changing the flows restarts the count.
     #[schemars(length(max = 128))]
     pub flows_digest: String,
     /// UIDs of the jobs. A job that failed in several tries is listed once.
@@ -221,7 +221,7 @@ pub struct FlowBreaker {
     /// The last jobs, over all batches, that failed in a row in the same flow step. Absent after an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_failures: Option<StepFailures>,
-    /// URI of the folder with the picture of that step.
+    /// URI of the folder with the picture of the flow step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub evidence: Option<String>,

@@ -48,7 +48,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub intents: Vec<Intent>,
-    /// Results of the jobs that are settled for this try, in that order. Entries are only added.
+    /// Results of the jobs whose try in this batch is settled, in the order in which they were settled. Entries are only added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub results: Vec<JobResult>,
@@ -170,7 +170,7 @@ pub struct RunEnd {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub step: Option<String>,
-    /// URI of the folder with its picture.
+    /// URI of the evidence folder that shows why the run ended: that of the session or of a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub evidence: Option<String>,

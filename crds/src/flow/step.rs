@@ -281,7 +281,7 @@ pub struct Step {
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Z][A-Za-z0-9]*$')").message("code must be a word in CamelCase, such as NotFound"))]
     pub code: Option<String>,
-    /// Template of a sentence for people that explains the outcome.
+    /// Template of a human-readable explanation of the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000))]
     pub message: Option<String>,

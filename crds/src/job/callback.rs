@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.url) != has(self.ref)").message("callback needs exactly one of url and ref"))]
 pub struct Callback {
-    /// HTTP address the result is posted to. The bridge's allow-list must contain it. Omit it if `ref` is set.
+    /// HTTP address the result is posted to. The allow-list of the program that delivers callbacks must contain it. Omit it if `ref` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 2000))]
     #[x_kube(validation = Rule::new("self.matches('^https?://[^\\\\s]+$')").message("callback.url must be an http:// or https:// address without blanks"))]
     pub url: Option<String>,
-    /// Name of a target in the bridge's settings. Omit it if `url` is set.
+    /// Name of a target in the settings of the program that delivers callbacks. Omit it if `url` is set.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub ref_: Option<String>,

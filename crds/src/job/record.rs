@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// URI of the folder in the evidence store.
+    /// URI of the folder in the evidence store. For a batch: URI of the file `runner.log`.
     #[schemars(length(max = 2000))]
     pub uri: String,
-    /// SHA-256 of `manifest.json`, which holds the digest of every other file.
+    /// SHA-256 of `manifest.json`, which holds the digest of every other file. For a batch: SHA-256 of `runner.log`.
     #[schemars(length(max = 64))]
     pub sha256: String,
-    /// Number of files in the folder.
+    /// Number of files.
     #[serde(default)]
     pub files: i32,
 }
