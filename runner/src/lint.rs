@@ -94,6 +94,7 @@ spec:
       - {type: change, selectors: ['#user'], value: '{{ secret.username }}'}
       - type: press
         key: Entr
+      - {type: outcome, code: LoginRejected, when: 'exists(\".error\")'}
     validation: {steps: [{type: outcome, code: Unknown}]}
 ";
 
