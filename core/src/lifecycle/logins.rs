@@ -186,7 +186,7 @@ pub fn lost(grant: &Grant, login: Option<&RunLogin>) -> LoginEnded {
 /// How a login ended that the provider records, but the batch does not: the batch's status was edited, or an operator ended between the two
 /// writes. None if the batch has a grant for it, which decides then. The runner may have typed the credentials.
 ///
-/// A refused grant is no record of it: the provider records a login only when permission was given. The permission was lost and asked for
+/// A refused grant does not decide: the provider records a login only when permission was given. The permission was lost and asked for
 /// again, or the code was refused, which the portal cannot judge.
 #[must_use]
 pub fn ended_without_grant(status: &FnoBatchStatus, login: i32) -> Option<LoginEnded> {
