@@ -136,7 +136,7 @@ pub enum Reason {
     // Good ends, decisions and the way there.
     /// The portal gave an answer.
     Answered,
-    /// An irreversible step may have happened, and there is no proof either way.
+    /// An irreversible step may have happened, without proof either way.
     Unproven,
     /// A person decided.
     Decided,

@@ -39,7 +39,7 @@ pub enum ExtractFrom {
 pub enum Cardinality {
     /// Exactly one; none fails the step.
     One,
-    /// None or one; if there is none, the field is left out.
+    /// Zero or one; with zero, the field is left out.
     #[default]
     ZeroOrOne,
     /// Any number, as a list.

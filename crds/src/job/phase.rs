@@ -33,7 +33,7 @@ pub enum JobPhase {
     Succeeded,
     /// Nothing irreversible happened, or the portal refused explicitly.
     Failed,
-    /// An irreversible step may have happened, and there is no proof either way. A person decides; never retried.
+    /// An irreversible step may have happened, without proof either way. A person decides; never retried.
     OutcomeUnknown,
     /// A person decided.
     Resolved,
