@@ -12,9 +12,11 @@ use fno_crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use self::sentences::{paused_sentence, refused_sentence};
+pub use self::together::together;
 use super::{Change, counted_with, eased, opened};
 use crate::{
-    credentials::{UNKNOWN, are_comparable, differ},
+    credentials::{UNKNOWN, differ},
     gate::Gate,
     text::at_most,
     time::after,
@@ -214,42 +216,6 @@ pub fn refusals(breaker: &AccountBreaker, version: Option<&str>) -> i32 {
         .fold(0, |sum, refusals| sum.saturating_add(refusals.count.max(0)))
 }
 
-/// Combines the breakers of two names of one account into one that stops every login that either of them stops.
-#[must_use]
-pub fn together(one: &AccountBreaker, other: &AccountBreaker) -> AccountBreaker {
-    let (stricter, laxer) =
-        if strictness(other) > strictness(one) { (other, one) } else { (one, other) };
-    let mut refusals = stricter.refusals.clone();
-    for more in &laxer.refusals {
-        match refusals.iter_mut().find(|r| r.credentials_version == more.credentials_version) {
-            Some(known) => known.count = known.count.saturating_add(more.count),
-            None => refusals.push(more.clone()),
-        }
-    }
-    AccountBreaker {
-        failures: stricter.failures.saturating_add(laxer.failures),
-        refused: stricter.refused || laxer.refused,
-        credentials_version: stricter
-            .credentials_version
-            .clone()
-            .or_else(|| laxer.credentials_version.clone()),
-        message: stricter.message.clone().or_else(|| laxer.message.clone()),
-        refusals,
-        counted: stricter.counted.iter().chain(&laxer.counted).cloned().collect(),
-        ..stricter.clone()
-    }
-}
-
-/// Open for good, open for a while (longer is stricter), half open, closed.
-fn strictness(breaker: &AccountBreaker) -> (u8, Timestamp) {
-    let until = breaker.open_until.as_ref().filter(|_| !breaker.refused).map(|until| until.0);
-    match breaker.state {
-        BreakerState::Closed => (0, Timestamp::MIN),
-        BreakerState::HalfOpen => (1, Timestamp::MIN),
-        BreakerState::Open => (2, until.unwrap_or(Timestamp::MAX)),
-    }
-}
-
 fn open(
     account: &str,
     next: AccountBreaker,
@@ -362,39 +328,7 @@ fn limit(limits: &Limits) -> i32 {
     limits.login_failures_to_open.max(1)
 }
 
-fn refused_sentence(account: &str, breaker: &AccountBreaker, current: Option<&str>) -> String {
-    let times = refusals(breaker, current).max(1);
-    // An operator that kept no versions has left a breaker without refusals.
-    let incomparable = breaker.refusals.is_empty()
-        || current.is_some_and(|current| {
-            breaker.refusals.iter().any(|r| !are_comparable(&r.credentials_version, current))
-        });
-    let remedy = if incomparable {
-        "The operator cannot tell whether the account's Secret has changed since, because what it recorded then cannot be compared with the Secret of today: a person must annotate the provider with fno.dev/resume."
-    } else {
-        "Correct the account's Secret, or annotate the provider with fno.dev/resume."
-    };
-    format!(
-        "The portal refused the password or a code of account {account} {times} time(s){}: no login is tried. {remedy}",
-        words(breaker)
-    )
-}
-
-fn paused_sentence(account: &str, breaker: &AccountBreaker) -> String {
-    format!(
-        "{} login(s) of account {account} ended without a verdict{}.",
-        breaker.failures,
-        words(breaker)
-    )
-}
-
-fn words(breaker: &AccountBreaker) -> String {
-    breaker
-        .message
-        .as_ref()
-        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
-        .unwrap_or_default()
-}
-
+mod sentences;
 #[cfg(test)]
 mod tests;
+mod together;

@@ -1,0 +1,44 @@
+//! What is said about an account's breaker.
+
+use fno_crds::provider_status::AccountBreaker;
+
+use super::refusals;
+use crate::credentials::are_comparable;
+
+pub(super) fn refused_sentence(
+    account: &str,
+    breaker: &AccountBreaker,
+    current: Option<&str>,
+) -> String {
+    let times = refusals(breaker, current).max(1);
+    // An operator that kept no versions has left a breaker without refusals.
+    let incomparable = breaker.refusals.is_empty()
+        || current.is_some_and(|current| {
+            breaker.refusals.iter().any(|r| !are_comparable(&r.credentials_version, current))
+        });
+    let remedy = if incomparable {
+        "The operator cannot tell whether the account's Secret has changed since, because what it recorded then cannot be compared with the Secret of today: a person must annotate the provider with fno.dev/resume."
+    } else {
+        "Correct the account's Secret, or annotate the provider with fno.dev/resume."
+    };
+    format!(
+        "The portal refused the password or a code of account {account} {times} time(s){}: no login is tried. {remedy}",
+        words(breaker)
+    )
+}
+
+pub(super) fn paused_sentence(account: &str, breaker: &AccountBreaker) -> String {
+    format!(
+        "{} login(s) of account {account} ended without a verdict{}.",
+        breaker.failures,
+        words(breaker)
+    )
+}
+
+fn words(breaker: &AccountBreaker) -> String {
+    breaker
+        .message
+        .as_ref()
+        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
+        .unwrap_or_default()
+}
