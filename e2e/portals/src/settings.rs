@@ -93,7 +93,7 @@ impl Default for PortalSettings {
             session_lifetime_seconds: 1800,
             max_sessions: None,
             when_full: WhenFull::DisplaceOldest,
-            lockout_after: 3,
+            lockout_after: 4,
             expire_after_lookups: None,
             availability: Availability::Up,
             error_status: 500,
