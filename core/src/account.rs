@@ -254,6 +254,7 @@ impl SharedAccount<'_> {
             batch: login.batch,
             login: login.login,
             refused: true,
+            locked: false,
             message: "",
             typed: login.version,
             current: self.own.current,

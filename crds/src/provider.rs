@@ -179,7 +179,7 @@ pub struct Limits {
     #[schemars(range(min = 1, max = 10))]
     pub login_failures_to_open: i32,
     /// How long a breaker stays open before it lets one login try again. A breaker that opened because a password or code was refused
-    /// does not close by time. 1m to 24h. Default 30m.
+    /// does not close by time, and an account's breaker closes by time only once until a login succeeds. 1m to 24h. Default 30m.
     #[serde(default = "thirty_minutes")]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,7}(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("limits.openFor must be at least 1m and at most 24h: a breaker that closes at once stops nothing"))]
     pub open_for: Duration,

@@ -144,6 +144,10 @@ pub struct AccountBreaker {
     /// Whether the portal refused a password or a code in one of these logins. Such a breaker does not close by time.
     #[serde(default)]
     pub refused: bool,
+    /// How often the operator allowed one more login after the breaker had opened, since the portal last accepted one: because
+    /// `openUntil` passed, the Secret changed, or a person resumed the provider. Only the first such login can come by time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub trials: i32,
     /// Machine-readable reason why it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -154,7 +158,7 @@ pub struct AccountBreaker {
     /// When it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Time>,
-    /// When it lets one login try; absent where only other credentials or a person close it.
+    /// When it lets one login try. Absent where only other credentials or a person close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_until: Option<Time>,
     /// Keyed digest of the credentials that were typed in the last counted login. The breaker closes when the account's Secret holds

@@ -51,7 +51,8 @@ pub enum Reason {
     AwaitingApproval,
     /// The portal refused the account's password or code too often: its breaker is open.
     BreakerOpen,
-    /// Several logins of the account ended without a verdict, for example because the runner was lost. Logins pause for `limits.openFor`.
+    /// Several logins of the account ended without a verdict, for example because the runner was lost. Logins pause for `limits.openFor`,
+    /// and, if the next one ends in the same way, until a person resumes the provider.
     LoginsPaused,
     /// One flow step failed on several circuits: the portal no longer looks as the flow expects.
     PortalChanged,
@@ -112,6 +113,8 @@ pub enum Reason {
     LoginFailed,
     /// The portal refused the password or the code.
     LoginRejected,
+    /// The portal says that the account is locked.
+    AccountLocked,
     /// The batch was drained before the job was started.
     Drained,
     /// The batch was aborted before the job was done.
@@ -239,6 +242,7 @@ impl Reason {
             | Self::RunnerLost
             | Self::LoginFailed
             | Self::LoginRejected
+            | Self::AccountLocked
             | Self::Drained
             | Self::Aborted => ReasonClass::RetryFree,
             Self::NoFlow
@@ -297,7 +301,7 @@ impl Reason {
                 "Correct the account's Secret, or annotate the provider with fno.dev/resume once the cause is known."
             }
             Self::LoginsPaused => {
-                "Nothing: one login tries again after limits.openFor; see the batches' messages for the cause."
+                "See the batches' messages for the cause. One login tries again after limits.openFor; if it ends in the same way, too, check the account on the portal, then annotate the provider with fno.dev/resume."
             }
             Self::PortalChanged => {
                 "Compare the named step with its picture, correct the provider's flow, or annotate it with fno.dev/resume."
@@ -358,6 +362,9 @@ impl Reason {
             }
             Self::LoginFailed => "See the picture of the login in the batch's evidence.",
             Self::LoginRejected => "Correct the account's Secret.",
+            Self::AccountLocked => {
+                "Unlock the account on the portal, then annotate the provider with fno.dev/resume."
+            }
             Self::Drained | Self::Aborted => "Nothing: it is tried again in another batch.",
             Self::NoFlow => "Add the flow to the provider, then submit a new job.",
             Self::ExpectMismatch => {

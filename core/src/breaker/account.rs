@@ -27,6 +27,8 @@ use crate::{
 const MOST_VERSIONS: usize = 10;
 /// The schema's maxLength of `AccountBreaker.message`.
 const MESSAGE: usize = 500;
+/// What a login without a verdict needs that was tried again and ended in the same way: each of them may have been a refusal.
+const ASK_A_PERSON: &str = "No login is tried, because the portal may have refused each of them: check the account on the portal, then annotate the provider with fno.dev/resume.";
 
 /// A login that the portal refused, or that ended without a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Failure<'a> {
     pub login: i32,
     /// `true`: the portal refused the password or the code. `false`: how the login ended is unknown.
     pub refused: bool,
+    /// The portal said that the account is locked: it accepts nothing until a person unlocks it.
+    pub locked: bool,
     /// The text that the portal showed. May be empty.
     pub message: &'a str,
     /// Version of the credentials that were typed. None if it is unknown: then the failure counts against every version.
@@ -84,12 +88,11 @@ pub fn gate(
             shut(Reason::BreakerOpen, refused_sentence(account, breaker, current))
         }
         BreakerState::Open => {
-            let next = breaker
-                .open_until
-                .as_ref()
-                .map(|until| format!(" The next one is tried at {}.", until.0))
-                .unwrap_or_default();
-            shut(Reason::LoginsPaused, format!("{}{next}", paused_sentence(account, breaker)))
+            let next = breaker.open_until.as_ref().map_or_else(
+                || ASK_A_PERSON.to_owned(),
+                |until| format!("The next one is tried at {}.", until.0),
+            );
+            shut(Reason::LoginsPaused, format!("{} {next}", paused_sentence(account, breaker)))
         }
     }
 }
@@ -120,19 +123,26 @@ pub fn failed(
         }
     }
     next.failures = breaker.failures.saturating_add(1);
+    let tried_again = i32::from(before == BreakerState::HalfOpen);
+    next.trials = breaker.trials.max(others.trials).saturating_add(tried_again);
     next.refused |= failure.refused;
     next.credentials_version = Some(typed.to_owned());
     if !failure.message.is_empty() {
         next.message = Some(at_most(failure.message, MESSAGE));
     }
+    if failure.locked {
+        next.reason = Some(Reason::AccountLocked);
+    }
     match before {
-        BreakerState::Closed if next.failures.saturating_add(others.failures) < limit(limits) => {
+        BreakerState::Closed
+            if !failure.locked && next.failures.saturating_add(others.failures) < limit(limits) =>
+        {
             return Change::silent(next);
         }
         // This login was in progress when the breaker opened. Once refused, neither time nor an earlier `fno.dev/resume` closes it.
         BreakerState::Open => {
             if next.refused {
-                (next.open_until, next.reason) = (None, Some(Reason::LoginRejected));
+                (next.open_until, next.reason) = (None, Some(reason(&next)));
             }
             if failure.refused {
                 next.opened_at = next.opened_at.max(Some(Time(failure.now)));
@@ -141,7 +151,7 @@ pub fn failed(
         }
         BreakerState::Closed | BreakerState::HalfOpen => {}
     }
-    open(account, next, failure.now, failure.current, limits)
+    open(account, next, failure.now, failure.current, limits, others)
 }
 
 /// A login with the credentials `typed` succeeded. Everything is reset except the list of what was counted and the refusals of other
@@ -184,7 +194,7 @@ pub fn refresh(
     if let (Some(failed), Some(current)) = (&breaker.credentials_version, current)
         && differ(failed, current)
     {
-        return other_credentials(account, breaker, now, current, limits);
+        return other_credentials(account, breaker, now, current, limits, others);
     }
     let known = refusals(breaker, current);
     if breaker.state != BreakerState::Open && known >= limit(limits) {
@@ -196,7 +206,7 @@ pub fn refresh(
             credentials_version: current.map(str::to_owned).or_else(newest),
             ..breaker.clone()
         };
-        return open(account, next, now, current, limits);
+        return open(account, next, now, current, limits, others);
     }
     if breaker.state == BreakerState::Open && effective(breaker, now) == BreakerState::HalfOpen {
         let next = AccountBreaker { state: BreakerState::HalfOpen, ..breaker.clone() };
@@ -216,23 +226,36 @@ pub fn refusals(breaker: &AccountBreaker, version: Option<&str>) -> i32 {
         .fold(0, |sum, refusals| sum.saturating_add(refusals.count.max(0)))
 }
 
+/// Opens the breaker. Time alone allows one login, once: if it ends without a verdict, too, as many logins may have been refused as the
+/// portal accepts before it locks the account, less one.
 fn open(
     account: &str,
     next: AccountBreaker,
     now: Timestamp,
     current: Option<&str>,
     limits: &Limits,
+    others: &AccountBreaker,
 ) -> Change<AccountBreaker> {
+    let by_time = !next.refused && next.trials.max(others.trials) == 0;
     let next = AccountBreaker {
         state: BreakerState::Open,
-        reason: Some(if next.refused { Reason::LoginRejected } else { Reason::LoginsPaused }),
+        reason: Some(reason(&next)),
         opened_at: Some(Time(now)),
-        open_until: (!next.refused).then(|| Time(after(now, limits.open_for.signed()))),
+        open_until: by_time.then(|| Time(after(now, limits.open_for.signed()))),
         ..next
     };
-    match gate(account, &next, now, current, limits) {
+    match gate(account, &together(&next, others), now, current, limits) {
         Gate::Shut(why) => opened(next, why.reason, why.message),
         Gate::Open | Gate::Trial(_) => Change::silent(next),
+    }
+}
+
+/// Why a breaker with these counts is open.
+fn reason(breaker: &AccountBreaker) -> Reason {
+    match breaker.reason {
+        Some(Reason::AccountLocked) => Reason::AccountLocked,
+        _ if breaker.refused => Reason::LoginRejected,
+        _ => Reason::LoginsPaused,
     }
 }
 
@@ -259,6 +282,7 @@ fn resume(
         failures,
         refused: breaker.refused && failures > 0,
         credentials_version: breaker.credentials_version.clone().filter(|_| failures > 0),
+        trials: breaker.trials.saturating_add(1),
         refusals,
         counted: breaker.counted.clone(),
         ..AccountBreaker::default()
@@ -279,6 +303,7 @@ fn other_credentials(
     now: Timestamp,
     current: &str,
     limits: &Limits,
+    others: &AccountBreaker,
 ) -> Change<AccountBreaker> {
     let known = refusals(breaker, Some(current));
     let in_a_row = breaker.failures.min(limit(limits).saturating_sub(1));
@@ -286,12 +311,13 @@ fn other_credentials(
         failures: known.max(in_a_row),
         refused: known > 0,
         credentials_version: (known > 0).then(|| current.to_owned()),
+        trials: breaker.trials.saturating_add(i32::from(breaker.state != BreakerState::Closed)),
         refusals: breaker.refusals.clone(),
         counted: breaker.counted.clone(),
         ..AccountBreaker::default()
     };
     if known >= limit(limits) {
-        return open(account, next, now, Some(current), limits);
+        return open(account, next, now, Some(current), limits, others);
     }
     close(
         breaker,

@@ -49,9 +49,8 @@ pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
         (FlowKind::SessionProbe | FlowKind::Validation | FlowKind::Cancellation, SESSION_LOST) => {
             Meaning::Failure(Reason::SessionLost)
         }
-        (FlowKind::Login, LOGIN_REJECTED | ACCOUNT_LOCKED) => {
-            Meaning::Failure(Reason::LoginRejected)
-        }
+        (FlowKind::Login, LOGIN_REJECTED) => Meaning::Failure(Reason::LoginRejected),
+        (FlowKind::Login, ACCOUNT_LOCKED) => Meaning::Failure(Reason::AccountLocked),
         (FlowKind::Login | FlowKind::SessionProbe, LOGGED_IN) | (FlowKind::Logout, LOGGED_OUT) => {
             Meaning::Done
         }
@@ -60,12 +59,6 @@ pub fn meaning(kind: FlowKind, code: &str) -> Meaning {
             Meaning::Failure(Reason::StepFailed)
         }
     }
-}
-
-/// Whether the code of a rejected login says that the account is locked. No second code is tried then.
-#[must_use]
-pub fn is_lockout(code: &str) -> bool {
-    code == ACCOUNT_LOCKED
 }
 
 #[cfg(test)]
@@ -83,14 +76,13 @@ mod tests {
             (Cancellation, "SessionLost", Meaning::Failure(Reason::SessionLost)),
             (SessionProbe, "SessionLost", Meaning::Failure(Reason::SessionLost)),
             (Login, "LoginRejected", Meaning::Failure(Reason::LoginRejected)),
-            (Login, "AccountLocked", Meaning::Failure(Reason::LoginRejected)),
+            (Login, "AccountLocked", Meaning::Failure(Reason::AccountLocked)),
             (Login, "LoggedIn", Meaning::Done),
             (Logout, "LoggedOut", Meaning::Done),
             (Login, "Active", Meaning::Failure(Reason::StepFailed)),
         ] {
             assert_eq!(meaning(kind, code), expected, "{kind:?} {code}");
         }
-        assert!(is_lockout("AccountLocked") && !is_lockout("LoginRejected"));
     }
 
     #[test]

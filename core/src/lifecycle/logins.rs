@@ -51,6 +51,12 @@ impl LoginEnded {
         }
     }
 
+    /// Whether the portal said that the account is locked.
+    #[must_use]
+    pub fn found_locked(&self) -> bool {
+        matches!(self, Self::Rejected(why) if why.reason == Reason::AccountLocked)
+    }
+
     /// None if the login does not count as a failure of the account. Otherwise whether it counts as a refusal.
     #[must_use]
     pub const fn counts(&self) -> Option<bool> {
@@ -163,7 +169,7 @@ fn unreported(status: &FnoBatchStatus, run: &Run, reason: Reason) -> LoginEnded 
     }
     let why = Why { reason, message: "The runner did not report how the login ended.".to_owned() };
     match reason {
-        Reason::LoginRejected => LoginEnded::Rejected(why),
+        Reason::LoginRejected | Reason::AccountLocked => LoginEnded::Rejected(why),
         _ => failed(why),
     }
 }

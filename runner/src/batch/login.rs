@@ -44,26 +44,19 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
             }
             self.asked += 1;
             let n = self.asked;
-            self.wait_for_leave(n).await?;
+            self.wait_for_permission(n).await?;
             let Walked { verdict, code_was_typed, drift } = self.walk_login(n).await?;
             match verdict {
                 LoginVerdict::LoggedIn => {
                     self.logged_in(n, drift, job).await;
                     return Ok(());
                 }
-                LoginVerdict::Rejected { message, locked } => {
-                    tracing::warn!(login = n, locked, message, "the portal refused the login");
-                    self.report_login(
-                        n,
-                        LoginState::Rejected,
-                        Some((Reason::LoginRejected, &message)),
-                        drift,
-                    );
+                LoginVerdict::Rejected { reason, message } => {
+                    tracing::warn!(login = n, %reason, message, "the portal refused the login");
+                    self.report_login(n, LoginState::Rejected, Some((reason, &message)), drift);
+                    let locked = reason == Reason::AccountLocked;
                     if locked || !code_was_typed || refused_before || !self.may_log_in() {
-                        return Err(End {
-                            shown: Shown::Session,
-                            ..End::new(Reason::LoginRejected, &message)
-                        });
+                        return Err(End { shown: Shown::Session, ..End::new(reason, &message) });
                     }
                     refused_before = true;
                     self.wait_until_counted(n).await?;
@@ -84,7 +77,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         }
     }
 
-    async fn wait_for_leave(&mut self, n: i32) -> Result<(), End> {
+    async fn wait_for_permission(&mut self, n: i32) -> Result<(), End> {
         self.report_login(n, LoginState::AskingLogin, None, Vec::new());
         let began = Instant::now();
         let permission = tokio::select! {

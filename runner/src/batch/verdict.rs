@@ -113,10 +113,10 @@ pub enum LoginVerdict {
     LoggedIn,
     /// The portal refused a credential.
     Rejected {
+        /// `LoginRejected` or `AccountLocked`.
+        reason: Reason,
         /// The portal's words.
         message: String,
-        /// The portal says that the account is locked.
-        locked: bool,
     },
     /// The login failed before the portal could judge a credential.
     Failed {
@@ -136,10 +136,12 @@ pub fn of_login(end: &FlowEnd) -> LoginVerdict {
         FlowEnd::Finished => LoginVerdict::LoggedIn,
         FlowEnd::Outcome { code, message, step } => match outcome::meaning(FlowKind::Login, code) {
             Meaning::Done => LoginVerdict::LoggedIn,
-            Meaning::Failure(Reason::LoginRejected) => LoginVerdict::Rejected {
-                message: at_most(&or_code(message, code), MESSAGE),
-                locked: outcome::is_lockout(code),
-            },
+            Meaning::Failure(reason @ (Reason::LoginRejected | Reason::AccountLocked)) => {
+                LoginVerdict::Rejected {
+                    reason,
+                    message: at_most(&or_code(message, code), MESSAGE),
+                }
+            }
             Meaning::Failure(reason) => LoginVerdict::Failed {
                 reason: login_reason(reason),
                 message: at_most(&or_code(message, code), MESSAGE),

@@ -1,6 +1,6 @@
 //! What is said about an account's breaker.
 
-use fno_crds::provider_status::AccountBreaker;
+use fno_crds::{Reason, provider_status::AccountBreaker};
 
 use super::refusals;
 use crate::credentials::are_comparable;
@@ -10,6 +10,12 @@ pub(super) fn refused_sentence(
     breaker: &AccountBreaker,
     current: Option<&str>,
 ) -> String {
+    if breaker.reason == Some(Reason::AccountLocked) {
+        return format!(
+            "The portal says that account {account} is locked{}: no login is tried. Unlock the account on the portal, then annotate the provider with fno.dev/resume.",
+            words(breaker)
+        );
+    }
     let times = refusals(breaker, current).max(1);
     // An operator that kept no versions has left a breaker without refusals.
     let incomparable = breaker.refusals.is_empty()

@@ -52,6 +52,7 @@ fn failure(seconds: i64, batch: &str, refused: bool) -> Failure<'_> {
         batch,
         login: 1,
         refused,
+        locked: false,
         message: "Invalid login.",
         typed: Some("k:v1"),
         current: Some("k:v1"),
@@ -189,14 +190,62 @@ fn after_logins_without_a_verdict_one_login_is_tried_when_the_time_is_over() {
     for trial in [&half.breaker, &open] {
         let bad = failed(trial, &failure(2000, "b-9", false), &limits());
         assert_eq!(
-            (bad.breaker.state, bad.breaker.open_until.as_ref().map(|t| t.0)),
-            (BreakerState::Open, Some(at(3800))),
-            "one failure is enough"
+            (bad.breaker.state, bad.breaker.open_until),
+            (BreakerState::Open, None),
+            "one failure is enough, and time does not allow another one"
         );
-        assert!(bad.event.is_some());
+        let message = bad.event.expect("an event").message;
+        assert!(message.contains("fno.dev/resume"), "{message}");
         let worse = failed(trial, &failure(2000, "b-9", true), &limits());
         assert_eq!((worse.breaker.state, worse.breaker.open_until), (BreakerState::Open, None));
     }
+}
+
+#[test]
+fn whatever_a_person_does_one_login_follows_and_never_a_second_by_time() {
+    let open = failed_twice();
+    let corrected = || refresh(&open, at(10), Some("k:v2"), None).breaker;
+    let resumed = || refresh(&open, at(10), Some("k:v1"), Some(at(5))).breaker;
+    for (once_more, version) in [(corrected(), "k:v2"), (resumed(), "k:v1")] {
+        assert_eq!((once_more.state, once_more.trials), (BreakerState::Closed, 1));
+        let login =
+            Failure { typed: Some(version), current: Some(version), ..failure(20, "b-3", false) };
+        let again = failed(&once_more, &login, &limits()).breaker;
+        assert_eq!((again.state, &again.open_until), (BreakerState::Open, &None), "{version}");
+        let years = super::gate("ops", &again, at(100_000_000), Some(version), &limits());
+        assert!(matches!(years, Gate::Shut(why) if why.message.contains("fno.dev/resume")));
+        let vouched = refresh(&again, at(40), Some(version), Some(at(30))).breaker;
+        assert_eq!((vouched.state, vouched.trials), (BreakerState::Closed, 2));
+        assert_eq!(super::succeeded("ops", &vouched, Some(version)).breaker.trials, 0);
+    }
+    // A trial under another name of the account counts, too.
+    let there = AccountBreaker { trials: 1, ..nobody() };
+    let limits = Limits { login_failures_to_open: 1, ..limits() };
+    let here = super::failed("ops", &nobody(), &failure(0, "b-1", false), &limits, &there).breaker;
+    assert_eq!((here.state, here.open_until), (BreakerState::Open, None));
+}
+
+#[test]
+fn a_locked_account_opens_it_at_once_and_the_remedy_is_to_unlock_it() {
+    let locked = Failure { locked: true, message: "Account locked.", ..failure(0, "b-1", true) };
+    let change = failed(&nobody(), &locked, &limits());
+    assert_eq!(
+        (change.breaker.state, change.breaker.reason, change.breaker.failures),
+        (BreakerState::Open, Some(Reason::AccountLocked), 1)
+    );
+    let event = change.event.expect("an event");
+    assert_eq!(event.reason, Reason::BreakerOpen);
+    assert!(event.message.contains("Unlock the account on the portal"), "{}", event.message);
+    assert!(
+        matches!(gate(&change.breaker, at(9_999_999)), Gate::Shut(_)),
+        "time does not close it"
+    );
+    let late = failed(&change.breaker, &failure(1, "b-2", true), &limits()).breaker;
+    assert_eq!(late.reason, Some(Reason::AccountLocked), "a login that was in progress");
+    let late = failed(&failed_twice(), &Failure { batch: "b-3", ..locked }, &limits()).breaker;
+    assert_eq!((late.reason, late.open_until), (Some(Reason::AccountLocked), None));
+    let resumed = refresh(&change.breaker, at(50), Some("k:v1"), Some(at(40))).breaker;
+    assert_eq!((resumed.state, resumed.reason), (BreakerState::Closed, None));
 }
 
 #[test]
@@ -369,6 +418,22 @@ fn a_login_that_succeeds_after_it_opened_closes_it() {
     assert_eq!((change.breaker.state, change.event.is_some()), (BreakerState::Closed, true));
     let nothing = succeeded(&AccountBreaker::default());
     assert_eq!((nothing.breaker, nothing.event), (AccountBreaker::default(), None));
+}
+
+#[test]
+fn logins_without_a_verdict_are_tried_again_once() {
+    let mut breaker = AccountBreaker::default();
+    let mut typed = 0;
+    for hour in 0..1000 {
+        let now = at(hour * 3600);
+        breaker = refresh(&breaker, now, Some("k:v1"), None).breaker;
+        if !matches!(gate(&breaker, now), Gate::Shut(_)) {
+            typed += 1;
+            let name = format!("b-{hour}");
+            breaker = failed(&breaker, &failure(hour * 3600, &name, false), &limits()).breaker;
+        }
+    }
+    assert_eq!(typed, 3, "a portal that locks after 4 refusals has not locked the account");
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub fn together(one: &AccountBreaker, other: &AccountBreaker) -> AccountBreaker 
     AccountBreaker {
         failures: stricter.failures.saturating_add(laxer.failures),
         refused: stricter.refused || laxer.refused,
+        trials: stricter.trials.max(laxer.trials),
         credentials_version: stricter
             .credentials_version
             .clone()

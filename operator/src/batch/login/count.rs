@@ -93,6 +93,7 @@ fn counted(entry: &AccountStatus, login: &Ended<'_>, now: Timestamp) -> Change<A
         batch: &login.batch.name_any(),
         login: login.login,
         refused,
+        locked: login.ended.found_locked(),
         message: login.ended.why().map(|why| why.message.as_str()).unwrap_or_default(),
         typed,
         current: login.current,

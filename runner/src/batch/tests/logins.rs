@@ -106,7 +106,7 @@ async fn a_locked_account_is_left_alone() {
     let done = world.run().await;
     assert_eq!(
         (done.ended.reason, done.ended.message.as_deref()),
-        (Reason::LoginRejected, Some("Your account has been locked."))
+        (Reason::AccountLocked, Some("Your account has been locked."))
     );
     assert_eq!(done.count("login"), 1);
 }

@@ -74,11 +74,17 @@ fn what_goes_into_a_status_fits_it() {
 #[test]
 fn a_login_is_rejected_only_by_the_portals_word() {
     use LoginVerdict::{Failed, LoggedIn, Rejected};
-    let rejected = |message: &str, locked| Rejected { message: message.to_owned(), locked };
+    let rejected = |message: &str, reason| Rejected { message: message.to_owned(), reason };
     assert_eq!(of_login(&FlowEnd::Finished), LoggedIn);
     assert_eq!(of_login(&outcome("LoggedIn", "")), LoggedIn);
-    assert_eq!(of_login(&outcome("LoginRejected", "Wrong code.")), rejected("Wrong code.", false));
-    assert_eq!(of_login(&outcome("AccountLocked", "Locked.")), rejected("Locked.", true));
+    assert_eq!(
+        of_login(&outcome("LoginRejected", "Wrong code.")),
+        rejected("Wrong code.", Reason::LoginRejected)
+    );
+    assert_eq!(
+        of_login(&outcome("AccountLocked", "Locked.")),
+        rejected("Locked.", Reason::AccountLocked)
+    );
     for (end, expected) in [
         (failed(Reason::StepFailed, Act::NotReached), Reason::LoginFailed),
         (failed(Reason::Timeout, Act::NotReached), Reason::LoginFailed),
