@@ -206,6 +206,7 @@ impl World {
                 batch: name,
                 login: batch.login,
                 refused,
+                locked: false,
                 message: "",
                 typed: Some(typed),
                 current: Some(&current),
