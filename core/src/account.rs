@@ -4,7 +4,8 @@
 //! logins, refusals and used steps count together ([`identity`] decides which names belong together). A provider that was deleted and
 //! created again, or restored from a backup, has lost part of its status: that part is recovered from the batches ([`history`]).
 
-pub mod entries;
+pub mod count;
+mod entries;
 pub mod history;
 pub mod identity;
 pub mod namespace;
@@ -22,18 +23,19 @@ use fno_crds::{
 use jiff::Timestamp;
 
 pub use self::{
+    count::{Elsewhere, EndedLogin, counted, forget_batch},
     entries::{
         batch_of, drop_old_entries, logins_of, resumed, with_last_step, with_login, without_batch,
         without_login,
     },
-    history::PastLogin,
+    history::{PastLogin, typed_version},
     identity::{AccountName, Found, Named, Uses, namesakes},
     namespace::{Member, Namespace, UnreadableMember},
 };
 use crate::{
     breaker::{
         Change,
-        account::{Failure, failed, gate, id, refresh, refusals, together},
+        account::{Failure, MOST_VERSIONS, failed, gate, id, refresh, refusals, together},
     },
     credentials::differ,
     gate::Gate,
@@ -301,7 +303,10 @@ impl SharedAccount<'_> {
 /// be gone.
 fn has_forgiven(entry: &Entry<'_>, login: &PastLogin<'_>) -> bool {
     entry.status.and_then(|status| status.breaker.as_ref()).is_some_and(|breaker| {
-        refusals(breaker, login.version) == 0
+        // A full list may have dropped the refusals of these credentials.
+        let is_whole = breaker.refusals.len() < MOST_VERSIONS;
+        is_whole
+            && refusals(breaker, login.version) == 0
             && breaker.counted.contains(&id(login.batch, login.login))
     })
 }

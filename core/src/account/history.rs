@@ -33,11 +33,17 @@ pub const fn is_open(grant: &Grant) -> bool {
     matches!(grant.state, GrantState::Granted | GrantState::CodeReady)
 }
 
+/// Version of the credentials that a batch's runner types.
+#[must_use]
+pub fn typed_version(batch: &FnoBatch) -> Option<&str> {
+    batch.status.as_ref()?.credentials_version.as_deref()
+}
+
 /// The logins of a batch.
 pub fn logins(batch: &FnoBatch) -> impl Iterator<Item = PastLogin<'_>> {
     let name = batch.metadata.name.as_deref().unwrap_or_default();
     let status = batch.status.as_ref();
-    let version = status.and_then(|status| status.credentials_version.as_deref());
+    let version = typed_version(batch);
     let past = move |grant: &Grant| PastLogin {
         batch: name,
         login: grant.login,

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The schema's maxItems of `AccountBreaker.refusals`.
-const MOST_VERSIONS: usize = 10;
+pub const MOST_VERSIONS: usize = 10;
 /// The schema's maxLength of `AccountBreaker.message`.
 const MESSAGE: usize = 500;
 /// What a login without a verdict needs that was tried again and ended in the same way: each of them may have been a refusal.

@@ -1,10 +1,18 @@
 //! What a batch found out about its portal, recorded in the provider when the batch ends.
 
-use fno_core::{key::Key, provider_status::ProviderNews};
+use fno_core::{
+    account::{AccountName, Elsewhere, forget_batch},
+    key::Key,
+    provider_status::ProviderNews,
+};
 use fno_crds::FnoBatch;
 
-use super::login;
-use crate::{context::Context, error::Result, known::provider_key, provider};
+use crate::{
+    context::Context,
+    error::Result,
+    known::{accounts::Accounts, provider_key},
+    provider,
+};
 
 /// Writes into the provider what a batch found out about its portal: times, the clock, whether the flows fit. Also removes the batch's
 /// logins from the accounts' entries, because none is in progress any more.
@@ -19,11 +27,13 @@ pub async fn record(context: &Context, batch: &FnoBatch) -> Result<()> {
             .jobs
             .action_of(&Key { namespace: of.namespace.clone(), name: name.to_owned() })
     };
+    let accounts = Accounts::watched(&context.known, &of.namespace);
+    let elsewhere = Elsewhere::of(accounts.namespace().account(&AccountName::of(batch)).as_ref());
     provider::status::update_if_readable(context, &of, |provider| {
         let (status, change) =
             fno_core::provider_status::after_batch(provider, batch, action_of, context.now());
         let news = ProviderNews::of_breaker(change.breaker.state, change.event);
-        let (status, of_logins) = login::forget_batch(provider, status, batch, context.now());
+        let (status, of_logins) = forget_batch(provider, status, batch, &elsewhere, context.now());
         (status, news.into_iter().chain(of_logins).collect())
     })
     .await?;

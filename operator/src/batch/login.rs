@@ -6,13 +6,13 @@ mod account;
 mod count;
 
 pub use account::{Place, turn, write_entry};
-pub use count::{count, forget_batch};
+pub use count::count;
 
 use std::sync::Arc;
 
 use fno_cluster::conflict::is_not_found;
 use fno_core::{
-    account::with_login,
+    account::{typed_version, with_login},
     breaker::account::id,
     lifecycle::{Hold, LoginEnded, lost, open_grant},
     mint::{LoginPermission, LoginRequest, clock::PortalClock, may_login},
@@ -142,7 +142,7 @@ impl Place {
             phase: batch.phase(),
             stop: batch.spec.stop,
             provider_suspended: provider.spec.suspend,
-            pinned: pinned(batch),
+            pinned: typed_version(batch),
             current: shared.own.current,
             gate: &shared.gate(now),
             failures: shared.failures(),
@@ -168,12 +168,6 @@ pub fn portal_clock(batch: &FnoBatch, provider: &FnoProvider) -> PortalClock {
         own: run.and_then(|run| run.clock_offset_milliseconds),
         earlier: provider.status.as_ref().and_then(measured_clock),
     }
-}
-
-/// Version of the credentials that the batch's runner types.
-#[must_use]
-pub fn pinned(batch: &FnoBatch) -> Option<&str> {
-    batch.status.as_ref()?.credentials_version.as_deref()
 }
 
 /// `session.maxLogins` as it was when the batch was created: the runner's Role lists the Secrets of exactly that many codes.

@@ -6,7 +6,7 @@ mod guards;
 use std::sync::Arc;
 
 use fno_core::{
-    account::SharedAccount,
+    account::{SharedAccount, typed_version},
     gate::Gate,
     lifecycle::Hold,
     mint::{MintDecision, MintRequest, StepRecord, mint, step},
@@ -29,7 +29,7 @@ use tracing::{info, warn};
 use self::guards::{Guards, Passed};
 use super::{
     acted::Acted,
-    login::{Place, hold, pinned, portal_clock, turn},
+    login::{Place, hold, portal_clock, turn},
 };
 use crate::{
     context::Context,
@@ -193,7 +193,7 @@ fn request<'a>(
         phase: batch.phase(),
         stop: batch.spec.stop,
         provider_suspended: provider.spec.suspend,
-        pinned: pinned(batch),
+        pinned: typed_version(batch),
         current: shared.own.current,
         gate,
         period,

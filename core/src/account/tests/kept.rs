@@ -54,6 +54,10 @@ fn a_success_whose_batch_is_gone_counts_if_the_entry_shows_it() {
     assert_eq!(with(json!({"state": "Closed", "counted": []})), (true, true), "a new provider");
     let other = json!({"state": "Closed", "counted": ["b-1/1"], "refusals": refusals});
     assert_eq!(with(other), (true, true), "no failure is left, but nothing was accepted");
+    let newer = |n| json!({"credentialsVersion": format!("k:w{n}"), "count": 1});
+    let full: Vec<Value> = (0..10).map(newer).collect();
+    let full = json!({"state": "Closed", "counted": ["b-1/1"], "refusals": full});
+    assert_eq!(with(full), (true, true), "newer refusals may have pushed this one out of the list");
 }
 
 #[test]

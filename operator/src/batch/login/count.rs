@@ -1,25 +1,22 @@
 //! Counts the end of a login in the provider, against the credentials that were typed.
 
 use fno_core::{
-    account::{AccountName, logins_of, without_batch, without_login},
+    account::{AccountName, Elsewhere, EndedLogin, counted, typed_version, without_login},
     breaker::{
         Change,
-        account::{Failure, failed, id, succeeded},
+        account::{id, succeeded},
     },
     key::Key,
-    lifecycle::{LoginEnded, ended_without_grant},
-    provider_status::{ProviderNews, account_mut, login_flow_failures},
+    lifecycle::LoginEnded,
+    provider_status::{ProviderNews, account_mut},
 };
 use fno_crds::{
     FnoBatch, FnoProvider, FnoProviderStatus,
-    provider::Limits,
     provider_status::{AccountBreaker, AccountStatus},
 };
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 use tracing::warn;
 
-use super::pinned;
 use crate::{
     context::Context,
     error::Result,
@@ -41,23 +38,16 @@ pub async fn count(
     let (of, name) = (provider_key(batch), AccountName::of(batch));
     let accounts = Accounts::watched(&context.known, &of.namespace);
     let namespace = accounts.namespace();
-    let shared = namespace.account(&name);
-    let limits = shared.as_ref().map(|shared| shared.limits());
-    let others = shared.as_ref().map(|shared| shared.others_breaker()).unwrap_or_default();
+    let elsewhere = Elsewhere::of(namespace.account(&name).as_ref());
     let current = match ended.counts() {
         Some(true) => current_version(context, &accounts, &name, &of).await,
         Some(false) | None => None,
     };
     let own = id(&batch.name_any(), login);
     status::update_if_readable(context, &of, |provider| {
-        let limits = limits.as_ref().unwrap_or(&provider.spec.limits);
-        let of_flow = provider.status.as_ref().map_or(0, login_flow_failures);
-        let others =
-            AccountBreaker { failures: others.failures.saturating_add(of_flow), ..others.clone() };
-        let login =
-            Ended { batch, login, ended, current: current.as_deref(), limits, others: &others };
         with_entry(provider, &name, |entry| {
-            let change = counted(&entry, &login, context.now());
+            let login = EndedLogin { batch, login, ended, current: current.as_deref() };
+            let change = counted(provider, &entry, &login, &elsewhere, context.now());
             (without_login(entry, &own), change)
         })
     })
@@ -66,39 +56,6 @@ pub async fn count(
         clear_others(context, batch, &accounts, &name).await?;
     }
     Ok(())
-}
-
-/// A login that ended, and what its account's limits and other names say.
-struct Ended<'a> {
-    batch: &'a FnoBatch,
-    login: i32,
-    ended: &'a LoginEnded,
-    /// Version of the credentials in the account's Secret. None if it cannot be read.
-    current: Option<&'a str>,
-    limits: &'a Limits,
-    others: &'a AccountBreaker,
-}
-
-/// The breaker of an entry after a login.
-fn counted(entry: &AccountStatus, login: &Ended<'_>, now: Timestamp) -> Change<AccountBreaker> {
-    let breaker = entry.breaker.clone().unwrap_or_default();
-    let typed = pinned(login.batch);
-    let refused = match (login.ended, login.ended.counts()) {
-        (LoginEnded::LoggedIn, _) => return succeeded(&entry.name, &breaker, typed),
-        (_, None) => return Change { breaker, event: None },
-        (_, Some(refused)) => refused,
-    };
-    let failure = Failure {
-        now,
-        batch: &login.batch.name_any(),
-        login: login.login,
-        refused,
-        locked: login.ended.found_locked(),
-        message: login.ended.why().map(|why| why.message.as_str()).unwrap_or_default(),
-        typed,
-        current: login.current,
-    };
-    failed(&entry.name, &breaker, &failure, login.limits, login.others)
 }
 
 /// The portal accepted the credentials, so the failures under the account's other names are cleared, too.
@@ -122,7 +79,7 @@ async fn clear_others(
         status::update_if_readable(context, &of, |provider| {
             with_entry(provider, &other.name, |entry| {
                 let breaker = entry.breaker.clone().unwrap_or_default();
-                (entry, succeeded(&other.name.account, &breaker, pinned(batch)))
+                (entry, succeeded(&other.name.account, &breaker, typed_version(batch)))
             })
         })
         .await?;
@@ -144,30 +101,6 @@ pub async fn withdraw(context: &Context, batch: &FnoBatch, login: &str) -> Resul
     })
     .await?;
     Ok(())
-}
-
-/// The status without the logins of a batch that has ended. A login that the batch itself has no record of is counted first.
-#[must_use]
-pub fn forget_batch(
-    provider: &FnoProvider,
-    mut status: FnoProviderStatus,
-    batch: &FnoBatch,
-    now: Timestamp,
-) -> (FnoProviderStatus, Vec<ProviderNews>) {
-    let (limits, others) = (&provider.spec.limits, &AccountBreaker::default());
-    let (name, recorded) = (batch.name_any(), batch.status.clone().unwrap_or_default());
-    let mut news = Vec::new();
-    for entry in &mut status.accounts {
-        for login in logins_of(entry, &name) {
-            let Some(ended) = ended_without_grant(&recorded, login) else { continue };
-            let login = Ended { batch, login, ended: &ended, current: None, limits, others };
-            let change = counted(entry, &login, now);
-            news.extend(ProviderNews::of_breaker(change.breaker.state, change.event));
-            entry.breaker = Some(change.breaker);
-        }
-        *entry = without_batch(std::mem::take(entry), &name);
-    }
-    (status, news)
 }
 
 /// The status with one entry changed, and the event about its breaker.
@@ -209,58 +142,5 @@ async fn current_version(
             warn!(provider = of.name, namespace = of.namespace, %error, "the Secrets of an account cannot be read");
             None
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fno_crds::provider_status::BreakerState;
-    use serde_json::json;
-
-    use super::*;
-
-    /// The provider after the end of batch `b`, whose second login it still records. `status` is that of the batch.
-    fn after_the_end(status: &serde_json::Value) -> (AccountStatus, Vec<ProviderNews>) {
-        let flow = json!({"steps": [{"type": "navigate", "url": "/"}]});
-        let provider: FnoProvider = serde_json::from_value(json!({
-            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoProvider", "metadata": {"name": "p", "namespace": "n"},
-            "spec": {"baseUrl": "https://portal.example.net", "allowedOrigins": ["https://portal.example.net"],
-                "accounts": [{"name": "a", "credentialsSecretRef": {"name": "s"}}], "limits": {"loginFailuresToOpen": 1},
-                "flows": {"login": flow, "validation": flow}},
-            "status": {"accounts": [{"name": "a", "logins": ["b/2", "other/1"]}]},
-        }))
-        .expect("a provider");
-        let batch: FnoBatch = serde_json::from_value(json!({
-            "apiVersion": "fno.dev/v1alpha1", "kind": "FnoBatch", "metadata": {"name": "b", "namespace": "n", "uid": "u"},
-            "spec": {"provider": "p", "account": "a", "providerGeneration": 1, "flowsDigest": "d", "jobs": [{"name": "j", "uid": "1"}]},
-            "status": status,
-        }))
-        .expect("a batch");
-        let status = provider.status.clone().unwrap_or_default();
-        let (mut status, news) = forget_batch(&provider, status, &batch, Timestamp::UNIX_EPOCH);
-        (status.accounts.remove(0), news)
-    }
-
-    #[test]
-    fn a_login_of_which_the_batch_has_lost_its_record_counts_when_the_batch_ends() {
-        let reported = |n| json!({"run": {"login": {"n": n, "state": "Rejected", "at": "2030-01-01T00:00:00.000000Z"}}});
-        let (entry, news) = after_the_end(&reported(2));
-        let breaker = entry.breaker.expect("counted");
-        assert!(breaker.refused && breaker.state == BreakerState::Open);
-        assert_eq!((entry.logins, news.len()), (vec!["other/1".to_owned()], 1));
-
-        // What the runner last reported says nothing of this login: it counts, but credentials are not doubted.
-        for status in [json!({}), reported(1)] {
-            let breaker = after_the_end(&status).0.breaker.expect("counted");
-            assert_eq!((breaker.refused, breaker.failures), (false, 1));
-        }
-    }
-
-    #[test]
-    fn a_login_that_the_batch_has_a_grant_for_is_only_removed() {
-        let grants = json!({"grants": [{"login": 2, "state": "Done", "result": "Failed"}]});
-        let (entry, news) = after_the_end(&grants);
-        assert_eq!((entry.breaker, news.len()), (None, 0));
-        assert_eq!(entry.logins, ["other/1"]);
     }
 }
