@@ -7,7 +7,7 @@
 //! * [`portals`]: the journal and the settings of the demo portals.
 //! * [`jobs`]: submits jobs and waits for their end.
 //! * [`audit`]: counts writes in the API server's audit log.
-//! * [`planning`]: what planning costs with many jobs.
+//! * [`planning`]: what planning costs with many jobs. [`operator_memory`]: the memory that many objects take.
 //! * [`leaks`]: searches logs, objects, events, metrics, files and file names for secrets.
 //! * [`readme`]: commands and files that README shows.
 
@@ -16,6 +16,7 @@ pub mod audit;
 pub mod ground;
 pub mod jobs;
 pub mod leaks;
+pub mod operator_memory;
 pub mod planning;
 pub mod portals;
 pub mod readme;
