@@ -104,12 +104,12 @@ fn stand_at(job: &JobView, rules: &Rules<'_>, causes: &mut Causes<'_>, now: Time
     if cancellation && spec.flows.cancellation.is_none() {
         return Stand::Fails(sentences::no_flow(rules.provider, job.action));
     }
-    let is_due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
+    let later = |at: &Timestamp| *at > now;
     let own = if rules.suspended.is_some() {
         None
-    } else if !is_due(job.not_before) {
-        Some(Shared::NotBefore)
-    } else if !is_due(job.retry_at) {
+    } else if let Some(due) = job.not_before.filter(later) {
+        Some(Shared::NotBefore(due))
+    } else if job.retry_at.is_some_and(|at| later(&at)) {
         Some(Shared::RetryBackoff)
     } else if cancellation && spec.approval == Approval::Cancellations && !job.approved {
         Some(Shared::AwaitingApproval)

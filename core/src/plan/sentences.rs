@@ -91,8 +91,8 @@ pub(super) fn no_flow(provider: &ProviderView, action: Action) -> Why {
     )
 }
 
-pub(super) fn not_before() -> Why {
-    blocked(Reason::NotBefore, "The job is not due yet (spec.notBefore).".to_owned())
+pub(super) fn not_before(due: Timestamp) -> Why {
+    blocked(Reason::NotBefore, format!("The job is not due before {due} (spec.notBefore)."))
 }
 
 pub(super) fn retry_backoff() -> Why {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use fno_crds::Reason;
+use jiff::Timestamp;
 
 use super::{Why, sentences};
 use crate::text::at_most;
@@ -46,7 +47,7 @@ impl Waits {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Shared<'a> {
     JobSuspended,
-    NotBefore,
+    NotBefore(Timestamp),
     RetryBackoff,
     AwaitingApproval,
     /// Namespace and name of the batch.
@@ -57,7 +58,7 @@ impl Shared<'_> {
     fn why(self) -> Why {
         match self {
             Self::JobSuspended => sentences::job_suspended(),
-            Self::NotBefore => sentences::not_before(),
+            Self::NotBefore(due) => sentences::not_before(due),
             Self::RetryBackoff => sentences::retry_backoff(),
             Self::AwaitingApproval => sentences::awaiting_approval(),
             Self::Invited(_, batch) => sentences::invited(batch),

@@ -223,8 +223,8 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         trace: Trace,
     ) -> Result<(), End> {
         let Walked { fields, started_at, took, .. } = walked;
-        let seconds = took.as_secs_f64();
-        tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, seconds, "job settled");
+        let milliseconds = took.as_millis();
+        tracing::info!(phase = %verdict.phase, reason = %verdict.reason, outcome = verdict.outcome, step = verdict.step, message = verdict.message, milliseconds, "job settled");
         let tried = Tried { job: Some(job), verdict: &verdict, fields, started_at, took };
         let mut result = record::result(job, &tried, &trace);
         size::fit(&mut result, size::share(self.work.jobs.len()));

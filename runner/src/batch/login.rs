@@ -139,7 +139,7 @@ impl<P: Portal, C: Control> Batch<'_, P, C> {
         let logins = self.logins;
         let took = self.began.elapsed().saturating_sub(self.waited);
         let milliseconds = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        tracing::info!(login = n, seconds = took.as_secs_f64(), "logged in");
+        tracing::info!(login = n, milliseconds, "logged in");
         let now = Instant::now();
         self.session = Session::LoggedIn { since: now, used: now };
         self.control.reporter().report(Urgency::Now, |run| {

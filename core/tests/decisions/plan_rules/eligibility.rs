@@ -65,7 +65,11 @@ fn each_thing_that_holds_a_job_back_has_its_reason() {
             plan.create.is_empty() && plan.fail.is_empty() && plan.withdraw.is_empty(),
             "{what}"
         );
-        assert!(!plan.waits[&key("a")].message.is_empty(), "{what}");
+        let message = &plan.waits[&key("a")].message;
+        assert!(!message.is_empty(), "{what}");
+        if reason == Reason::NotBefore {
+            assert!(message.contains(&at(1000).to_string()), "it says when: {message}");
+        }
     }
     assert_eq!(sizes(&Scene::octotel(vec![job("a")]).plan()), [1], "nothing holds it back");
 }
