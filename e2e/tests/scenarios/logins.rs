@@ -96,7 +96,7 @@ async fn a_step_that_another_user_has_used_is_skipped() -> Result<()> {
     let now = jiff::Timestamp::now().as_second() / 30;
     let taken: Vec<i64> = (now..now + 4).collect();
     for step in &taken {
-        let answer = crate::disturbances::valkey(&[
+        let answer = crate::alone::disturbances::valkey(&[
             "SET",
             &format!("totp:used:{tracking}:{step}"),
             "someone",
