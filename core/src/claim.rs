@@ -1,5 +1,9 @@
 //! Whether a batch gets a job that it has invited. The claim itself is `FnoJob.status.batch`, written by compare-and-set from Pending.
 
+mod patch;
+
+pub use patch::claim_patch;
+
 use std::fmt;
 
 use fno_crds::{FnoJob, JobPhase};

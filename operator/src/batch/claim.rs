@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fno_cluster::conflict::{is_conflict, is_not_found};
 use fno_core::{
-    claim::{Claim, JobFacts, Lost, claim},
+    claim::{Claim, JobFacts, Lost, claim, claim_patch},
     finalizer,
     key::Key,
     lifecycle::End,
@@ -12,15 +12,12 @@ use fno_core::{
     why::Why,
 };
 use fno_crds::{
-    FnoBatch, FnoJob, JobPhase, Reason,
+    FnoBatch, FnoJob, Reason,
     batch::{BatchPhase, JobReference},
-    condition::{self, types},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, ResourceExt as _, api::Patch};
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::info;
 
 use super::{
@@ -188,72 +185,9 @@ async fn hold(
     )))
 }
 
-/// The patch that claims a job. It is made without the full job, so it explicitly clears what an earlier wait or try left behind: the
-/// reason and the conditions.
-fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
-    let mut conditions = Vec::new();
-    let since = facts.unknown_since.unwrap_or(now);
-    condition::set(
-        &mut conditions,
-        since,
-        facts.generation,
-        types::SUCCEEDED,
-        condition::Status::Unknown,
-        Reason::Batched,
-        "",
-    );
-    let mut status = json!({
-        "phase": JobPhase::Batched, "batch": batch, "reason": Reason::Batched, "message": null, "retryAt": null,
-        "observedGeneration": facts.generation, "conditions": conditions,
-    });
-    if !facts.started {
-        status["startedAt"] = json!(Time(now));
-    }
-    json!({"metadata": {"resourceVersion": facts.resource_version}, "status": status})
-}
-
 fn remember(context: &Context, mut job: FnoJob) -> Arc<FnoJob> {
     job.metadata.managed_fields = None;
     context.known.job_applied(job.clone(), context.now());
     // The index may hold a newer copy by now.
     context.known.jobs.at_work(&key(&job)).unwrap_or_else(|| Arc::new(job))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_is_guarded_and_clears_what_the_job_waited_for() {
-        let facts = ClaimCopy {
-            uid: "u".to_owned(),
-            resource_version: "7".to_owned(),
-            suspend: false,
-            cancel_requested: false,
-            deadline: None,
-            retry_at: None,
-            generation: Some(1),
-            unknown_since: None,
-            started: false,
-        };
-        let now: Timestamp = "2030-01-01T00:00:00Z".parse().expect("a time");
-        assert_eq!(
-            claim_patch("b", &facts, now),
-            json!({
-                "metadata": {"resourceVersion": "7"},
-                "status": {
-                    "phase": "Batched", "batch": "b", "reason": "Batched", "message": null, "retryAt": null, "observedGeneration": 1,
-                    "startedAt": "2030-01-01T00:00:00Z",
-                    "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Batched", "message": "",
-                                    "lastTransitionTime": "2030-01-01T00:00:00Z", "observedGeneration": 1}],
-                },
-            })
-        );
-        let again = ClaimCopy { started: true, unknown_since: Some(now), ..facts };
-        assert_eq!(
-            claim_patch("b", &again, Timestamp::MAX)["status"]["startedAt"],
-            Value::Null,
-            "the time of the first start is kept"
-        );
-    }
 }
