@@ -2,7 +2,7 @@
 
 mod patch;
 
-pub use patch::claim_patch;
+pub use patch::{claim_patch, in_batch};
 
 use std::fmt;
 

@@ -8,13 +8,20 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use crate::view::job::ClaimCopy;
+use crate::{view::job::ClaimCopy, why::Why};
+
+/// What a job shows while its batch does not wait for anything.
+#[must_use]
+pub fn in_batch(batch: &str) -> Why {
+    let message = format!("The job is in batch {batch}, which shows how far it is.");
+    Why { reason: Reason::Batched, message }
+}
 
 /// The patch that claims a job. It is made without the full job, so it explicitly clears what an earlier wait or try left behind: the
 /// reason and the conditions.
 #[must_use]
 pub fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
-    let mut conditions = Vec::new();
+    let (mut conditions, why) = (Vec::new(), in_batch(batch));
     let since = facts.unknown_since.unwrap_or(now);
     condition::set(
         &mut conditions,
@@ -22,11 +29,11 @@ pub fn claim_patch(batch: &str, facts: &ClaimCopy, now: Timestamp) -> Value {
         facts.generation,
         types::SUCCEEDED,
         condition::Status::Unknown,
-        Reason::Batched,
-        "",
+        why.reason,
+        &why.message,
     );
     let mut status = json!({
-        "phase": JobPhase::Batched, "batch": batch, "reason": Reason::Batched, "message": null, "retryAt": null,
+        "phase": JobPhase::Batched, "batch": batch, "reason": why.reason, "message": why.message, "retryAt": null,
         "observedGeneration": facts.generation, "conditions": conditions,
     });
     if !facts.started {
@@ -58,9 +65,9 @@ mod tests {
             json!({
                 "metadata": {"resourceVersion": "7"},
                 "status": {
-                    "phase": "Batched", "batch": "b", "reason": "Batched", "message": null, "retryAt": null, "observedGeneration": 1,
+                    "phase": "Batched", "batch": "b", "reason": "Batched", "message": "The job is in batch b, which shows how far it is.", "retryAt": null, "observedGeneration": 1,
                     "startedAt": "2030-01-01T00:00:00Z",
-                    "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Batched", "message": "",
+                    "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Batched", "message": "The job is in batch b, which shows how far it is.",
                                     "lastTransitionTime": "2030-01-01T00:00:00Z", "observedGeneration": 1}],
                 },
             })

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use fno_core::{
     batch_wait::{OnJobs, keeps_pods_away, on_jobs},
+    claim::in_batch,
     key::Key,
     lifecycle::PodState,
     why::Why,
 };
-use fno_crds::{FnoBatch, Reason};
+use fno_crds::FnoBatch;
 use jiff::Timestamp;
 
 use super::{
@@ -56,8 +57,7 @@ pub async fn wait(
             events.push(BatchEvent::Waits(why, wait));
         }
         (OnJobs::Batched, wait) => {
-            let why = Why { reason: Reason::Batched, message: String::new() };
-            settle::mark_waiting(context, batch, &why).await?;
+            settle::mark_waiting(context, batch, &in_batch(&of.name)).await?;
             context.known.batches.with(&of, |memory| memory.wait = wait);
         }
         (OnJobs::Nothing(at), wait) => {
