@@ -48,7 +48,7 @@ pub enum Intent {
 }
 
 pub fn limits() -> Limits {
-    Limits { login_failures_to_open: 2, open_for: Duration::from_secs(120), ..Limits::default() }
+    Limits { login_failures_to_open: 2, open_for: Duration::from_secs(30), ..Limits::default() }
 }
 
 impl World {
@@ -216,7 +216,8 @@ impl World {
         let change = match result {
             LoginResult::LoggedIn => breaker::account::succeeded("ops", &breaker, Some(typed)),
             LoginResult::Rejected => failure(true),
-            LoginResult::Unclear | LoginResult::Failed | LoginResult::NotJudged => failure(false),
+            LoginResult::Unclear => failure(false),
+            LoginResult::Failed | LoginResult::NotJudged => unreachable!("no login of this model"),
         };
         provider.entry.breaker = Some(change.breaker);
         provider.entry = account::without_login(provider.entry, &format!("{name}/{}", batch.login));

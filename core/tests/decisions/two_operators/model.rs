@@ -19,6 +19,9 @@ use crate::world;
 
 /// Credentials that the portal refuses more often than this, without a person's word in between, are typed too often.
 const MOST_REFUSALS: usize = 2;
+/// The portal locks the account after this many wrong logins in a row, whatever was typed and whether or not the operators learnt of the
+/// refusal: two more than the limit. Each thing that a person does may cost one more.
+const LOCKED_AFTER: usize = 4;
 
 pub struct Operator {
     /// What its watches have told it: some version of the past.
@@ -48,6 +51,10 @@ pub struct World {
     /// The version of the last login that the portal accepted, and of each one that it refused, by its batch.
     pub accepted_in: u64,
     pub refused_in: BTreeMap<String, u64>,
+    /// Wrong logins since the portal last accepted one.
+    pub wrong_in_a_row: usize,
+    /// What people have changed since then that may allow one more login.
+    pub allowed_by_people: usize,
     /// Values of the annotation that an operator has read.
     pub words: BTreeSet<String>,
 }
@@ -89,6 +96,8 @@ impl World {
             refused: BTreeMap::new(),
             accepted_in: 0,
             refused_in: BTreeMap::new(),
+            wrong_in_a_row: 0,
+            allowed_by_people: 0,
             words: BTreeSet::new(),
         }
     }
@@ -102,7 +111,8 @@ impl World {
                 }
             }
             Action::Observe { operator, behind } => self.observe(operator, behind),
-            Action::Run { batch, answered } => self.run(batch, answered)?,
+            Action::Run { batch, answered } => self.run(batch, answered, false)?,
+            Action::Lose { batch } => self.run(batch, false, true)?,
             Action::Fail { batch } => {
                 let version = self.api.next_version();
                 if let Some(batch) = self
@@ -167,6 +177,9 @@ impl World {
         let version = self.api.next_version();
         self.api.provider.0 = version;
         let provider = &mut self.api.provider.1;
+        if !matches!(edit, Edit::Label | Edit::Period(_) | Edit::Expire) {
+            self.allowed_by_people += 1;
+        }
         match edit {
             Edit::Secret(password) => self.api.secret.set(password),
             Edit::Label => self.api.secret.label(),
@@ -235,7 +248,7 @@ impl World {
         }
     }
 
-    fn run(&mut self, batch: usize, answered: bool) -> Result<(), Harm> {
+    fn run(&mut self, batch: usize, answered: bool, lost: bool) -> Result<(), Harm> {
         let version = self.api.next_version();
         let Some((name, batch)) = self.api.batches.iter_mut().nth(batch) else { return Ok(()) };
         let granted = batch.grant().is_some_and(fno_core::account::history::is_open);
@@ -243,8 +256,18 @@ impl World {
             (BatchPhase::Assigned, Stage::Asking) if granted => {
                 let (password, _) = batch.pinned;
                 batch.version = version;
-                batch.stage = if password == 0 { Stage::AwaitingCode } else { Stage::Rejected };
-                if password != 0 {
+                if password == 0 {
+                    batch.stage = Stage::AwaitingCode;
+                    return Ok(());
+                }
+                self.wrong_in_a_row += 1;
+                if self.wrong_in_a_row >= LOCKED_AFTER + self.allowed_by_people {
+                    return Err(format!("the portal locked the account: {name} was one too many"));
+                }
+                if lost {
+                    batch.phase = BatchPhase::Failed;
+                } else {
+                    batch.stage = Stage::Rejected;
                     let times = self.refused.entry(password).or_default();
                     *times += 1;
                     self.refused_in.insert(name.clone(), version);
@@ -266,6 +289,7 @@ impl World {
                     return Err(format!("the portal refuses the code of step {step} for {name}"));
                 } else {
                     (self.portal_accepted, self.accepted_in) = (until, version);
+                    (self.wrong_in_a_row, self.allowed_by_people) = (0, 0);
                     (batch.stage, batch.phase) = (Stage::LoggedIn, BatchPhase::InProgress);
                 }
             }

@@ -50,6 +50,10 @@ pub enum Action {
         batch: usize,
         answered: bool,
     },
+    /// The runner of a batch goes on, and is lost before it can report that the portal refused what it typed.
+    Lose {
+        batch: usize,
+    },
     /// A deadline ends a batch.
     Fail {
         batch: usize,
@@ -83,16 +87,16 @@ fn any_edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// How often each kind of action comes, in the order of [`Action`].
-type Mix = [u32; 9];
-const EVERYTHING: Mix = [20, 6, 6, 1, 3, 1, 1, 2, 0];
+/// How often each kind of action comes, in the order of [`any_action`].
+type Mix = [u32; 10];
+const EVERYTHING: Mix = [20, 6, 6, 1, 3, 1, 1, 2, 0, 0];
 /// Batches come and go without ever logging in: who gets the jobs?
-const CLAIMS: Mix = [16, 3, 0, 3, 6, 0, 0, 0, 0];
+const CLAIMS: Mix = [16, 3, 0, 3, 6, 0, 0, 0, 0, 0];
 /// People change whatever they can: what is typed, and what codes are made?
-const EDITS: Mix = [24, 6, 8, 1, 4, 0, 0, 2, 2];
+const EDITS: Mix = [24, 6, 8, 1, 4, 0, 0, 2, 2, 1];
 
 fn any_action(
-    [work, observe, run, fail, hand_back, outsider, strike, tick, edit]: Mix,
+    [work, observe, run, fail, hand_back, outsider, strike, tick, edit, lose]: Mix,
 ) -> impl Strategy<Value = Action> {
     prop_oneof![
         work => (0..2_usize, 0..4_usize, any_fault()).prop_map(|(operator, pick, fault)| Action::Work { operator, pick, fault }),
@@ -104,6 +108,7 @@ fn any_action(
         strike => Just(Action::Strike),
         tick => (1..35_i64).prop_map(|seconds| Action::Tick { seconds }),
         edit => any_edit().prop_map(Action::Edit),
+        lose => (0..8_usize).prop_map(|batch| Action::Lose { batch }),
     ]
 }
 
