@@ -85,6 +85,15 @@ impl Portals {
         self.send("POST", "/accounts", Some(account)).await.map(drop)
     }
 
+    /// Unlocks an account, as the portal's own support would.
+    ///
+    /// # Errors
+    /// The control port does not answer.
+    pub async fn unlock(&self, portal: &str, username: &str) -> Result<()> {
+        let who = json!({"portal": portal, "username": username});
+        self.send("POST", "/accounts/unlock", Some(who)).await.map(drop)
+    }
+
     /// Uses up a TOTP step of the account as another user would. `None` means the current step.
     ///
     /// # Errors

@@ -1,8 +1,13 @@
 //! Logins that the portal refuses, and TOTP steps that another user has taken.
 
 use anyhow::{Context, Result, ensure};
-use fno_crds::{Reason, provider_status::BreakerState};
-use fno_e2e::{Arena, jobs, portals::Judge};
+use fno_crds::{FnoProvider, Reason, provider_status::BreakerState};
+use fno_demo_portals::journal::Verdict;
+use fno_e2e::{
+    Arena,
+    jobs::{self, wait_until},
+    portals::Judge,
+};
 use serde_json::json;
 
 use crate::support::{
@@ -73,6 +78,57 @@ async fn a_wrong_password_opens_the_breaker_after_two_tries_and_correcting_it_cl
 -> Result<()> {
     let _beside = beside().await;
     breaker_case("password", "password", "not-the-password").await
+}
+
+/// Waits until the breaker of the Octotel sample's account is open because the account is locked, after so many further logins.
+async fn found_locked(arena: &Arena, trials: i32) -> Result<()> {
+    let breaker = |provider: &FnoProvider| {
+        provider.status.as_ref()?.accounts.first()?.breaker.clone().filter(|breaker| {
+            breaker.reason == Some(Reason::AccountLocked) && breaker.trials == trials
+        })
+    };
+    let is_open = |provider: &FnoProvider| {
+        breaker(provider).is_some_and(|breaker| breaker.state == BreakerState::Open)
+    };
+    wait_until(
+        &arena.providers(),
+        LONG,
+        |provider| format!("{:?}", provider.status.as_ref().map(|status| &status.accounts)),
+        |providers| providers.values().any(is_open),
+    )
+    .await
+    .map(drop)
+}
+
+#[tokio::test]
+async fn a_locked_account_is_left_alone_until_a_person_unlocked_it_and_says_so() -> Result<()> {
+    let _beside = beside().await;
+    let arena = arena("locked").await?;
+    arena.portals.set("octotel", json!({"lockoutAfter": 1})).await?;
+    let limits = json!({"loginFailuresToOpen": 9});
+    arena
+        .provider("octotel", |spec| (spec["suspend"], spec["limits"]) = (json!(true), limits))
+        .await?;
+    let right = value(&arena, "password").await?;
+    spoil(&arena, "password", "not-the-password").await?;
+    let circuits = release_with(&arena, "octotel", 3).await?;
+    found_locked(&arena, 0).await?;
+    jobs::shows(&arena.jobs(), "octotel-000", Reason::BreakerOpen, LONG).await?;
+    let refused = arena.portals.journal().await?.refused();
+    ensure!(refused == [Verdict::WrongPassword, Verdict::Locked], "{refused:?}");
+
+    // A correction allows one login. The account is still locked, so that is enough.
+    spoil(&arena, "password", &right).await?;
+    found_locked(&arena, 1).await?;
+    arena.portals.unlock("octotel", "octotel-bot-1").await?;
+    let now = jiff::Timestamp::now().to_string();
+    let resume = json!({"metadata": {"annotations": {"fno.dev/resume": now}}});
+    arena.patch_provider("octotel", resume).await?;
+    let finished = jobs::all_finished(&arena.jobs(), LONG).await?;
+    outcomes_are_right(&finished, "octotel", &circuits)?;
+    let refused = arena.portals.journal().await?.refused();
+    ensure!(refused == [Verdict::WrongPassword, Verdict::Locked, Verdict::Locked], "{refused:?}");
+    close(arena, [right]).await
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ async fn a_complete_login_breaks_the_row_of_refusals() {
 async fn every_portal_locks_and_says_so() {
     for portal in Portal::ALL {
         let bench = Bench::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             bench.browser().password(portal, USER, "wrong").await;
         }
         let page = bench.browser().password(portal, USER, PASSWORD).await;

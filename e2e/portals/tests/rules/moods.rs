@@ -207,7 +207,7 @@ async fn a_reset_brings_everything_back_but_the_journals_numbers() {
     assert_eq!(bench.circuit(Portal::Octotel, "OCT-100200").await.status, "Active");
     assert_eq!(
         bench.control(Method::GET, "/settings", Value::Null).await["octotel"]["lockoutAfter"],
-        3
+        4
     );
     assert_eq!(bench.journal().await.len(), before + 1, "the session's end");
     bench.control(Method::POST, "/reset", json!({"journal": true})).await;
