@@ -27,7 +27,7 @@ use crate::{
     batch_status::is_work,
     breaker::{
         Change,
-        flow::{Observation, Row, Saw, logged_in, observe},
+        flow::{Observation, Row, Saw, Shown, logged_in, observe},
     },
     gate::Gate,
     key::Key,
@@ -234,21 +234,25 @@ fn clock(status: &mut FnoProviderStatus, batch: &FnoBatch, run: &Run, now: Times
 
 fn saw(run: &Run) -> Option<Saw<'_>> {
     if let Some(end) = &run.end {
-        let evidence = end.evidence.as_deref();
+        let shown = Shown { message: end.message.as_deref(), evidence: end.evidence.as_deref() };
         match end.reason {
             Reason::PortalChanged => {
-                return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), evidence });
+                // The end says in general what the last failed job says in particular.
+                let failed = run.results.iter().rev().find(|result| result.step == end.step);
+                let message = failed.and_then(|result| result.message.as_deref());
+                let shown = Shown { message: message.or(shown.message), ..shown };
+                return Some(Saw::Changed { step: end.step.as_deref().unwrap_or("?"), shown });
             }
-            Reason::PortalUnavailable => return Some(Saw::Unavailable { evidence }),
+            Reason::PortalUnavailable => return Some(Saw::Unavailable { shown }),
             Reason::LoginFailed => {
                 if let Some(step) = &end.step {
-                    return Some(Saw::LoginFailed { step, evidence });
+                    return Some(Saw::LoginFailed { step, shown });
                 }
             }
             // The runner names a step if it logged in and could not start any job: no job is to blame.
             Reason::SessionLost | Reason::BrowserCrashed if run.results.is_empty() => {
                 if let Some(step) = &end.step {
-                    return Some(Saw::LoginFailed { step, evidence });
+                    return Some(Saw::LoginFailed { step, shown });
                 }
             }
             _ => {}
@@ -263,7 +267,7 @@ fn saw(run: &Run) -> Option<Saw<'_>> {
         .find(|result| matches!(result.reason, Reason::StepFailed | Reason::Timeout));
     failed.map(|result| Saw::StepFailed {
         step: result.step.as_deref().unwrap_or("?"),
-        evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()),
+        shown: Shown::of(result),
     })
 }
 

@@ -225,6 +225,10 @@ pub struct FlowBreaker {
     /// The last jobs, over all batches, that failed in a row in the same flow step. Absent after an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_failures: Option<StepFailures>,
+    /// What the flow step that failed last says, for example which columns a table has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 500))]
+    pub message: Option<String>,
     /// URI of the folder with the picture of the flow step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]

@@ -7,6 +7,7 @@ mod row;
 
 use fno_crds::{
     Reason,
+    batch::JobResult,
     provider::Limits,
     provider_status::{BreakerState, FlowBreaker},
 };
@@ -16,10 +17,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use row::Row;
 
 use super::{Change, counted_with, eased, opened};
-use crate::{flow::kind::FlowKind, gate::Gate, time::after, why::Why};
+use crate::{flow::kind::FlowKind, gate::Gate, text::at_most, time::after, why::Why};
 
 /// The first pause before a portal that is down is probed. Each failed probe doubles it, up to `limits.openFor`.
 const FIRST_PROBE: SignedDuration = SignedDuration::from_mins(1);
+/// The schema's maxLength of `FlowBreaker.message`.
+const MESSAGE: usize = 500;
 
 /// What a batch found out about the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,29 +48,49 @@ pub enum Saw<'a> {
     StepFailed {
         /// Name of the step.
         step: &'a str,
-        /// URI of its screenshot.
-        evidence: Option<&'a str>,
+        /// What it showed.
+        shown: Shown<'a>,
     },
     /// The batch ended with `PortalChanged`: several jobs in a row failed in the same step.
     Changed {
         /// Name of the step.
         step: &'a str,
-        /// URI of its screenshot.
-        evidence: Option<&'a str>,
+        /// What it showed.
+        shown: Shown<'a>,
     },
     /// The batch ended because a step of the login flow failed, and no credential was refused. The step is `sessionProbe` if the batch
     /// logged in, but lost the session or the browser before its first job.
     LoginFailed {
         /// Name of the step.
         step: &'a str,
-        /// URI of its screenshot.
-        evidence: Option<&'a str>,
+        /// What it showed.
+        shown: Shown<'a>,
     },
     /// The batch ended with `PortalUnavailable`.
     Unavailable {
-        /// URI of the last screenshot.
-        evidence: Option<&'a str>,
+        /// What the portal showed last.
+        shown: Shown<'a>,
     },
+}
+
+/// What is known about a failure, for the person who looks for its cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// What the failed step says.
+    pub message: Option<&'a str>,
+    /// URI of its screenshot.
+    pub evidence: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    /// What a failed job showed.
+    #[must_use]
+    pub fn of(result: &'a JobResult) -> Self {
+        Self {
+            message: result.message.as_deref(),
+            evidence: result.evidence.as_ref().map(|evidence| evidence.uri.as_str()),
+        }
+    }
 }
 
 /// Whether batches may be created: `Trial` lets one batch of one job through as a canary.
@@ -100,37 +123,27 @@ pub fn observe(
             let closed = FlowBreaker { counted: breaker.counted.clone(), ..FlowBreaker::default() };
             eased(closed, "The canary got its answer: the flow breaker is closed.".to_owned())
         }
-        Saw::StepFailed { step, evidence } if trial => open(
+        Saw::StepFailed { step, shown } if trial => open(
             breaker,
             seen,
             Found {
                 reason: breaker.reason.unwrap_or(Reason::PortalChanged),
                 step: Some(step),
-                evidence,
+                shown,
                 login_failures: 0,
             },
             limits,
         ),
         Saw::Answer | Saw::StepFailed { .. } => in_a_row(breaker, seen, limits),
-        Saw::Changed { step, evidence } => {
-            let found = Found {
-                reason: Reason::PortalChanged,
-                step: Some(step),
-                evidence,
-                login_failures: 0,
-            };
+        Saw::Changed { step, shown } => {
+            let found =
+                Found { reason: Reason::PortalChanged, step: Some(step), shown, login_failures: 0 };
             open(breaker, seen, found, limits)
         }
-        Saw::LoginFailed { step, evidence } => {
-            login_failed(breaker, seen, step, evidence, trial, limits)
-        }
-        Saw::Unavailable { evidence } => {
-            let found = Found {
-                reason: Reason::PortalUnavailable,
-                step: None,
-                evidence,
-                login_failures: 0,
-            };
+        Saw::LoginFailed { step, shown } => login_failed(breaker, seen, step, shown, trial, limits),
+        Saw::Unavailable { shown } => {
+            let found =
+                Found { reason: Reason::PortalUnavailable, step: None, shown, login_failures: 0 };
             open(breaker, seen, found, limits)
         }
     }
@@ -152,7 +165,7 @@ fn in_a_row(breaker: &FlowBreaker, seen: &Observation<'_>, limits: &Limits) -> C
     let found = Found {
         reason: Reason::PortalChanged,
         step: Some(row.step()),
-        evidence: row.evidence,
+        shown: row.shown,
         login_failures: 0,
     };
     open(breaker, seen, found, limits)
@@ -172,7 +185,7 @@ fn login_failed(
     breaker: &FlowBreaker,
     seen: &Observation<'_>,
     step: &str,
-    evidence: Option<&str>,
+    shown: Shown<'_>,
     trial: bool,
     limits: &Limits,
 ) -> Change<FlowBreaker> {
@@ -183,7 +196,7 @@ fn login_failed(
     let login_failures = breaker.login_failures.saturating_add(1);
     if trial || login_failures >= limits.login_failures_to_open.max(1) {
         let found =
-            Found { reason: Reason::PortalChanged, step: Some(step), evidence, login_failures };
+            Found { reason: Reason::PortalChanged, step: Some(step), shown, login_failures };
         return open(breaker, seen, found, limits);
     }
     let counted = counted_with(&breaker.counted, seen.batch);
@@ -231,7 +244,7 @@ pub fn refresh(
 struct Found<'a> {
     reason: Reason,
     step: Option<&'a str>,
-    evidence: Option<&'a str>,
+    shown: Shown<'a>,
     /// Failed logins in a row, if the step belongs to the login flow; otherwise 0.
     login_failures: i32,
 }
@@ -242,7 +255,7 @@ fn open(
     found: Found<'_>,
     limits: &Limits,
 ) -> Change<FlowBreaker> {
-    let Found { reason, step, evidence, login_failures } = found;
+    let Found { reason, step, shown, login_failures } = found;
     if breaker.counted.iter().any(|counted| counted == seen.batch) {
         return Change::none(breaker);
     }
@@ -261,7 +274,8 @@ fn open(
         step: step.map(str::to_owned),
         login_failures,
         step_failures: None,
-        evidence: evidence.map(str::to_owned),
+        message: shown.message.map(|message| at_most(message, MESSAGE)),
+        evidence: shown.evidence.map(str::to_owned),
         flows_digest: Some(seen.flows_digest.to_owned()),
         opened_at: Some(Time(seen.now)),
         open_until: (reason == Reason::PortalUnavailable)
@@ -300,24 +314,29 @@ fn sentence(breaker: &FlowBreaker) -> String {
 }
 
 fn what_happened(breaker: &FlowBreaker) -> String {
+    let last = breaker
+        .message
+        .as_ref()
+        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
+        .unwrap_or_default();
     match (breaker.reason, &breaker.step) {
         (Some(Reason::PortalUnavailable), _) => {
-            "The portal does not answer, or answers with an error.".to_owned()
+            format!("The portal does not answer, or answers with an error{last}.")
         }
         (_, Some(step))
             if breaker.login_failures > 0 && step == FlowKind::SessionProbe.as_str() =>
         {
             format!(
-                "{} batch(es) in a row logged in and lost the session or the browser before the first job: the flow {step} does not recognize the session, or the page after the login looks different from what it expects.",
+                "{} batch(es) in a row logged in and lost the session or the browser before the first job{last}: the flow {step} does not recognize the session, or the page after the login looks different from what it expects.",
                 breaker.login_failures
             )
         }
         (_, Some(step)) if breaker.login_failures > 0 => format!(
-            "Step {step:?} of the login flow failed, {} login(s) in a row, and the flow reported no refusal: the login page looks different from what the flow expects. Look at the picture first: if it shows a refusal, the flow needs an outcome LoginRejected, because the next login types the credentials again.",
+            "Step {step:?} of the login flow failed, {} login(s) in a row, and the flow reported no refusal{last}: the login page looks different from what the flow expects. Look at the picture first: if it shows a refusal, the flow needs an outcome LoginRejected, because the next login types the credentials again.",
             breaker.login_failures
         ),
         (_, Some(step)) => format!(
-            "Step {step:?} failed in the same way on several circuits: the portal looks different from what the flow expects."
+            "Step {step:?} failed in the same way on several circuits{last}: the portal looks different from what the flow expects."
         ),
         (_, None) => "The portal looks different from what the flows expect.".to_owned(),
     }

@@ -202,6 +202,24 @@ fn a_changed_portal_opens_the_flow_breaker_and_names_the_step() {
 }
 
 #[test]
+fn a_changed_portal_shows_what_the_last_failed_job_says() {
+    let result = |job: &str, message: &str| {
+        json!({"job": job, "uid": job, "phase": "Pending", "reason": "StepFailed", "step": "row", "message": message,
+            "startedAt": "2030-01-01T00:00:00.000000Z", "milliseconds": 1})
+    };
+    let columns = "The table has no column \"Status\"; its columns are: Circuit, State.";
+    let batch = batch(
+        "b",
+        json!({"run": {"results": [result("1", "another"), result("2", columns)],
+            "end": {"reason": "PortalChanged", "message": "Step row failed.", "step": "row", "at": "2030-01-01T00:00:00.000000Z"}}}),
+    );
+    let (status, change) = after_batch(&provider(Value::Null), &batch, |_| None, now());
+    assert_eq!(status.flow_breaker.expect("a breaker").message.as_deref(), Some(columns));
+    let message = change.event.expect("it opens").message;
+    assert!(message.contains("its columns are: Circuit, State"), "{message}");
+}
+
+#[test]
 fn batches_that_do_no_work_follow_after_growing_pauses() {
     let failed = |reason: &str, results: Value| {
         batch(

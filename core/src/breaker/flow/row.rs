@@ -2,6 +2,8 @@
 
 use fno_crds::{Reason, batch::JobResult, provider_status::StepFailures};
 
+use super::Shown;
+
 /// The results at the end of a batch that failed in the same step in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
@@ -9,8 +11,8 @@ pub struct Row<'a> {
     reason: Reason,
     /// UIDs of the jobs.
     jobs: Vec<&'a str>,
-    /// URI of the last screenshot.
-    pub evidence: Option<&'a str>,
+    /// What the last of them showed.
+    pub shown: Shown<'a>,
     /// The batch has no other results, so failures of the batch before it are still in a row with these.
     is_whole: bool,
 }
@@ -33,7 +35,7 @@ impl<'a> Row<'a> {
             step,
             reason: last.reason,
             jobs: row.iter().map(|result| result.uid.as_str()).collect(),
-            evidence: last.evidence.as_ref().map(|evidence| evidence.uri.as_str()),
+            shown: Shown::of(last),
             is_whole: count == results.len(),
         })
     }
@@ -103,8 +105,11 @@ mod tests {
     ) -> FlowBreaker {
         let results = results(of);
         let answered = of.iter().any(|(_, step)| step.is_none());
-        let saw =
-            if answered { Saw::Answer } else { Saw::StepFailed { step: "any", evidence: None } };
+        let saw = if answered {
+            Saw::Answer
+        } else {
+            Saw::StepFailed { step: "any", shown: Shown::default() }
+        };
         let row = Row::of(&results);
         let seen =
             Observation { now: Timestamp::UNIX_EPOCH, batch, flows_digest: digest, saw, row };

@@ -5,7 +5,7 @@ use fno_crds::{
 };
 use jiff::Timestamp;
 
-use super::{Observation, Saw};
+use super::{Observation, Saw, Shown};
 use crate::gate::Gate;
 
 fn at(seconds: i64) -> Timestamp {
@@ -20,9 +20,16 @@ fn seen<'a>(seconds: i64, batch: &'a str, digest: &'a str, saw: Saw<'a>) -> Obse
     Observation { now: at(seconds), batch, flows_digest: digest, saw, row: None }
 }
 
-const CHANGED: Saw<'_> = Saw::Changed { step: "open result", evidence: Some("file:///x.png") };
-const AWAY: Saw<'_> = Saw::Unavailable { evidence: None };
-const STEP: Saw<'_> = Saw::StepFailed { step: "open result", evidence: None };
+const CHANGED: Saw<'_> = Saw::Changed {
+    step: "open result",
+    shown: Shown {
+        message: Some("The table has no column \"Status\"."),
+        evidence: Some("file:///x.png"),
+    },
+};
+const AWAY: Saw<'_> = Saw::Unavailable { shown: Shown { message: None, evidence: None } };
+const STEP: Saw<'_> =
+    Saw::StepFailed { step: "open result", shown: Shown { message: None, evidence: None } };
 
 fn changed() -> FlowBreaker {
     super::observe(&FlowBreaker::default(), &seen(0, "b-1", "d1", CHANGED), &limits()).breaker
@@ -50,7 +57,9 @@ fn a_changed_portal_opens_the_flow_breaker_with_step_and_picture() {
     };
     assert_eq!(blocked.reason, Reason::PortalChanged);
     assert!(
-        blocked.message.contains("open result") && blocked.message.contains("x.png"),
+        ["open result", "no column \"Status\"", "x.png"]
+            .iter()
+            .all(|part| blocked.message.contains(part)),
         "{}",
         blocked.message
     );
@@ -177,7 +186,10 @@ fn a_portal_that_is_down_is_probed_after_pauses_that_double() {
     assert_eq!(back.breaker.state, BreakerState::Closed);
 }
 
-const LOGIN: Saw<'_> = Saw::LoginFailed { step: "code", evidence: Some("file:///l.png") };
+const LOGIN: Saw<'_> = Saw::LoginFailed {
+    step: "code",
+    shown: Shown { message: None, evidence: Some("file:///l.png") },
+};
 
 #[test]
 fn a_login_that_fails_in_a_step_twice_in_a_row_is_a_changed_portal() {
