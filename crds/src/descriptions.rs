@@ -1,8 +1,8 @@
 //! The descriptions in the CRDs, which `kubectl explain` shows.
 //!
-//! kube's derive (docs/decisions/0038-field-descriptions.md) replaces the description of an optional enum by that of the enum's type. The field's own description is put back, because
-//! it says what the field means and what its default is. The line breaks of a doc comment are removed, because the reader's terminal
-//! breaks lines at its own width.
+//! kube's derive replaces the description of an optional enum by that of the enum's type (docs/decisions/0038-field-descriptions.md).
+//! The field's own description is put back, because it says what the field means and what its default is. The line breaks of a doc
+//! comment are removed, because the reader's terminal breaks lines at its own width.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
