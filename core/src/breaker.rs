@@ -47,6 +47,11 @@ const fn eased<B>(breaker: B, message: String) -> Change<B> {
     Change { breaker, event: Some(Why { reason: Reason::Available, message }) }
 }
 
+/// What was said last, as part of a sentence. Empty if nothing was said.
+fn last_words(message: Option<&str>) -> String {
+    message.map(|message| format!(" (last: {})", message.trim_end_matches('.'))).unwrap_or_default()
+}
+
 /// The list of what was counted, newest first, with `what` in front. Several batches may fail between two reads, so remembering only
 /// the last one is not enough. What has dropped off the end could be counted again, which errs towards opening too early.
 fn counted_with(counted: &[String], what: &str) -> Vec<String> {

@@ -41,7 +41,7 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// What is recorded under the other names of an account. `account` is None if no provider's spec names it any more.
+    /// What is recorded under the other names of an account. There is nothing to add for an account that no provider's spec names.
     #[must_use]
     pub fn of(account: Option<&SharedAccount<'_>>) -> Self {
         Self {

@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use row::Row;
 
-use super::{Change, counted_with, eased, opened};
+use super::{Change, counted_with, eased, last_words, opened};
 use crate::{flow::kind::FlowKind, gate::Gate, text::at_most, time::after, why::Why};
 
 /// The first pause before a portal that is down is probed. Each failed probe doubles it, up to `limits.openFor`.
@@ -314,11 +314,7 @@ fn sentence(breaker: &FlowBreaker) -> String {
 }
 
 fn what_happened(breaker: &FlowBreaker) -> String {
-    let last = breaker
-        .message
-        .as_ref()
-        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
-        .unwrap_or_default();
+    let last = last_words(breaker.message.as_deref());
     match (breaker.reason, &breaker.step) {
         (Some(Reason::PortalUnavailable), _) => {
             format!("The portal does not answer, or answers with an error{last}.")

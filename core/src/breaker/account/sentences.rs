@@ -2,7 +2,7 @@
 
 use fno_crds::{Reason, provider_status::AccountBreaker};
 
-use super::refusals;
+use super::{super::last_words, refusals};
 use crate::credentials::are_comparable;
 
 pub(super) fn refused_sentence(
@@ -13,7 +13,7 @@ pub(super) fn refused_sentence(
     if breaker.reason == Some(Reason::AccountLocked) {
         return format!(
             "The portal says that account {account} is locked{}: no login is tried. Unlock the account on the portal, then annotate the provider with fno.dev/resume.",
-            words(breaker)
+            last_words(breaker.message.as_deref())
         );
     }
     let times = refusals(breaker, current).max(1);
@@ -29,7 +29,7 @@ pub(super) fn refused_sentence(
     };
     format!(
         "The portal refused the password or a code of account {account} {times} time(s){}: no login is tried. {remedy}",
-        words(breaker)
+        last_words(breaker.message.as_deref())
     )
 }
 
@@ -37,14 +37,6 @@ pub(super) fn paused_sentence(account: &str, breaker: &AccountBreaker) -> String
     format!(
         "{} login(s) of account {account} ended without a verdict{}.",
         breaker.failures,
-        words(breaker)
+        last_words(breaker.message.as_deref())
     )
-}
-
-fn words(breaker: &AccountBreaker) -> String {
-    breaker
-        .message
-        .as_ref()
-        .map(|message| format!(" (last: {})", message.trim_end_matches('.')))
-        .unwrap_or_default()
 }
